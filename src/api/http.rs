@@ -1,0 +1,204 @@
+//! One request in; status, date and a bounded body out. The only user of reqwest. No redirect is followed, so a
+//! token goes to the configured origin only; plain http (loopback) never passes through a proxy.
+
+use crate::config::Network;
+use crate::error::{Error, Result, chain};
+use crate::secret::{ExposeSecret, SecretString};
+use crate::token::store::RESERVED;
+use chrono::{DateTime, Utc};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue,
+};
+use reqwest::{Client, ClientBuilder, Response};
+use std::time::Duration;
+use url::Url;
+
+/// The largest answer that we take, after decompression. A page of 100 subscribers has some 150 KiB.
+const LARGEST_BODY: usize = 16 * 1024 * 1024;
+
+/// The longest wait for a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// The clients for both origins.
+#[derive(Debug)]
+pub(crate) struct Http {
+    api: Client,
+    auth: Client,
+    auth_origin: Url,
+    api_origin: Url,
+}
+
+/// An answer, whatever its status.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    /// The `Date` header.
+    pub(crate) date: Option<DateTime<Utc>>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// No (whole) answer. `arrived` is what came of its body.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) what: String,
+    pub(crate) arrived: Vec<u8>,
+}
+
+impl Http {
+    /// Builds the clients. Errors: 78 if there are no CA certificates to check AWeber's with.
+    pub(crate) fn new(network: &Network) -> Result<Http> {
+        // A second installation is refused and does no harm: it is the same one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let build = |url: &Url, builder: ClientBuilder| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+            let mut builder = builder
+                .user_agent(concat!("aweber-sync/", env!("CARGO_PKG_VERSION")))
+                .default_headers(headers)
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(CONNECT.min(network.timeout))
+                .read_timeout(network.timeout)
+                .timeout(network.timeout * 4);
+            if url.scheme() == "http" {
+                // Loopback: no certificates needed, and a proxy would be shown the token.
+                builder = builder.no_proxy().tls_certs_only([]);
+            }
+            builder.build().map_err(|e| {
+                Error::config(format!("cannot set up TLS: {}", chain(&e)))
+                    .safe("no request was sent and no token was spent")
+                    .next("install the package ca-certificates, or set SSL_CERT_FILE to a file with CA certificates")
+            })
+        };
+        Ok(Http {
+            api: build(&network.api, Client::builder())?,
+            // A connection of its own for each token request: a POST must not die with a stale one.
+            auth: build(&network.auth, Client::builder().pool_max_idle_per_host(0))?,
+            api_origin: network.api.clone(),
+            auth_origin: network.auth.clone(),
+        })
+    }
+
+    /// The API's origin.
+    pub(crate) fn api_origin(&self) -> &Url {
+        &self.api_origin
+    }
+
+    /// GET of a path (with query) of the API.
+    pub(crate) async fn get(
+        &self,
+        path: &str,
+        token: &SecretString,
+    ) -> std::result::Result<Reply, Fault> {
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+            .map_err(|_| {
+                Fault::before_sending("the access token holds a character that no header can carry")
+            })?;
+        bearer.set_sensitive(true);
+        let url = at(&self.api_origin, path)?;
+        let request = self.api.get(url).header(AUTHORIZATION, bearer);
+        let response = request.send().await.map_err(Fault::from_reqwest)?;
+        read(response, LARGEST_BODY, |_| false).await
+    }
+
+    /// POST of a form to a path of the authorization server; `basic` is client id and secret.
+    pub(crate) async fn post_form(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+        basic: Option<(&str, &SecretString)>,
+    ) -> std::result::Result<Reply, Fault> {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        let mut request = self
+            .auth
+            .post(at(&self.auth_origin, path)?)
+            // Uncompressed, so that of a body cut off on its way the beginning can be read.
+            .header(ACCEPT_ENCODING, "identity")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body);
+        if let Some((id, secret)) = basic {
+            request = request.basic_auth(id, Some(secret.expose_secret()));
+        }
+        let response = request.send().await.map_err(Fault::from_reqwest)?;
+        // Do not wait for the end of the stream once the object is whole: every moment before it is stored counts.
+        read(response, RESERVED, |body| {
+            serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
+        })
+        .await
+    }
+}
+
+fn at(origin: &Url, path: &str) -> std::result::Result<Url, Fault> {
+    origin
+        .join(path)
+        .ok()
+        .filter(|url| url.origin() == origin.origin())
+        .ok_or_else(|| Fault::before_sending("the path leads away from the configured origin"))
+}
+
+async fn read(
+    mut response: Response,
+    largest: usize,
+    whole: impl Fn(&[u8]) -> bool,
+) -> std::result::Result<Reply, Fault> {
+    let status = response.status().as_u16();
+    let date = response
+        .headers()
+        .get(DATE)
+        .and_then(|date| date.to_str().ok())
+        .and_then(|date| DateTime::parse_from_rfc2822(date).ok())
+        .map(|date| date.to_utc());
+    let known = response.content_length().unwrap_or(16 * 1024) as usize;
+    let mut body = Vec::with_capacity(known.min(largest) + 1);
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                let room = largest - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                if chunk.len() > room {
+                    return Err(Fault {
+                        what: format!("the answer is larger than {largest} bytes"),
+                        arrived: body,
+                    });
+                }
+                if whole(&body) {
+                    return Ok(Reply { status, date, body });
+                }
+            }
+            Ok(None) => return Ok(Reply { status, date, body }),
+            Err(e) => {
+                let fault = Fault::from_reqwest(e);
+                return Err(Fault {
+                    arrived: body,
+                    ..fault
+                });
+            }
+        }
+    }
+}
+
+impl Fault {
+    fn before_sending(what: &str) -> Fault {
+        Fault {
+            what: what.to_owned(),
+            arrived: Vec::new(),
+        }
+    }
+
+    fn from_reqwest(e: reqwest::Error) -> Fault {
+        let unreachable = e.is_connect();
+        let timeout = e.is_timeout();
+        // Without the URL: the caller names what it was doing in words of its own.
+        let cause = chain(&e.without_url());
+        let what = match (timeout, unreachable) {
+            (true, _) => format!("no answer in time ({cause})"),
+            (_, true) => format!("no connection ({cause})"),
+            _ => format!("the connection broke ({cause})"),
+        };
+        Fault {
+            what,
+            arrived: Vec::new(),
+        }
+    }
+}

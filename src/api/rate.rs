@@ -1,0 +1,83 @@
+//! The sliding window behind `--requests-per-minute`: never more than N requests in any 60 s, over several runs.
+//! Pure; times are milliseconds of the local clock, since they outlive the process.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// The window AWeber counts in.
+const WINDOW_MS: i64 = 60_000;
+
+/// The most times that are kept from one run to the next; nobody is allowed more than 120 a minute.
+const KEPT: usize = 1000;
+
+/// The times at which the last requests were over.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    limit: usize,
+    ended: VecDeque<i64>,
+}
+
+impl Limiter {
+    /// A limiter that remembers the requests of earlier runs.
+    pub(crate) fn new(limit: u32, earlier: impl IntoIterator<Item = i64>) -> Limiter {
+        let mut ended: Vec<i64> = earlier.into_iter().collect();
+        ended.sort_unstable();
+        Limiter {
+            limit: limit as usize,
+            ended: ended.into(),
+        }
+    }
+
+    /// How long to wait before the next request may leave.
+    pub(crate) fn wait(&mut self, now_ms: i64) -> Duration {
+        // A time in the future is a clock that was set back: it says nothing.
+        self.ended
+            .retain(|at| (now_ms - WINDOW_MS + 1..=now_ms).contains(at));
+        if self.ended.len() < self.limit {
+            return Duration::ZERO;
+        }
+        let in_the_way = self.ended[self.ended.len() - self.limit];
+        Duration::from_millis((in_the_way + WINDOW_MS - now_ms).max(1) as u64)
+    }
+
+    /// Notes a request. Its end counts, not its start: the server saw it no later than that, so a window measured
+    /// from there holds on the server's side too, whatever the network did.
+    pub(crate) fn note(&mut self, ended_ms: i64) {
+        self.ended.push_back(ended_ms);
+    }
+
+    /// The times worth keeping for the next run.
+    pub(crate) fn recent(&self) -> impl Iterator<Item = i64> {
+        let skip = self.ended.len().saturating_sub(self.limit.min(KEPT));
+        self.ended.iter().skip(skip).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_window_of_60_s_holds_more_than_the_limit() {
+        let mut limiter = Limiter::new(5, []);
+        let (mut now, mut sent) = (1_000_000_i64, Vec::new());
+        for i in 0..200 {
+            now += limiter.wait(now).as_millis() as i64;
+            assert_eq!(limiter.wait(now), Duration::ZERO);
+            sent.push(now);
+            now += i % 7 * 100;
+            limiter.note(now);
+        }
+        for window in sent.windows(6) {
+            assert!(window[5] - window[0] >= WINDOW_MS, "{window:?}");
+        }
+    }
+
+    #[test]
+    fn earlier_runs_count_and_a_clock_set_back_does_not_block() {
+        let mut limiter = Limiter::new(2, [9_000, 10_000]);
+        assert_eq!(limiter.wait(20_000), Duration::from_millis(49_000));
+        let mut limiter = Limiter::new(2, [9_000_000, 10_000_000]);
+        assert_eq!(limiter.wait(20_000), Duration::ZERO);
+    }
+}

@@ -1,0 +1,303 @@
+//! A session with AWeber: the current token, requests with it, and what becomes of each failure. Refreshing is in
+//! [`refresh`](super::refresh); both the refresh on start and those during a run go through it.
+
+use super::envelope::Problem;
+use super::http::{Fault, Http, Reply};
+use super::rate::Limiter;
+use super::reaction::{Reaction, SCOPES, reaction};
+use super::retry::{self, RATE_LIMIT_WAITS, REPEATS};
+use crate::config::Network;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::secret::SecretString;
+use crate::stop::Stop;
+use crate::token::model::TokenFile;
+use crate::token::store::TokenStore;
+use chrono::{DateTime, Utc};
+use std::time::{Duration, Instant};
+
+/// However often a request may be repeated, no further repeat begins after this long.
+const TOTAL: Duration = Duration::from_secs(300);
+
+/// What a session has cost so far.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Counts {
+    /// Requests of all kinds, repeats included.
+    pub(crate) requests: u64,
+    /// Refreshes that gave new tokens.
+    pub(crate) refreshes: u64,
+}
+
+/// The answer to a question about one thing.
+#[derive(Debug)]
+pub(crate) enum Found<T> {
+    /// It is there.
+    There(T),
+    /// AWeber says that it does not exist (404).
+    NotThere,
+}
+
+/// The one place that holds the current tokens and spends requests.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(super) http: Http,
+    pub(super) network: Network,
+    /// The secret in use: configured, or from the token file. None: a public client.
+    pub(super) client_secret: Option<SecretString>,
+    pub(super) store: TokenStore,
+    pub(super) tokens: TokenFile,
+    /// When to refresh ahead of the access token's end, by the monotonic clock.
+    pub(super) refresh_at: Option<Instant>,
+    /// The refresh token is dead; this error is owed at the end of the run that still lives on the access token.
+    pub(super) owed: Option<Error>,
+    pub(super) limiter: Limiter,
+    pub(super) stop: Stop,
+    pub(super) counts: Counts,
+    now: Option<DateTime<Utc>>,
+    unreachable: bool,
+}
+
+impl Session {
+    /// A session that has asked nothing yet.
+    pub(crate) fn new(
+        network: Network,
+        store: TokenStore,
+        tokens: TokenFile,
+        client_secret: Option<SecretString>,
+        stop: Stop,
+    ) -> Result<Session> {
+        let client_secret = client_secret.or_else(|| tokens.client_secret.clone());
+        Ok(Session {
+            http: Http::new(&network)?,
+            limiter: Limiter::new(network.requests_per_minute, []),
+            network,
+            client_secret,
+            store,
+            tokens,
+            refresh_at: None,
+            owed: None,
+            stop,
+            counts: Counts::default(),
+            now: None,
+            unreachable: false,
+        })
+    }
+
+    /// Takes over when earlier runs asked (milliseconds since 1970), for the rate limit.
+    pub(crate) fn remember_requests(&mut self, earlier: impl IntoIterator<Item = i64>) {
+        self.limiter = Limiter::new(self.network.requests_per_minute, earlier);
+    }
+
+    /// When the last requests were over, for the next run.
+    pub(crate) fn recent_requests(&self) -> Vec<i64> {
+        self.limiter.recent().collect()
+    }
+
+    /// The tokens in force.
+    pub(crate) fn tokens(&self) -> &TokenFile {
+        &self.tokens
+    }
+
+    /// Takes over tokens that the caller has stored: the same ones with more known about them.
+    pub(crate) fn replace_tokens(&mut self, tokens: TokenFile) {
+        self.tokens = tokens;
+    }
+
+    /// Requests and refreshes so far.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Takes over the latest time that an earlier run knew from AWeber.
+    pub(crate) fn remember_time(&mut self, earlier: Option<DateTime<Utc>>) {
+        self.now = self.now.or(earlier);
+    }
+
+    /// The time by AWeber's clock, from the `Date` of its latest answer, else the latest known from it.
+    pub(crate) fn now(&self) -> Option<DateTime<Utc>> {
+        self.now
+    }
+
+    /// What the run has to end with although it went on: a refresh token that is dead.
+    pub(crate) fn take_owed(&mut self) -> Option<Error> {
+        self.owed.take()
+    }
+
+    /// The API's origin, which every link must stay on.
+    pub(crate) fn origin(&self) -> &url::Url {
+        self.http.api_origin()
+    }
+
+    /// Asks for a path of the API, through every failure that can pass. `read` makes sense of the body; a body that
+    /// it refuses counts as a passing fault: a maintenance page is no empty list.
+    ///
+    /// Errors: 69 for what concerns this path only; every other code concerns the whole run.
+    pub(crate) async fn get<T>(
+        &mut self,
+        path: &str,
+        read: impl Fn(Vec<u8>) -> std::result::Result<T, String>,
+    ) -> Result<Found<T>> {
+        let began = Instant::now();
+        let (mut refreshed, mut repeats, mut rate_limits) = (false, 0, 0);
+        loop {
+            if self.refresh_at.is_some_and(|at| Instant::now() >= at) {
+                self.refresh().await?;
+            }
+            let trouble = match self.ask(path).await? {
+                Err(fault) => {
+                    self.unreachable = true;
+                    fault.what
+                }
+                Ok(reply) => {
+                    self.unreachable = false;
+                    let problem = match reply.status {
+                        200..=299 => Problem::default(),
+                        _ => Problem::read(&reply.body),
+                    };
+                    let answered =
+                        format!("AWeber answered {}{}", reply.status, problem.in_brackets());
+                    match reaction(reply.status, &problem) {
+                        Reaction::Read => match read(reply.body) {
+                            Ok(value) => return Ok(Found::There(value)),
+                            Err(why) => format!("AWeber's answer cannot be used: {why}"),
+                        },
+                        Reaction::NotFound => return Ok(Found::NotThere),
+                        Reaction::Refresh if refreshed => {
+                            return Err(Error::new(Exit::NeedsHuman, format!("{answered} to a token that it had just issued"))
+                                .safe("the newest tokens are stored")
+                                .next(format!("aweber-sync authorize (the app was disconnected, or lacks one of the scopes {SCOPES})")));
+                        }
+                        Reaction::Refresh => {
+                            if let Some(error) = self.owed.take() {
+                                return Err(error);
+                            }
+                            self.refresh_refused().await?;
+                            refreshed = true;
+                            continue;
+                        }
+                        Reaction::WaitForRateLimit => {
+                            if rate_limits == RATE_LIMIT_WAITS {
+                                return Err(rate_limited(&answered));
+                            }
+                            rate_limits += 1;
+                            self.wait_for_rate_limit().await?;
+                            continue;
+                        }
+                        Reaction::Repeat => answered,
+                        Reaction::GiveUp(exit, advice) => {
+                            let scopes = if reply.status == 403 && exit == Exit::NeedsHuman {
+                                format!("; the app needs the scopes {SCOPES}")
+                            } else {
+                                String::new()
+                            };
+                            return Err(Error::new(exit, answered + &scopes).next(advice));
+                        }
+                    }
+                }
+            };
+            if repeats == REPEATS || began.elapsed() > TOTAL {
+                return Err(Error::new(
+                    Exit::Unavailable,
+                    format!("{trouble}, {} times", repeats + 1),
+                )
+                .next(
+                    "nothing, if it passes: the next run goes on from here; see status.aweber.com",
+                ));
+            }
+            tracing::info!("{trouble}; asking again");
+            self.pause(retry::wait(self.network.retry_wait, repeats, random_byte()))
+                .await?;
+            repeats += 1;
+        }
+    }
+
+    /// Whether the last request found nobody at the other end.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        self.unreachable
+    }
+
+    /// One GET, within the rate limit; given up when a stop is wished for.
+    async fn ask(&mut self, path: &str) -> Result<std::result::Result<Reply, Fault>> {
+        self.wait_for_turn().await?;
+        let began = Instant::now();
+        let mut stop = self.stop.clone();
+        let outcome = tokio::select! {
+            outcome = self.http.get(path, &self.tokens.access_token) => outcome,
+            stopped = stop.wished() => return Err(stopped),
+        };
+        self.note_request();
+        if let Ok(reply) = &outcome {
+            self.note_date(reply);
+        }
+        tracing::debug!(
+            path,
+            status = outcome.as_ref().map_or(0, |reply| reply.status),
+            milliseconds = began.elapsed().as_millis() as u64,
+            "asked"
+        );
+        Ok(outcome)
+    }
+
+    /// Waits until the rate limit lets the next request leave.
+    pub(super) async fn wait_for_turn(&mut self) -> Result<()> {
+        loop {
+            self.stop.check()?;
+            let wait = self.limiter.wait(now_ms());
+            if wait.is_zero() {
+                return Ok(());
+            }
+            tracing::debug!(
+                seconds = wait.as_secs_f32(),
+                "waiting for --requests-per-minute"
+            );
+            self.pause(wait).await?;
+        }
+    }
+
+    pub(super) async fn wait_for_rate_limit(&mut self) -> Result<()> {
+        let wait = self.network.rate_limit_wait;
+        tracing::info!(
+            "AWeber's rate limit is reached (shared with the account's other integrations); waiting {wait:?}"
+        );
+        self.pause(wait).await
+    }
+
+    pub(super) fn note_request(&mut self) {
+        self.counts.requests += 1;
+        self.limiter.note(now_ms());
+    }
+
+    pub(super) fn note_date(&mut self, reply: &Reply) {
+        if let Some(date) = reply.date {
+            self.now = Some(date);
+        }
+    }
+
+    /// Sleeps, unless a stop is wished for.
+    pub(super) async fn pause(&mut self, duration: Duration) -> Result<()> {
+        tokio::select! {
+            () = tokio::time::sleep(duration) => self.stop.check(),
+            stopped = self.stop.wished() => Err(stopped),
+        }
+    }
+}
+
+/// 75: the rate limit outlasted every wait.
+pub(super) fn rate_limited(answered: &str) -> Error {
+    Error::new(Exit::TryLater, format!("{answered}, and again after every wait"))
+        .safe("nothing is lost: the next run goes on from here")
+        .next("nothing, or a lower --requests-per-minute: other integrations of the account share the limit")
+}
+
+/// Unix milliseconds by the local clock.
+fn now_ms() -> i64 {
+    Utc::now().timestamp_millis()
+}
+
+/// For jitter; a generator that fails costs the jitter only.
+pub(crate) fn random_byte() -> u8 {
+    use ring::rand::SecureRandom;
+    let mut byte = [128];
+    let _ = ring::rand::SystemRandom::new().fill(&mut byte);
+    byte[0]
+}

@@ -1,0 +1,249 @@
+//! The authorization code flow as data (RFC 6749, section 4.1; PKCE: RFC 7636): the URL to open, and what a person
+//! pastes back. Pure but for random bytes.
+
+use crate::api::reaction::SCOPES;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::secret::{ExposeSecret, SecretString};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SecureRandom;
+use serde_json::{Map, Value, json};
+use url::Url;
+
+/// Random bytes behind a verifier: 48 make 64 characters, of the 43 to 128 allowed (RFC 7636, section 4.1).
+const VERIFIER_BYTES: usize = 48;
+
+/// Random bytes behind a state.
+const STATE_BYTES: usize = 18;
+
+/// An authorization that was begun: what its second half must know.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) client_id: String,
+    pub(crate) redirect_uri: String,
+    /// Comes back in the redirect, so that nobody can slip us another account's code.
+    pub(crate) state: String,
+    /// PKCE, for public clients; confidential ones must not use it (AWeber API, section 1).
+    pub(crate) verifier: Option<SecretString>,
+}
+
+impl Begun {
+    /// Begins anew.
+    pub(crate) fn new(client_id: String, redirect_uri: String, public: bool) -> Result<Begun> {
+        Ok(Begun {
+            client_id,
+            redirect_uri,
+            state: random_text(STATE_BYTES)?,
+            verifier: if public {
+                Some(random_text(VERIFIER_BYTES)?.into())
+            } else {
+                None
+            },
+        })
+    }
+
+    /// The page to open in a browser. Holds no secret: the challenge is a hash of the verifier.
+    pub(crate) fn url(&self, auth: &Url) -> Url {
+        let mut url = auth.clone();
+        url.set_path("/oauth2/authorize");
+        url.query_pairs_mut()
+            .append_pair("response_type", "code")
+            .append_pair("client_id", &self.client_id)
+            .append_pair("redirect_uri", &self.redirect_uri)
+            .append_pair("scope", SCOPES)
+            .append_pair("state", &self.state);
+        if let Some(verifier) = &self.verifier {
+            let hash =
+                ring::digest::digest(&ring::digest::SHA256, verifier.expose_secret().as_bytes());
+            url.query_pairs_mut()
+                .append_pair("code_challenge", &URL_SAFE_NO_PAD.encode(hash))
+                .append_pair("code_challenge_method", "S256");
+        }
+        url
+    }
+
+    /// For the other half in another process.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let verifier = self.verifier.as_ref().map(ExposeSecret::expose_secret);
+        let json = json!({
+            "client_id": self.client_id,
+            "redirect_uri": self.redirect_uri,
+            "state": self.state,
+            "code_verifier": verifier,
+        });
+        format!("{json}\n").into_bytes()
+    }
+
+    /// What [`Begun::to_bytes`] wrote.
+    pub(crate) fn parse(content: &[u8]) -> Option<Begun> {
+        let map: Map<String, Value> = serde_json::from_slice(content).ok()?;
+        let text = |key: &str| Some(map.get(key)?.as_str()?.to_owned());
+        Some(Begun {
+            client_id: text("client_id")?,
+            redirect_uri: text("redirect_uri")?,
+            state: text("state")?,
+            verifier: text("code_verifier").map(Into::into),
+        })
+    }
+}
+
+/// The code in what a person pasted: the code itself, or the whole URL that AWeber redirected to.
+///
+/// Errors: 77 if AWeber or the customer refused, or it belongs to another authorization.
+pub(crate) fn read_pasted(pasted: &str, state: Option<&str>) -> Result<SecretString> {
+    let again = |what: String| {
+        Error::new(Exit::NeedsHuman, what)
+            .safe("nothing was changed")
+            .next("aweber-sync authorize")
+    };
+    let pasted = pasted.trim().trim_matches(['"', '\'', '<', '>']).trim();
+    if pasted.is_empty() {
+        return Err(again("no code was given".to_owned()));
+    }
+    let query = match pasted.split_once('?') {
+        Some((_, query)) => query.split('#').next().unwrap_or(query),
+        None if pasted.starts_with("code=") || pasted.contains("&code=") => pasted,
+        None if pasted.contains("://") => {
+            return Err(again("the pasted address holds no code".to_owned()));
+        }
+        None if pasted.contains(char::is_whitespace) => {
+            return Err(again("that is no code: it holds blanks".to_owned()));
+        }
+        None => return Ok(pasted.into()),
+    };
+    let (mut code, mut came_back, mut refusal, mut why) = (None, None, None, String::new());
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        match name.as_ref() {
+            "code" => code = Some(value.into_owned()),
+            "state" => came_back = Some(value.into_owned()),
+            "error" => refusal = Some(value.into_owned()),
+            "error_description" => why = format!(": {value}"),
+            _ => {}
+        }
+    }
+    if let Some(refusal) = refusal {
+        let text = format!("AWeber did not allow it ({refusal}{why})");
+        return Err(again(
+            text.chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .take(300)
+                .collect(),
+        ));
+    }
+    if let (Some(sent), Some(came_back)) = (state, came_back)
+        && sent != came_back
+    {
+        return Err(again(
+            "the pasted address belongs to another authorization than the one begun here"
+                .to_owned(),
+        ));
+    }
+    match code.filter(|code| !code.is_empty()) {
+        Some(code) => Ok(code.into()),
+        None => Err(again("the pasted address holds no code".to_owned())),
+    }
+}
+
+fn random_text(bytes: usize) -> Result<String> {
+    let mut random = vec![0; bytes];
+    ring::rand::SystemRandom::new()
+        .fill(&mut random)
+        .map_err(|_| Error::new(Exit::LocalIo, "the system gives no random bytes"))?;
+    Ok(URL_SAFE_NO_PAD.encode(random))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_public_client_sends_a_challenge() {
+        let auth = Url::parse("https://auth.aweber.com").unwrap();
+        for public in [true, false] {
+            let begun =
+                Begun::new("id 1".into(), "urn:ietf:wg:oauth:2.0:oob".into(), public).unwrap();
+            let url = begun.url(&auth);
+            let pairs: std::collections::HashMap<_, _> = url.query_pairs().into_owned().collect();
+            assert_eq!(pairs["scope"], "account.read list.read subscriber.read");
+            assert_eq!(pairs["state"], begun.state);
+            assert_eq!(pairs.contains_key("code_challenge"), public);
+            assert_eq!(
+                pairs.get("code_challenge_method").map(String::as_str),
+                public.then_some("S256")
+            );
+            if let Some(verifier) = &begun.verifier {
+                assert_eq!(verifier.expose_secret().len(), 64);
+                assert!(!url.as_str().contains(verifier.expose_secret()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_challenge_is_the_example_of_rfc_7636() {
+        let begun = Begun {
+            client_id: "c".into(),
+            redirect_uri: "r".into(),
+            state: "s".into(),
+            verifier: Some("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into()),
+        };
+        let url = begun.url(&Url::parse("http://localhost:1").unwrap());
+        assert!(
+            url.as_str()
+                .contains("code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&"),
+            "{url}"
+        );
+    }
+
+    #[test]
+    fn what_is_begun_survives_a_process() {
+        let begun = Begun::new("c".into(), "r".into(), true).unwrap();
+        let again = Begun::parse(&begun.to_bytes()).unwrap();
+        assert_eq!(
+            (again.client_id, again.state),
+            (begun.client_id, begun.state)
+        );
+        assert_eq!(
+            again.verifier.unwrap().expose_secret(),
+            begun.verifier.unwrap().expose_secret()
+        );
+        assert!(Begun::parse(b"{}").is_none());
+    }
+
+    #[test]
+    fn a_code_is_found_however_it_is_pasted() {
+        for pasted in [
+            "abc",
+            "  abc\r\n",
+            "'abc'",
+            "https://localhost/?state=s1&code=abc",
+            "https://localhost/?code=abc&state=s1#_",
+            "http://localhost:3000/callback?code=abc",
+            "code=abc&state=s1",
+            "state=s1&code=abc",
+            "<https://localhost/?code=abc>",
+        ] {
+            assert_eq!(
+                read_pasted(pasted, Some("s1")).unwrap().expose_secret(),
+                "abc",
+                "{pasted}"
+            );
+        }
+        for bad in [
+            "",
+            "\n",
+            "https://localhost/",
+            "https://localhost/?state=s1",
+            "https://localhost/?code=&state=s1",
+            "https://localhost/?code=abc&state=other",
+            "https://localhost/?error=access_denied&error_description=no&state=s1",
+            "two words",
+        ] {
+            assert_eq!(
+                read_pasted(bad, Some("s1")).unwrap_err().exit(),
+                Exit::NeedsHuman,
+                "{bad}"
+            );
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Collecting new rows into the batch under way: recorded before its first byte, durable at checkpoints.
+
+use super::output::Output;
+use super::publish;
+use super::stage::Stage;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::Ledger;
+use crate::ledger::batches::{BatchRecord, Kind, State};
+use crate::render;
+use crate::rows::{self, ListRef};
+use crate::subscriber::Subscriber;
+use chrono::{DateTime, Utc};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How much work a kill may cost. Each checkpoint syncs two files, so not after each page.
+const CHECKPOINT: Duration = Duration::from_secs(1);
+
+/// How a run exports.
+#[derive(Clone, Debug)]
+pub(crate) struct ExportOptions {
+    pub(crate) output: Output,
+    /// Mode of published files.
+    pub(crate) mode: u32,
+    /// For stage files of growing files and standard output.
+    pub(crate) state_dir: PathBuf,
+    /// Count only.
+    pub(crate) dry_run: bool,
+}
+
+/// The batch under way, if there is anything new yet.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    options: ExportOptions,
+    /// In a dry run without a stage file.
+    open: Option<(BatchRecord, Option<Stage>)>,
+    rows: u64,
+    last_checkpoint: Instant,
+}
+
+impl Collector {
+    /// Nothing collected yet.
+    pub(crate) fn new(options: ExportOptions) -> Collector {
+        Collector {
+            options,
+            open: None,
+            rows: 0,
+            last_checkpoint: Instant::now(),
+        }
+    }
+
+    /// New rows so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The number of the batch under way.
+    pub(crate) fn batch(&self) -> Option<i64> {
+        self.open.as_ref().map(|(batch, _)| batch.id)
+    }
+
+    /// Takes those of `subscribers` that were never exported; says how many.
+    pub(crate) fn offer(
+        &mut self,
+        ledger: &mut Ledger,
+        list: &ListRef,
+        subscribers: &[Subscriber<'_>],
+    ) -> Result<u64> {
+        let mut new = Vec::with_capacity(subscribers.len());
+        for subscriber in subscribers {
+            let key = subscriber.key();
+            let batch = match self.batch() {
+                Some(batch) => batch,
+                // Only a row that is new opens a batch: a run without news leaves no trace.
+                None if ledger.is_exported(list.id, &key)? => continue,
+                None => self.begin(ledger)?,
+            };
+            if ledger.export(list.id, &key, batch)? {
+                new.push(subscriber);
+            }
+        }
+        let count = new.len() as u64;
+        self.rows += count;
+        if let Some((batch, Some(stage))) = &mut self.open
+            && count > 0
+        {
+            let bytes = render::rows(list, new.into_iter());
+            stage.append(&bytes).map_err(|e| cannot_stage(batch, &e))?;
+            batch.rows += count;
+        }
+        Ok(count)
+    }
+
+    /// Whether the last checkpoint is long enough ago for another.
+    pub(crate) fn checkpoint_is_due(&self) -> bool {
+        self.last_checkpoint.elapsed() >= CHECKPOINT
+    }
+
+    /// Makes everything so far last: the stage file first, then the ledger that counts on it.
+    pub(crate) fn checkpoint(&mut self, ledger: &mut Ledger) -> Result<()> {
+        if let Some((batch, Some(stage))) = &mut self.open {
+            let length = stage.sync().map_err(|e| cannot_stage(batch, &e))?;
+            if length != batch.length {
+                batch.length = length;
+                ledger.put_batch(batch)?;
+            }
+        }
+        ledger.commit()?;
+        self.last_checkpoint = Instant::now();
+        Ok(())
+    }
+
+    /// Publishes the batch, if there is one; says where it is now.
+    pub(crate) fn publish(
+        mut self,
+        ledger: &mut Ledger,
+        printer: &mut publish::Printer,
+    ) -> Result<Option<PathBuf>> {
+        self.checkpoint(ledger)?;
+        match self.open.take() {
+            Some((batch, Some(_))) => publish::publish(ledger, batch, printer).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Records the batch with everything that finishing it takes, then makes its stage file.
+    fn begin(&mut self, ledger: &mut Ledger) -> Result<i64> {
+        let (id, last_name) = ledger.next_batch()?;
+        // A clock that was set back must not reuse a name, nor sort a later batch before an earlier one.
+        let named_at = Utc::now().timestamp().max(last_name + 1);
+        let output = &self.options.output;
+        let own = self.options.state_dir.join(format!("batch-{id}.part"));
+        let (target, stage, marker) = match output.kind {
+            Kind::Directory => {
+                let name = file_name(named_at);
+                (
+                    output.path.join(&name),
+                    output.path.join(format!(".{name}.part")),
+                    Some(output.path.join(format!(".{name}.ready"))),
+                )
+            }
+            _ => (output.path.clone(), own, None),
+        };
+        let batch = BatchRecord {
+            id,
+            state: State::Open,
+            kind: output.kind,
+            target,
+            stage,
+            marker,
+            mode: self.options.mode,
+            format: "csv".to_owned(),
+            columns: rows::header().join(","),
+            named_at,
+            length: 0,
+            rows: 0,
+            appended_at: None,
+            with_header: output.kind == Kind::Directory,
+        };
+        ledger.put_batch(&batch)?;
+        ledger.commit()?;
+        if self.options.dry_run {
+            self.open = Some((batch, None));
+            return Ok(id);
+        }
+        let mut stage = Stage::create(&batch.stage).map_err(|e| cannot_stage(&batch, &e))?;
+        if batch.with_header {
+            stage
+                .append(&render::header())
+                .map_err(|e| cannot_stage(&batch, &e))?;
+        }
+        self.open = Some((batch, Some(stage)));
+        Ok(id)
+    }
+}
+
+/// `subscribers-20261122T030000Z.csv`.
+pub(crate) fn file_name(named_at: i64) -> String {
+    let time = DateTime::<Utc>::from_timestamp(named_at, 0).unwrap_or_default();
+    format!("subscribers-{}.csv", time.format("%Y%m%dT%H%M%SZ"))
+}
+
+fn cannot_stage(batch: &BatchRecord, cause: &std::io::Error) -> Error {
+    let exit = if batch.kind == Kind::Directory {
+        Exit::Output
+    } else {
+        Exit::LocalIo
+    };
+    Error::disk("cannot write", &batch.stage, cause)
+        .with_exit(exit)
+        .safe("what was written before is kept; the rest is found again by the next run")
+        .next("make room on that file system and the directory writable, then run again")
+}

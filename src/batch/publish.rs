@@ -1,0 +1,171 @@
+//! Publishing a complete batch, step by step; after a kill between any two of them
+//! [`recover`](super::recover) goes on from what is on disk.
+
+use super::collect::file_name;
+use super::growing;
+use crate::disk::atomic;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::Ledger;
+use crate::ledger::batches::{BatchRecord, Kind, KnownOutput, State};
+use crate::render;
+use chrono::Utc;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// How many names are tried if others put files of our names into the directory.
+const NAMES: u32 = 1000;
+
+/// Standard output, with one header however many batches are printed.
+#[derive(Debug, Default)]
+pub(crate) struct Printer {
+    header_printed: bool,
+}
+
+/// Publishes a batch whose stage file is complete and synced; says where it is now.
+pub(crate) fn publish(
+    ledger: &mut Ledger,
+    batch: BatchRecord,
+    printer: &mut Printer,
+) -> Result<PathBuf> {
+    match batch.kind {
+        Kind::Directory => into_directory(ledger, batch),
+        Kind::File => into_file(ledger, batch),
+        Kind::Stdout => to_stdout(ledger, batch, printer),
+    }
+}
+
+/// The marker says 'ready' on disk as the ledger does, so that a batch whose stage file is gone is known to be
+/// published, even if its reader has taken it away already.
+fn into_directory(ledger: &mut Ledger, mut batch: BatchRecord) -> Result<PathBuf> {
+    if let Some(marker) = &batch.marker {
+        File::open(&batch.stage)
+            .and_then(|stage| atomic::set_mode(&stage, batch.mode))
+            .and_then(|()| atomic::create_private(marker)?.sync_all())
+            .and_then(|()| atomic::sync_parent(marker))
+            .map_err(|e| cannot("cannot publish into", &batch, &e))?;
+    }
+    batch.state = State::Ready;
+    ledger.put_batch(&batch)?;
+    ledger.commit()?;
+    rename_into_place(ledger, batch)
+}
+
+/// From 'ready' on: rename, settle, remove the marker.
+pub(crate) fn rename_into_place(ledger: &mut Ledger, mut batch: BatchRecord) -> Result<PathBuf> {
+    for _ in 0..NAMES {
+        match atomic::rename_new(&batch.stage, &batch.target) {
+            Ok(()) => {
+                settle(ledger, &batch, None)?;
+                remove_marker(&batch);
+                return Ok(batch.target);
+            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                // Another job's file: take the next name, which the ledger knows before the file does.
+                batch.named_at += 1;
+                batch.target.set_file_name(file_name(batch.named_at));
+                ledger.put_batch(&batch)?;
+                ledger.commit()?;
+            }
+            Err(e) => return Err(cannot("cannot publish as", &batch, &e)),
+        }
+    }
+    let taken = io::Error::from(io::ErrorKind::AlreadyExists);
+    Err(cannot("cannot find a free name near", &batch, &taken))
+}
+
+/// Removes the marker of a settled batch. A left-over one is harmless; the next run tries again.
+pub(crate) fn remove_marker(batch: &BatchRecord) {
+    if let Some(marker) = &batch.marker
+        && let Err(e) = atomic::remove_if_there(marker)
+    {
+        tracing::debug!("cannot remove {}: {e}", marker.display());
+    }
+}
+
+fn into_file(ledger: &mut Ledger, mut batch: BatchRecord) -> Result<PathBuf> {
+    let place = growing::check(&batch.target, ledger.output(&batch.target)?.as_ref())?;
+    batch.state = State::Appending;
+    batch.appended_at = Some(place.at);
+    batch.with_header = place.with_header;
+    ledger.put_batch(&batch)?;
+    ledger.commit()?;
+    finish_appending(ledger, batch)
+}
+
+/// From 'appending' on: append what is missing, settle, remove the stage file.
+pub(crate) fn finish_appending(ledger: &mut Ledger, batch: BatchRecord) -> Result<PathBuf> {
+    let header = if batch.with_header {
+        render::header()
+    } else {
+        Vec::new()
+    };
+    let at = batch.appended_at.unwrap_or(0);
+    let length = growing::append(&batch.target, at, &header, &batch.stage, batch.mode)?;
+    let known = KnownOutput {
+        kind: Kind::File,
+        length: Some(length),
+        tail: Some(growing::fingerprint(&batch.target, length)?),
+    };
+    settle(ledger, &batch, Some(known))?;
+    remove_stage(&batch);
+    Ok(batch.target)
+}
+
+fn to_stdout(
+    ledger: &mut Ledger,
+    mut batch: BatchRecord,
+    printer: &mut Printer,
+) -> Result<PathBuf> {
+    batch.state = State::Ready;
+    ledger.put_batch(&batch)?;
+    ledger.commit()?;
+    let print = || -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        if !printer.header_printed {
+            out.write_all(&render::header())?;
+        }
+        io::copy(&mut File::open(&batch.stage)?, &mut out)?;
+        out.flush()
+    };
+    print().map_err(|e| {
+        Error::new(
+            Exit::Output,
+            format!("cannot write to standard output: {e}"),
+        )
+        .safe("the batch counts as not published; the next run prints all of it")
+        .next("look at the program that reads our output")
+    })?;
+    printer.header_printed = true;
+    settle(ledger, &batch, None)?;
+    remove_stage(&batch);
+    Ok(batch.target)
+}
+
+/// The ledger's word that the batch is out.
+pub(crate) fn settle(
+    ledger: &mut Ledger,
+    batch: &BatchRecord,
+    output: Option<KnownOutput>,
+) -> Result<()> {
+    if let Some(output) = output {
+        ledger.set_output(&batch.target, &output)?;
+    }
+    ledger.settle_batch(batch.id, Utc::now().timestamp())?;
+    ledger.commit()
+}
+
+/// Removes the stage file of a batch that no longer needs it. A left-over one is harmless.
+pub(crate) fn remove_stage(batch: &BatchRecord) {
+    if let Err(e) = atomic::remove_if_there(&batch.stage) {
+        tracing::debug!("cannot remove {}: {e}", batch.stage.display());
+    }
+}
+
+/// 73 with the batch kept.
+pub(crate) fn cannot(doing: &str, batch: &BatchRecord, cause: &io::Error) -> Error {
+    Error::output(doing, &batch.target, cause)
+        .safe("the new rows are kept; the next run publishes them")
+        .next("make the directory writable, with room in it, then run again")
+}

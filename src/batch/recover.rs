@@ -1,0 +1,133 @@
+//! Finishing what a killed run left behind, from what is on disk alone, before any request.
+
+use super::publish::{self, Printer};
+use super::stage;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::Ledger;
+use crate::ledger::batches::{BatchRecord, Kind, State};
+use std::path::{Path, PathBuf};
+
+/// What became of a batch found unfinished.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Recovered {
+    /// It is out now, with so many rows.
+    Published(PathBuf, u64),
+    /// It was lost: its rows were forgotten and are found again.
+    Void,
+}
+
+/// Finishes the batch that no run has finished, with the options it was recorded with.
+///
+/// Errors: 73 if its directory is missing or cannot be written to: then it stays as it is.
+pub(crate) fn recover(ledger: &mut Ledger, printer: &mut Printer) -> Result<Option<Recovered>> {
+    if let Some(last) = ledger.last_published()? {
+        publish::remove_marker(&last);
+        if last.kind != Kind::Directory {
+            publish::remove_stage(&last);
+        }
+    }
+    let Some(batch) = ledger.unfinished_batch()? else {
+        return Ok(None);
+    };
+    let rows = batch.rows;
+    let published = match batch.state {
+        State::Ready if batch.kind == Kind::Directory => finish_rename(ledger, batch)?,
+        State::Appending => finish_append(ledger, batch)?,
+        _ => finish_open(ledger, batch, printer)?,
+    };
+    Ok(Some(match published {
+        Some(path) => Recovered::Published(path, rows),
+        None => Recovered::Void,
+    }))
+}
+
+/// Killed while collecting: what the ledger counts is published, what stands behind it is cut off.
+fn finish_open(
+    ledger: &mut Ledger,
+    batch: BatchRecord,
+    printer: &mut Printer,
+) -> Result<Option<PathBuf>> {
+    check_directory(&batch)?;
+    let usable = batch.rows > 0
+        && stage::cut(&batch.stage, batch.length)
+            .map_err(|e| publish::cannot("cannot finish", &batch, &e))?;
+    if usable {
+        publish::publish(ledger, batch, printer).map(Some)
+    } else {
+        void(ledger, &batch)
+    }
+}
+
+/// Killed between 'ready' and 'published'.
+fn finish_rename(ledger: &mut Ledger, batch: BatchRecord) -> Result<Option<PathBuf>> {
+    check_directory(&batch)?;
+    if batch.stage.exists() {
+        return publish::rename_into_place(ledger, batch).map(Some);
+    }
+    if batch.marker.as_deref().is_some_and(Path::exists) {
+        // Renamed, and perhaps taken away by its reader already.
+        publish::settle(ledger, &batch, None)?;
+        publish::remove_marker(&batch);
+        return Ok(Some(batch.target));
+    }
+    void(ledger, &batch)
+}
+
+/// Killed while appending to the growing file.
+fn finish_append(ledger: &mut Ledger, mut batch: BatchRecord) -> Result<Option<PathBuf>> {
+    check_directory(&batch)?;
+    if !stage::cut(&batch.stage, batch.length)
+        .map_err(|e| publish::cannot("cannot finish", &batch, &e))?
+    {
+        return Err(Error::new(
+            Exit::LocalIo,
+            format!(
+                "the rows being appended to {} are gone: {} is missing",
+                batch.target.display(),
+                batch.stage.display()
+            ),
+        )
+        .safe("the file was left as it is")
+        .next(format!(
+            "put that file back; without it: mv '{0}' '{0}.old', then aweber-sync run",
+            batch.target.display()
+        )));
+    }
+    let found = std::fs::metadata(&batch.target).map_or(0, |file| file.len());
+    if found == 0 {
+        // Rotated meanwhile, or never begun: all of it goes into a new file.
+        batch.appended_at = Some(0);
+        batch.with_header = true;
+        ledger.put_batch(&batch)?;
+        ledger.commit()?;
+    }
+    publish::finish_appending(ledger, batch).map(Some)
+}
+
+fn void(ledger: &mut Ledger, batch: &BatchRecord) -> Result<Option<PathBuf>> {
+    ledger.void_batch(batch.id)?;
+    ledger.commit()?;
+    publish::remove_stage(batch);
+    publish::remove_marker(batch);
+    Ok(None)
+}
+
+/// A directory that is not there may be a volume that is not mounted: nothing may be concluded from its emptiness.
+fn check_directory(batch: &BatchRecord) -> Result<()> {
+    let target = if batch.kind == Kind::Stdout {
+        &batch.stage
+    } else {
+        &batch.target
+    };
+    let directory = target.parent().unwrap_or(Path::new("/"));
+    if directory.is_dir() {
+        return Ok(());
+    }
+    Err(Error::new(Exit::Output, format!("the output directory {} is missing", directory.display()))
+        .safe(format!("{} new rows wait to be published there; no token was spent", batch.rows))
+        .next(format!(
+            "mount its volume; or, if it is gone for good: mkdir -m 700 '{}' (the rows are then fetched again)",
+            directory.display()
+        )))
+}

@@ -1,0 +1,365 @@
+//! Bringing one list up to date: the queries of its plan, what each row means for export and pending, and then those
+//! who were pending and were not seen. A list's progress is noted only for what is in the batch.
+
+use crate::api::session::{Found, Session};
+use crate::batch::collect::Collector;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::Ledger;
+use crate::ledger::lists::{Progress, SavedWalk};
+use crate::lists::{List, account_path};
+use crate::pages::collection::Query;
+use crate::pages::next::Walk;
+use crate::pages::walk::{Rows, Verify, Walker};
+use crate::plan::{LINK_DAYS, Plan, pending_after, plan};
+use crate::stamp;
+use crate::subscriber::{Status, Subscriber};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+/// How many keys of a walk are kept for going on in another process.
+const KEYS_KEPT: usize = 100;
+
+/// How old, by AWeber's clock, a stopped `--full` may be to be gone on with: what was imported with old dates since
+/// then may stand before its place.
+const FULL_KEEPS: TimeDelta = TimeDelta::days(2);
+
+/// How many pending ids are looked up in the ledger at a time.
+const IDS_AT_A_TIME: u32 = 100;
+
+/// What a run does on every list.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) account: String,
+    pub(crate) statuses: Vec<Status>,
+    /// For a list never exported before.
+    pub(crate) since: Option<NaiveDate>,
+    pub(crate) full: bool,
+    /// The number of the run.
+    pub(crate) run: i64,
+}
+
+/// One list being brought up to date.
+pub(crate) struct CatchUp<'a> {
+    pub(crate) session: &'a mut Session,
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) collector: &'a mut Collector,
+    pub(crate) wanted: &'a Wanted,
+    pub(crate) list: &'a List,
+    progress: Progress,
+    /// The newest subscribed_at seen, Unix seconds.
+    newest: Option<i64>,
+    new: u64,
+}
+
+impl<'a> CatchUp<'a> {
+    /// Ready to go on where the ledger says.
+    pub(crate) fn new(
+        session: &'a mut Session,
+        ledger: &'a mut Ledger,
+        collector: &'a mut Collector,
+        wanted: &'a Wanted,
+        list: &'a List,
+    ) -> Result<CatchUp<'a>> {
+        let mut progress = ledger.progress(list.this.id)?;
+        if progress == Progress::default() {
+            progress.since = wanted.since.map(|day| day.to_string());
+        }
+        Ok(CatchUp {
+            session,
+            ledger,
+            collector,
+            wanted,
+            list,
+            progress,
+            newest: None,
+            new: 0,
+        })
+    }
+
+    /// Does it; says how many rows are new. On an error everything found so far is in the batch and the progress
+    /// made is noted.
+    pub(crate) async fn run(mut self) -> Result<u64> {
+        // Whoever signs up from here on is not hidden by the mark, however long the queries take.
+        let began = self.now();
+        match plan(
+            &self.progress,
+            &self.wanted.statuses,
+            self.wanted.full,
+            self.session.now(),
+        ) {
+            Plan::Recent { after } => {
+                let query = self.find(None, after);
+                let expect = self.progress.mark.is_some();
+                self.walk(Walker::new(query, None, Verify::Count, expect))
+                    .await?;
+                self.check_pending(true).await?;
+            }
+            Plan::Everything {
+                unconfirmed_after,
+                status,
+                after,
+            } => {
+                if let Some(after) = unconfirmed_after {
+                    let query = self.find(Some(Status::Unconfirmed), after);
+                    let expect = self.list.unconfirmed > 0;
+                    self.walk(Walker::new(query, None, Verify::Count, expect))
+                        .await?;
+                }
+                self.walk_everything(status, after).await?;
+                self.check_pending(false).await?;
+            }
+        }
+        self.progress.statuses = Some(self.status_words());
+        self.progress.mark = self
+            .progress
+            .mark
+            .max(self.newest.map(|newest| newest.min(began.timestamp())));
+        self.note_progress()?;
+        self.checkpoint_if_due()?;
+        Ok(self.new)
+    }
+
+    /// AWeber's clock; should it have none, ours: too early a mark costs a request, no row.
+    fn now(&self) -> DateTime<Utc> {
+        self.session.now().unwrap_or_else(Utc::now)
+    }
+
+    /// The find of this list (AWeber API, section 3), oldest first.
+    fn find(&self, status: Option<Status>, after: Option<NaiveDate>) -> Query {
+        let mut parameters = vec![
+            ("ws.op", "find".to_owned()),
+            ("sort_key", "subscribed_at".to_owned()),
+            ("sort_order", "asc".to_owned()),
+        ];
+        parameters.extend(status.map(|status| ("status", status.word().to_owned())));
+        parameters.extend(after.map(|day| ("subscribed_after", day.to_string())));
+        Query {
+            path: self.subscribers_path(),
+            parameters,
+        }
+    }
+
+    fn subscribers_path(&self) -> String {
+        format!(
+            "{}/lists/{}/subscribers",
+            account_path(&self.wanted.account),
+            self.list.this.id
+        )
+    }
+
+    /// A walk that begins anew if it is interrupted.
+    async fn walk(&mut self, mut walker: Walker) -> Result<()> {
+        while let Some(rows) = walker.next(self.session).await? {
+            self.take(&rows)?;
+            self.checkpoint_if_due()?;
+        }
+        Ok(())
+    }
+
+    /// The walk through everything, which another process can go on with.
+    async fn walk_everything(
+        &mut self,
+        status: Option<Status>,
+        after: Option<NaiveDate>,
+    ) -> Result<()> {
+        let saved = self
+            .progress
+            .walk
+            .take()
+            .filter(|saved| self.may_resume(saved));
+        if let Some(saved) = &saved {
+            tracing::info!(
+                list = self.list.this.id,
+                row = saved.start,
+                "going on where the last run stopped"
+            );
+            self.newest = self.newest.max(saved.newest);
+        }
+        let from = saved.map(|saved| Walk::resume(saved.start, saved.seen, saved.row_keys()));
+        let expect = from.is_none() && self.list.subscribed > 0;
+        let mut walker = Walker::new(self.find(status, after), from, Verify::Count, expect);
+        loop {
+            match walker.next(self.session).await {
+                Ok(Some(rows)) => {
+                    self.take(&rows)?;
+                    if self.collector.checkpoint_is_due() {
+                        self.save_walk(walker.place())?;
+                        self.checkpoint()?;
+                    }
+                }
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    if !walker.has_failed() {
+                        self.save_walk(walker.place())?;
+                    } else {
+                        self.note_progress()?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn may_resume(&self, saved: &SavedWalk) -> bool {
+        let first_export = self.progress.statuses.is_none();
+        let age = saved
+            .at
+            .and_then(|at| DateTime::from_timestamp(at, 0))
+            .map(|at| self.now() - at);
+        saved.statuses == self.status_words()
+            && (first_export || age.is_some_and(|age| age <= FULL_KEEPS))
+    }
+
+    fn save_walk(&mut self, place: &Walk) -> Result<()> {
+        self.progress.walk = Some(SavedWalk {
+            statuses: self.status_words(),
+            start: place.start(),
+            seen: place.seen(),
+            keys: SavedWalk::keep(place.last_keys(KEYS_KEPT)),
+            newest: self.newest,
+            at: Some(self.now().timestamp()),
+        });
+        self.note_progress()
+    }
+
+    fn status_words(&self) -> Vec<String> {
+        let mut statuses = self.wanted.statuses.clone();
+        statuses.sort_unstable();
+        statuses.dedup();
+        statuses
+            .iter()
+            .map(|status| status.word().to_owned())
+            .collect()
+    }
+
+    fn note_progress(&mut self) -> Result<()> {
+        let batch_open = self.collector.batch().is_some();
+        self.ledger
+            .set_progress(self.list.this.id, &self.progress, batch_open)
+    }
+
+    fn checkpoint_if_due(&mut self) -> Result<()> {
+        if self.collector.checkpoint_is_due() {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        self.ledger
+            .set_request_times(&self.session.recent_requests())?;
+        self.collector.checkpoint(self.ledger)
+    }
+
+    /// The new rows of a page: export, remember as pending, or let go.
+    fn take(&mut self, rows: &Rows) -> Result<()> {
+        let subscribers: Vec<Subscriber<'_>> = rows
+            .fresh
+            .iter()
+            .filter_map(|i| rows.page.subscriber(*i))
+            .collect();
+        self.take_subscribers(subscribers)
+    }
+
+    fn take_subscribers(&mut self, subscribers: Vec<Subscriber<'_>>) -> Result<()> {
+        let list = self.list.this.id;
+        let mut wanted = Vec::with_capacity(subscribers.len());
+        let mut others = Vec::new();
+        for subscriber in subscribers {
+            let written = subscriber.subscribed_at_text();
+            let at = stamp::earliest(&written).map(|at| at.timestamp());
+            self.newest = self.newest.max(at);
+            if self.is_before_since(&written) {
+                continue;
+            }
+            match subscriber.status() {
+                Some(status) if self.wanted.statuses.contains(&status) => wanted.push(subscriber),
+                Some(Status::Unconfirmed) => {
+                    let now = self.now().timestamp();
+                    self.ledger
+                        .note_pending(list, subscriber.id, at, now, self.wanted.run)?;
+                }
+                _ => others.push(subscriber.id),
+            }
+        }
+        self.new += self
+            .collector
+            .offer(self.ledger, &self.list.this, &wanted)?;
+        if self.ledger.has_pending(list)? {
+            let batch = self.collector.batch();
+            for subscriber in &wanted {
+                self.ledger.resolve_pending(list, subscriber.id, batch)?;
+            }
+            for id in others {
+                // Left before confirming.
+                self.ledger.resolve_pending(list, id, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether somebody surely came before the day that this list begins with.
+    fn is_before_since(&self, written: &str) -> bool {
+        let since = self.progress.since.as_deref().and_then(stamp::day);
+        match (since, stamp::latest(written)) {
+            (Some(since), Some(at)) => at.date_naive() < since,
+            _ => false,
+        }
+    }
+
+    /// Those pending whom this run has not seen: still unconfirmed, confirmed meanwhile, or gone.
+    async fn check_pending(&mut self, ask_for_unconfirmed: bool) -> Result<()> {
+        let list = self.list.this.id;
+        if self.wanted.statuses.contains(&Status::Unconfirmed) {
+            return self.ledger.forget_pending(list);
+        }
+        let (unseen, oldest) = self.ledger.unchecked_pending(list, self.wanted.run)?;
+        if unseen > 0 && ask_for_unconfirmed {
+            let query = self.find(Some(Status::Unconfirmed), pending_after(oldest));
+            // Whoever a shift hides from this walk is asked for by id.
+            self.walk(Walker::new(query, None, Verify::EndOnly, false))
+                .await?;
+        }
+        let mut after = i64::MIN;
+        loop {
+            let ids = self
+                .ledger
+                .unchecked_ids(list, self.wanted.run, after, IDS_AT_A_TIME)?;
+            let Some(last) = ids.last() else { break };
+            after = *last;
+            for id in ids {
+                self.check_one(id).await?;
+                self.checkpoint_if_due()?;
+            }
+        }
+        if let Some(now) = self.session.now() {
+            // Only those whom this very run has seen still unconfirmed: their link no longer works.
+            let before = (now - TimeDelta::days(LINK_DAYS)).timestamp();
+            self.ledger
+                .forget_expired_pending(list, self.wanted.run, before)?;
+        }
+        Ok(())
+    }
+
+    async fn check_one(&mut self, id: i64) -> Result<()> {
+        let path = format!("{}/{id}", self.subscribers_path());
+        let read = |body: Vec<u8>| {
+            let text = String::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
+            match Subscriber::parse(&text).map(|found| found.id) {
+                Some(found) if found == id => Ok(text),
+                _ => Err("it is not the subscriber asked for".to_owned()),
+            }
+        };
+        match self.session.get(&path, read).await? {
+            Found::There(text) => match Subscriber::parse(&text) {
+                Some(subscriber) => self.take_subscribers(vec![subscriber]),
+                None => Err(Error::new(
+                    Exit::Unavailable,
+                    "a subscriber could not be read twice",
+                )),
+            },
+            // Pending rows drop off after some 30 days: no error.
+            Found::NotThere => self.ledger.resolve_pending(self.list.this.id, id, None),
+        }
+    }
+}

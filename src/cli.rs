@@ -1,0 +1,360 @@
+//! What a person types: the clap structs and their help. Every option has an environment variable, secrets
+//! excepted, which never are arguments. Pure but for reading the environment, as clap does.
+
+use crate::exit;
+use clap::builder::{BoolishValueParser, OsStr, Resettable};
+use clap::parser::ValueSource;
+use clap::{
+    ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand,
+};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "aweber-sync",
+    version,
+    about = "Brings each new subscriber of an AWeber account into a CSV file, once.",
+    long_about = "Brings each new subscriber of an AWeber account into a CSV file, once.\n\n\
+        Connect an account with `aweber-sync authorize`, then put `aweber-sync run` into cron.",
+    after_help = "Every option can be set by the environment variable shown beside it; an empty variable counts as unset.",
+    after_long_help = exit::HELP,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Cmd,
+}
+
+/// Options that every command takes.
+#[derive(Args, Debug)]
+pub(crate) struct Common {
+    /// Holds token.json, the ledger and the lock [default: systemd's $STATE_DIRECTORY, else
+    /// $XDG_STATE_HOME/aweber-sync, i.e. ~/.local/state/aweber-sync]
+    #[arg(
+        long,
+        global = true,
+        env = "AWEBER_SYNC_STATE_DIR",
+        value_name = "DIR",
+        hide_env_values = true
+    )]
+    pub(crate) state_dir: Option<PathBuf>,
+
+    /// The token file [default: token.json in the state directory]
+    #[arg(
+        long,
+        global = true,
+        env = "AWEBER_SYNC_TOKEN_FILE",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// Client id of your app at AWeber [default: the one in the token file]. Its secret, if it has one, comes from
+    /// AWEBER_CLIENT_SECRET, the file named by AWEBER_CLIENT_SECRET_FILE, or the systemd credential client_secret
+    #[arg(
+        long,
+        global = true,
+        env = "AWEBER_CLIENT_ID",
+        value_name = "ID",
+        hide_env_values = true
+    )]
+    pub(crate) client_id: Option<String>,
+
+    /// Where AWeber's API is
+    #[arg(
+        long,
+        global = true,
+        env = "AWEBER_API_URL",
+        value_name = "URL",
+        default_value = "https://api.aweber.com",
+        hide_env_values = true
+    )]
+    pub(crate) api_url: String,
+
+    /// Where AWeber's authorization server is
+    #[arg(
+        long,
+        global = true,
+        env = "AWEBER_AUTH_URL",
+        value_name = "URL",
+        default_value = "https://auth.aweber.com",
+        hide_env_values = true
+    )]
+    pub(crate) auth_url: String,
+
+    /// Say more: -v a line a list, -vv a line a request
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// Say errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+
+    /// How much to say: error, warn, info, debug, trace [default: info on a terminal and under systemd, else warn]
+    #[arg(
+        long = "log",
+        global = true,
+        env = "AWEBER_SYNC_LOG",
+        value_name = "LEVEL",
+        hide_env_values = true
+    )]
+    pub(crate) log: Option<tracing::level_filters::LevelFilter>,
+}
+
+/// Options of the commands that talk to AWeber.
+#[derive(Args, Debug)]
+pub(crate) struct Network {
+    /// Requests in any 60 seconds, at most; AWeber allows 120, shared with the account's other integrations
+    #[arg(long, env = "AWEBER_SYNC_REQUESTS_PER_MINUTE", value_name = "N", default_value_t = 110, value_parser = clap::value_parser!(u32).range(1..), hide_env_values = true)]
+    pub(crate) requests_per_minute: u32,
+
+    /// How long to wait after AWeber's 'Rate Limit Error'
+    #[arg(long, env = "AWEBER_SYNC_RATE_LIMIT_WAIT", value_name = "D", default_value = "60s", value_parser = duration, hide_env_values = true)]
+    pub(crate) rate_limit_wait: Duration,
+
+    /// The first wait after a failed request; it doubles with each further failure
+    #[arg(long, env = "AWEBER_SYNC_RETRY_WAIT", value_name = "D", default_value = "1s", value_parser = duration, hide_env_values = true)]
+    pub(crate) retry_wait: Duration,
+
+    /// How long a server may stay silent; a whole answer may take four times as long
+    #[arg(long, env = "AWEBER_SYNC_TIMEOUT", value_name = "D", default_value = "30s", value_parser = duration, hide_env_values = true)]
+    pub(crate) timeout: Duration,
+
+    /// How long to wait for another run to end before leaving with exit code 75
+    #[arg(long, env = "AWEBER_SYNC_LOCK_WAIT", value_name = "D", default_value = "0s", value_parser = duration, hide_env_values = true)]
+    pub(crate) lock_wait: Duration,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cmd {
+    Authorize(Authorize),
+    Run(Run),
+}
+
+/// Connect an AWeber account: print the authorization URL, read the code that AWeber shows, store the tokens.
+///
+/// With a client secret the app is a confidential client; without one it is a public client (PKCE). The app must be
+/// registered at labs.aweber.com/apps with the redirect URI urn:ietf:wg:oauth:2.0:oob, so that AWeber shows the code
+/// to copy. Scopes asked for: account.read list.read subscriber.read, no more.
+#[derive(Args, Debug)]
+#[command(after_long_help = exit::HELP)]
+pub(crate) struct Authorize {
+    /// Print the authorization URL and leave; `--code` does the second half, in another process
+    #[arg(long, conflicts_with_all = ["code", "import"])]
+    pub(crate) print_url: bool,
+
+    /// The code that AWeber showed after `--print-url`, or the whole URL that it redirected to
+    #[arg(long, value_name = "CODE", conflicts_with = "import")]
+    pub(crate) code: Option<String>,
+
+    /// A redirect URI that the app is registered with, if it is another one
+    #[arg(
+        long,
+        env = "AWEBER_SYNC_REDIRECT_URI",
+        value_name = "URI",
+        default_value = "urn:ietf:wg:oauth:2.0:oob",
+        hide_env_values = true
+    )]
+    pub(crate) redirect_uri: String,
+
+    /// Take the tokens over from a credentials file of AWeber's sample scripts or the aweber CLI. From our first
+    /// refresh on that other program's token is dead
+    #[arg(long, value_name = "FILE")]
+    pub(crate) import: Option<PathBuf>,
+
+    /// Replace the tokens even if they are another account's
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Export each new subscriber, once. This is the job.
+///
+/// Refreshes the token, asks AWeber for what is new on each list, and publishes the new subscribers as one file.
+/// Without a terminal it is silent when all is well, so that cron mails nothing.
+#[derive(Args, Debug)]
+#[command(after_long_help = exit::HELP)]
+pub(crate) struct Run {
+    /// A directory (it exists, or the path ends in /): one file a batch. `-`: standard output. Anything else: one
+    /// growing file [default: exports/ in the state directory]
+    #[arg(
+        long,
+        env = "AWEBER_SYNC_OUTPUT",
+        value_name = "PATH",
+        hide_env_values = true
+    )]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Mode of exported files, e.g. 0640 for a loader's group
+    #[arg(long, env = "AWEBER_SYNC_OUTPUT_MODE", value_name = "MODE", default_value = "0600", value_parser = mode, hide_env_values = true)]
+    pub(crate) output_mode: u32,
+
+    /// Only this list: its id, unique_list_id or name. Repeat for more (variable: comma-separated) [default: all]
+    #[arg(
+        long = "list",
+        env = "AWEBER_SYNC_LIST",
+        value_name = "ID|NAME",
+        hide_env_values = true
+    )]
+    pub(crate) lists: Vec<String>,
+
+    /// Not this list. Repeat for more (variable: comma-separated)
+    #[arg(
+        long = "exclude-list",
+        env = "AWEBER_SYNC_EXCLUDE_LIST",
+        value_name = "ID|NAME",
+        hide_env_values = true
+    )]
+    pub(crate) exclude_lists: Vec<String>,
+
+    /// For a list never exported before: begin with the subscribers of this day (UTC). Remembered, also by --full
+    #[arg(
+        long,
+        env = "AWEBER_SYNC_SINCE",
+        value_name = "DATE|today",
+        hide_env_values = true
+    )]
+    pub(crate) since: Option<String>,
+
+    /// Which subscribers: subscribed, unconfirmed, unsubscribed
+    #[arg(
+        long = "status",
+        env = "AWEBER_SYNC_STATUS",
+        value_name = "S,…",
+        default_value = "subscribed",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub(crate) statuses: Vec<crate::subscriber::Status>,
+
+    /// Page through everything, not only the recent part, and export what was never exported. Once a month is a good
+    /// habit: it finds what came with an old date (imports, moves)
+    #[arg(long, env = "AWEBER_SYNC_FULL", value_parser = BoolishValueParser::new(), hide_env_values = true)]
+    pub(crate) full: bool,
+
+    /// Fetch, say what would be exported, change neither ledger nor exports. The refreshed token is stored all the
+    /// same: the old one is spent
+    #[arg(long, env = "AWEBER_SYNC_DRY_RUN", value_parser = BoolishValueParser::new(), hide_env_values = true)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Reads the command line; on a usage error or `--help` clap prints and leaves (2, 0).
+pub(crate) fn parse() -> Cli {
+    let matches = ignore_empty_variables(Cli::command()).get_matches();
+    let mut cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(e) => e.exit(),
+    };
+    if let (Cmd::Run(run), Some((_, matches))) = (&mut cli.command, matches.subcommand()) {
+        split_variable(&mut run.lists, matches, "lists");
+        split_variable(&mut run.exclude_lists, matches, "exclude_lists");
+    }
+    cli
+}
+
+/// An EnvironmentFile or a compose file sets empty variables easily: they count as unset.
+fn ignore_empty_variables(command: Command) -> Command {
+    command
+        .mut_args(|arg| {
+            let empty = arg
+                .get_env()
+                .is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
+            if empty {
+                arg.env(Resettable::<OsStr>::Reset)
+            } else {
+                arg
+            }
+        })
+        .mut_subcommands(ignore_empty_variables)
+}
+
+/// A list name may hold a comma, so only the variable is split at commas, as one CSV record.
+fn split_variable(values: &mut Vec<String>, matches: &ArgMatches, id: &str) {
+    if matches.value_source(id) != Some(ValueSource::EnvVariable) {
+        return;
+    }
+    *values = values.iter().flat_map(|text| split_record(text)).collect();
+}
+
+fn split_record(text: &str) -> Vec<String> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .trim(csv::Trim::All)
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let fields = reader
+        .records()
+        .flatten()
+        .flat_map(|record| record.iter().map(str::to_owned).collect::<Vec<_>>());
+    fields.filter(|field| !field.is_empty()).collect()
+}
+
+/// `90s`, `26h`, `1h 30m`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Ok(Duration::from_secs(seconds.into()));
+    }
+    humantime::parse_duration(text).map_err(|e| format!("{e} (examples: 90s, 15m, 26h)"))
+}
+
+/// An octal file mode. The owner must be able to read and write what we go on writing.
+fn mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode <= 0o777 && mode & 0o600 == 0o600 => Ok(mode),
+        _ => Err("an octal mode with at least 0600 (examples: 0600, 0640)".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_of_run_but_v_and_q_has_a_variable() {
+        let command = Cli::command();
+        let run = command.find_subcommand("run").unwrap();
+        for arg in run.get_arguments().chain(command.get_arguments()) {
+            let id = arg.get_id().as_str();
+            if !["verbose", "quiet", "help", "version"].contains(&id) {
+                assert!(arg.get_env().is_some(), "{id}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_variable_of_names_is_one_csv_record() {
+        assert_eq!(
+            split_record("a, b c ,\"d, e\",,7"),
+            ["a", "b c", "d, e", "7"]
+        );
+        assert_eq!(split_record(" "), Vec::<String>::new());
+    }
+
+    #[test]
+    fn durations_and_modes() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        assert!(duration("soon").is_err());
+        assert_eq!(mode("0640"), Ok(0o640));
+        for bad in ["0400", "1777", "rw", "0888", ""] {
+            assert!(mode(bad).is_err(), "{bad}");
+        }
+    }
+}

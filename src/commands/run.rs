@@ -1,0 +1,393 @@
+//! `aweber-sync run`: the order of the job, in numbered steps.
+
+use crate::api::session::{Found, Session};
+use crate::batch::collect::{Collector, ExportOptions};
+use crate::batch::output::Output;
+use crate::batch::publish::Printer;
+use crate::batch::recover::{Recovered, recover};
+use crate::catch_up::{CatchUp, Wanted};
+use crate::cli;
+use crate::config::{Env, Network, Paths};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::Ledger;
+use crate::ledger::runs::RunTotals;
+use crate::lists::{List, account_path, fetch_lists, select};
+use crate::pages::collection::{Page, Query};
+use crate::report::Summary;
+use crate::secret;
+use crate::stamp;
+use crate::stop::Stop;
+use crate::token::model::TokenFile;
+use crate::workplace::{Workplace, refresh_secret};
+use chrono::{DateTime, NaiveDate, Utc};
+
+/// How many lists in a row may find nobody at the other end before the rest is left to the next run.
+const UNREACHABLE_LISTS: u32 = 2;
+
+/// Runs the job. What it did is in the summary whether or not it failed.
+pub(crate) async fn run(
+    common: &cli::Common,
+    args: &cli::Run,
+    env: Env<'_>,
+) -> (Summary, Result<()>) {
+    let mut summary = Summary {
+        dry_run: args.dry_run,
+        ..Summary::default()
+    };
+    let outcome = go(common, args, env, &mut summary).await;
+    (summary, outcome)
+}
+
+async fn go(
+    common: &cli::Common,
+    args: &cli::Run,
+    env: Env<'_>,
+    summary: &mut Summary,
+) -> Result<()> {
+    // What was typed is checked before anything is touched.
+    let paths = Paths::new(common, env)?;
+    let network = Network::new(common, &args.network)?;
+    let since = Since::parse(args.since.as_deref())?;
+    let configured = secret::client_secret(env)?;
+    let stop = Stop::listen()?;
+
+    // 1. Take the locks. 2a. Finish what a killed run left of the tokens.
+    let workplace = Workplace::enter(&paths, args.network.lock_wait)?;
+    let tokens = workplace.load_tokens(common.client_id.as_deref())?;
+
+    // Building the HTTP client comes before the refresh token is spent: a missing CA bundle fails here.
+    let mut session = Session::new(
+        network,
+        workplace.store.clone(),
+        tokens,
+        refresh_secret(configured),
+        stop,
+    )?;
+    let account = match session.tokens().account_id.clone() {
+        Some(account) => checked_account(account)?,
+        // A token file made by hand: only AWeber knows whose it is.
+        None => {
+            session.refresh().await?;
+            learn_account(&mut session, &workplace).await?
+        }
+    };
+    let mut ledger = Ledger::open(&paths.ledger(&account), args.dry_run)?;
+    let run = ledger.begin_run(Utc::now().timestamp())?;
+    let job = Job {
+        args,
+        paths: &paths,
+        account,
+        since,
+        run,
+    };
+    let outcome = job.work(&mut session, &mut ledger, summary).await;
+    let outcome = with_owed(outcome, &mut session);
+
+    // 7. Report. A ledger that cannot take it has said so already.
+    let counts = session.counts();
+    (summary.requests, summary.refreshes) = (counts.requests, counts.refreshes);
+    let totals = RunTotals {
+        exit: outcome.as_ref().err().map_or(Exit::Done, Error::exit),
+        rows: summary.rows(),
+        requests: counts.requests,
+        refreshes: counts.refreshes,
+    };
+    let message = outcome.as_ref().err().map(ToString::to_string);
+    let noted = ledger
+        .set_request_times(&session.recent_requests())
+        .and_then(|()| {
+            session
+                .now()
+                .map_or(Ok(()), |now| ledger.set_aweber_time(now.timestamp()))
+        })
+        .and_then(|()| ledger.end_run(run, Utc::now().timestamp(), totals, message.as_deref()))
+        .and_then(|()| ledger.commit());
+    outcome.and(noted)
+}
+
+/// A run that lived on with a dead refresh token must not end as if nothing were the matter.
+fn with_owed(outcome: Result<()>, session: &mut Session) -> Result<()> {
+    match (outcome, session.take_owed()) {
+        (outcome, None) => outcome,
+        (Ok(()), Some(owed)) => Err(owed),
+        (Err(error), Some(owed)) if error.exit().worse(Exit::NeedsHuman) == Exit::NeedsHuman => {
+            tracing::error!("{error}");
+            Err(owed)
+        }
+        (Err(error), Some(_)) => Err(error),
+    }
+}
+
+/// What all steps of one run know.
+struct Job<'a> {
+    args: &'a cli::Run,
+    paths: &'a Paths,
+    account: String,
+    since: Since,
+    run: i64,
+}
+
+impl Job<'_> {
+    async fn work(
+        &self,
+        session: &mut Session,
+        ledger: &mut Ledger,
+        summary: &mut Summary,
+    ) -> Result<()> {
+        let args = self.args;
+
+        // 2b. Finish the batch that a killed run left behind, with the options it was recorded with.
+        let mut printer = Printer::default();
+        if !args.dry_run {
+            match recover(ledger, &mut printer)? {
+                Some(Recovered::Published(path, rows)) => {
+                    tracing::info!(rows, path = %path.display(), "published what a killed run had left");
+                    summary.recovered = Some((path, rows));
+                }
+                Some(Recovered::Void) => tracing::info!(
+                    "a killed run had left an empty or lost batch: its rows are fetched again"
+                ),
+                None => {}
+            }
+        }
+        let output = Output::settle(
+            args.output.as_deref(),
+            &self.paths.state_dir,
+            ledger,
+            args.dry_run,
+        )?;
+        ledger.commit()?;
+
+        // 3. Refresh on start. The new tokens are durable before they are used.
+        session.remember_requests(ledger.request_times()?);
+        session.remember_time(
+            ledger
+                .aweber_time()?
+                .and_then(|at| DateTime::from_timestamp(at, 0)),
+        );
+        if session.counts().refreshes == 0 {
+            session.refresh().await?;
+        }
+
+        // 4. Page through the lists; 5. collect who is new.
+        let mut collector = Collector::new(ExportOptions {
+            output,
+            mode: args.output_mode,
+            state_dir: self.paths.state_dir.clone(),
+            dry_run: args.dry_run,
+        });
+        let outcome = self.collect(session, ledger, &mut collector, summary).await;
+
+        // 6. Publish what there is, unless the disk failed or somebody wants us gone: then the next run does.
+        let exit = outcome.as_ref().err().map_or(Exit::Done, Error::exit);
+        match exit {
+            Exit::LocalIo | Exit::Output => {}
+            Exit::Terminated | Exit::Interrupted => collector.checkpoint(ledger)?,
+            _ => match collector.publish(ledger, &mut printer) {
+                Ok(published) => summary.published = published,
+                Err(error) => return Err(worse(outcome, error)),
+            },
+        }
+        outcome
+    }
+
+    async fn collect(
+        &self,
+        session: &mut Session,
+        ledger: &mut Ledger,
+        collector: &mut Collector,
+        summary: &mut Summary,
+    ) -> Result<()> {
+        let all = fetch_lists(session, &self.account).await?;
+        let lists = select(all, &self.args.lists, &self.args.exclude_lists)?;
+        let today = session.now().unwrap_or_else(Utc::now).date_naive();
+        let wanted = Wanted {
+            account: self.account.clone(),
+            statuses: self.args.statuses.clone(),
+            since: self.since.day(today),
+            full: self.args.full,
+            run: self.run,
+        };
+        let mut failures: Vec<Error> = Vec::new();
+        let mut unreachable = 0;
+        for list in &lists {
+            let before = collector.rows();
+            let outcome = match CatchUp::new(session, ledger, collector, &wanted, list) {
+                Ok(catch_up) => catch_up.run().await,
+                Err(error) => Err(error),
+            };
+            let new = collector.rows() - before;
+            summary.lists.push((list.this.clone(), new));
+            match outcome {
+                Ok(_) => {
+                    tracing::debug!(
+                        list = list.this.id,
+                        name = list.this.name,
+                        new,
+                        "list is up to date"
+                    );
+                    unreachable = 0;
+                }
+                Err(error) if error.exit() == Exit::Unavailable => {
+                    failures.push(error.during(named(list)));
+                    unreachable = if session.is_unreachable() {
+                        unreachable + 1
+                    } else {
+                        0
+                    };
+                }
+                Err(error) => {
+                    let error = error.during(named(list));
+                    failures
+                        .into_iter()
+                        .for_each(|failure| tracing::error!("{failure}"));
+                    return Err(error);
+                }
+            }
+            if unreachable == UNREACHABLE_LISTS {
+                tracing::warn!(
+                    "AWeber cannot be reached: the other lists are left to the next run"
+                );
+                break;
+            }
+        }
+        all_failures(failures, lists.len())
+    }
+}
+
+fn named(list: &List) -> String {
+    format!("list {} ({})", list.this.id, list.this.name)
+}
+
+/// One error for the lists that failed: each is named, the others are out.
+fn all_failures(mut failures: Vec<Error>, lists: usize) -> Result<()> {
+    let safe = format!(
+        "{} of {lists} lists are up to date and exported; the failed ones keep their place for the next run",
+        lists.saturating_sub(failures.len())
+    );
+    let Some(last) = failures.pop() else {
+        return Ok(());
+    };
+    for failure in failures {
+        tracing::error!("{failure}");
+    }
+    Err(last.or_safe(safe))
+}
+
+/// Of two failures of one run the one to end with; the other is said.
+fn worse(outcome: Result<()>, error: Error) -> Error {
+    match outcome {
+        Err(first) if first.exit().worse(error.exit()) == first.exit() => {
+            tracing::error!("{error}");
+            first
+        }
+        Err(first) => {
+            tracing::error!("{first}");
+            error
+        }
+        Ok(()) => error,
+    }
+}
+
+/// The account id is part of a path and of a file name.
+fn checked_account(account: String) -> Result<String> {
+    if !account.is_empty() && account.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(account);
+    }
+    Err(
+        Error::config("the account_id in the token file is no number")
+            .safe("no request was sent")
+            .next("aweber-sync authorize"),
+    )
+}
+
+/// Asks AWeber whose tokens these are, and keeps the answer in the token file.
+async fn learn_account(session: &mut Session, workplace: &Workplace) -> Result<String> {
+    let account = whose(session).await?.id;
+    let present = session.tokens().clone();
+    let tokens = TokenFile {
+        generation: present.generation + 1,
+        account_id: Some(account.clone()),
+        ..present.clone()
+    };
+    workplace.store.install(&tokens, Some(&present))?;
+    session.replace_tokens(tokens);
+    Ok(account)
+}
+
+/// An account as AWeber describes it.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) id: String,
+    pub(crate) company: Option<String>,
+}
+
+/// The one account that the tokens belong to (AWeber API, section 3: always exactly one).
+pub(crate) async fn whose(session: &mut Session) -> Result<Account> {
+    let query = Query {
+        path: "/1.0/accounts".to_owned(),
+        parameters: vec![],
+    };
+    let origin = session.origin().clone();
+    let read = |body| {
+        let page = Page::parse(body, &query, &origin)?;
+        let accounts = (0..page.len()).map(|i| Account {
+            id: page.keys[i].id.to_string(),
+            company: serde_json::from_str::<serde_json::Value>(page.entry(i))
+                .ok()
+                .and_then(|account| account.get("company")?.as_str().map(str::to_owned)),
+        });
+        match accounts.collect::<Vec<_>>() {
+            accounts if accounts.is_empty() => Err("there is no account in it".to_owned()),
+            accounts => Ok(accounts),
+        }
+    };
+    let several = |n: usize| {
+        Error::config(format!("the tokens belong to {n} accounts; one is needed"))
+            .next("write to the authors of aweber-sync: AWeber has promised that there is one")
+    };
+    match session.get(&query.path, read).await? {
+        Found::There(mut accounts) => match (accounts.pop(), accounts.len()) {
+            (Some(account), 0) => Ok(account),
+            (_, more) => Err(several(more + 1)),
+        },
+        Found::NotThere => Err(Error::new(
+            Exit::NeedsHuman,
+            format!(
+                "AWeber knows no account for these tokens ({})",
+                account_path("")
+            ),
+        )
+        .next("aweber-sync authorize")),
+    }
+}
+
+/// `--since`: a day, or today by AWeber's clock.
+#[derive(Debug, Clone, Copy)]
+enum Since {
+    Beginning,
+    Today,
+    Day(NaiveDate),
+}
+
+impl Since {
+    fn parse(text: Option<&str>) -> Result<Since> {
+        match text.map(str::trim) {
+            None => Ok(Since::Beginning),
+            Some("today") => Ok(Since::Today),
+            Some(text) => stamp::day(text).map(Since::Day).ok_or_else(|| {
+                Error::new(Exit::Usage, format!("--since {text}: not a day"))
+                    .next("write it as 2026-11-22, or today")
+            }),
+        }
+    }
+
+    fn day(self, today: NaiveDate) -> Option<NaiveDate> {
+        match self {
+            Since::Beginning => None,
+            Since::Today => Some(today),
+            Since::Day(day) => Some(day),
+        }
+    }
+}

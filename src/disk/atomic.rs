@@ -1,0 +1,155 @@
+//! Creating, replacing and renaming files durably. Files are born with their final mode (never widened, then
+//! narrowed), and a rename counts only once its directory is fsynced.
+
+#![allow(clippy::disallowed_methods, reason = "this is the one place for them")]
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+/// Mode of every file that may hold a token or a subscriber.
+pub(crate) const PRIVATE: u32 = 0o600;
+
+/// Makes `dir` and its missing parents, each 0700 whatever the umask.
+pub(crate) fn create_private_dirs(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = dir.parent()
+        && !parent.as_os_str().is_empty()
+    {
+        create_private_dirs(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Ok(()) => {
+            // A umask such as 0777 must not lock us out of our own directory.
+            std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))?;
+            sync_parent(dir)
+        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+/// Opens `path` for reading and writing, empty, 0600; an older file of that name is emptied.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    // A left-over file could have a wider mode or be a link to elsewhere: begin with a new one.
+    remove_if_there(path)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(PRIVATE)
+        .open(path)?;
+    set_mode(&file, PRIVATE)?;
+    Ok(file)
+}
+
+/// Opens `path` to append to, made with `mode` if it is not there.
+pub(crate) fn open_for_append(path: &Path, mode: u32) -> io::Result<File> {
+    let new = !path.try_exists()?;
+    let file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(mode)
+        .open(path)?;
+    if new {
+        set_mode(&file, mode)?;
+        sync_parent(path)?;
+    }
+    Ok(file)
+}
+
+/// Opens an existing file to go on writing in it.
+pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
+/// Opens (or makes, 0600) a file that only serves as a lock; its content is never touched.
+pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(PRIVATE)
+        .open(path)
+}
+
+/// Sets the mode exactly, past the umask.
+pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    if file.metadata()?.permissions().mode() & 0o7777 == mode {
+        return Ok(());
+    }
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
+}
+
+/// Gives `file` the owner of `other`: a job that root once ran by hand must not take the file from its user.
+pub(crate) fn keep_owner(file: &File, other: &Path) -> io::Result<()> {
+    let Ok(old) = std::fs::metadata(other) else {
+        return Ok(());
+    };
+    let new = file.metadata()?;
+    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+        std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()))?;
+    }
+    Ok(())
+}
+
+/// Renames over whatever stands at `to`, and makes that durable.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)?;
+    sync_parent(to)
+}
+
+/// Renames only if nothing stands at `to` (else `AlreadyExists`), and makes that durable.
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => {}
+        // Some network and FUSE file systems do not know the flag: a hard link refuses as well.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
+            std::fs::hard_link(from, to)?;
+            std::fs::remove_file(from)?;
+        }
+        Err(e) => return Err(e.into()),
+    }
+    sync_parent(to)
+}
+
+/// Puts `content` in place of `path` as a whole: a reader sees the old file or the new one, also after a crash.
+pub(crate) fn replace_file(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let mut next = path.as_os_str().to_owned();
+    next.push(".tmp");
+    let next = Path::new(&next);
+    let mut file = create_private(next)?;
+    let written = file
+        .write_all(content)
+        .and_then(|()| set_mode(&file, mode))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| rename(next, path));
+    if written.is_err() {
+        // The write's error is the one to report; a left-over is overwritten next time.
+        let _ = remove_if_there(next);
+    }
+    written
+}
+
+/// Removes a file; one that is not there is no error.
+pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Makes the entries of the directory that holds `path` durable.
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    File::open(parent)?.sync_all()
+}

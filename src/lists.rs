@@ -1,0 +1,239 @@
+//! The account's lists: fetching all of them, and choosing by id, unique_list_id or name.
+
+use crate::api::session::{Found, Session};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::pages::collection::{Page, Query};
+use crate::rows::ListRef;
+use serde_json::{Map, Value};
+
+/// How often a collection of lists that does not add up is read anew.
+const ATTEMPTS: u32 = 3;
+
+/// How many lists a message names.
+const NAMED: usize = 20;
+
+/// A list as the API describes it.
+#[derive(Clone, Debug)]
+pub(crate) struct List {
+    /// Id and name.
+    pub(crate) this: ListRef,
+    /// AWeber's other name for it, such as `awlist456`.
+    pub(crate) unique_list_id: String,
+    /// The totals that AWeber keeps; they do not always add up.
+    pub(crate) subscribed: u64,
+    /// As above.
+    pub(crate) unconfirmed: u64,
+}
+
+/// Path of an account.
+pub(crate) fn account_path(account: &str) -> String {
+    format!("/1.0/accounts/{account}")
+}
+
+/// All lists of an account, in AWeber's order. One request per hundred.
+pub(crate) async fn fetch_lists(session: &mut Session, account: &str) -> Result<Vec<List>> {
+    let query = Query {
+        path: format!("{}/lists", account_path(account)),
+        parameters: vec![],
+    };
+    for _ in 0..ATTEMPTS {
+        if let Some(lists) = fetch_once(session, &query).await? {
+            return Ok(lists);
+        }
+        tracing::info!("the lists changed while they were read: reading them anew");
+    }
+    Err(Error::new(
+        Exit::Unavailable,
+        "AWeber's pages of lists do not hold as many as they say",
+    )
+    .safe("nothing was exported; no row is lost")
+    .next("nothing, if the next run succeeds"))
+}
+
+/// `None` if what came does not add up.
+async fn fetch_once(session: &mut Session, query: &Query) -> Result<Option<Vec<List>>> {
+    let origin = session.origin().clone();
+    let mut lists: Vec<List> = Vec::new();
+    let mut start = 0;
+    loop {
+        let read = |body| {
+            let page = Page::parse(body, query, &origin)?;
+            let lists = (0..page.len()).map(|i| read_list(page.entry(i), page.keys[i].id));
+            Ok((lists.collect::<Vec<_>>(), page.has_next, page.total_size))
+        };
+        let Found::There((more, has_next, total)) = session.get(&query.page(start), read).await?
+        else {
+            return Err(Error::new(
+                Exit::NeedsHuman,
+                "AWeber does not know the account of the token file (404)",
+            )
+            .safe("nothing was exported")
+            .next("aweber-sync authorize"));
+        };
+        start += more.len() as u64;
+        let empty = more.is_empty();
+        for list in more {
+            if !lists.iter().any(|known| known.this.id == list.this.id) {
+                lists.push(list);
+            }
+        }
+        if !has_next {
+            // Without a total an empty answer is believed: there is nothing to hold it against.
+            let complete = total.is_none_or(|total| lists.len() as u64 >= total);
+            return Ok(complete.then_some(lists));
+        }
+        if empty {
+            return Ok(None);
+        }
+    }
+}
+
+fn read_list(json: &str, id: i64) -> List {
+    let map: Map<String, Value> = serde_json::from_str(json).unwrap_or_default();
+    let text = |key: &str| match map.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    };
+    let number = |key: &str| text(key).parse().unwrap_or(0);
+    List {
+        this: ListRef {
+            id,
+            name: text("name"),
+        },
+        unique_list_id: text("unique_list_id"),
+        subscribed: number("total_subscribed_subscribers"),
+        unconfirmed: number("total_unconfirmed_subscribers"),
+    }
+}
+
+/// Those of `all` that are wanted: every one if `wanted` is empty, less those excluded.
+///
+/// Errors: 78 for a name that is unknown or means several lists, before anything is exported.
+pub(crate) fn select(all: Vec<List>, wanted: &[String], excluded: &[String]) -> Result<Vec<List>> {
+    let chosen = ids("--list", &all, wanted)?;
+    let unwanted = ids("--exclude-list", &all, excluded)?;
+    Ok(all
+        .into_iter()
+        .filter(|list| chosen.is_empty() || chosen.contains(&list.this.id))
+        .filter(|list| !unwanted.contains(&list.this.id))
+        .collect())
+}
+
+fn ids(option: &str, all: &[List], names: &[String]) -> Result<Vec<i64>> {
+    names
+        .iter()
+        .map(|name| id_of(option, all, name.trim()))
+        .collect()
+}
+
+fn id_of(option: &str, all: &[List], name: &str) -> Result<i64> {
+    let by_id = all
+        .iter()
+        .filter(|list| list.this.id.to_string() == name)
+        .collect::<Vec<_>>();
+    let by_unique = all
+        .iter()
+        .filter(|list| list.unique_list_id == name)
+        .collect::<Vec<_>>();
+    let by_name = all
+        .iter()
+        .filter(|list| list.this.name == name)
+        .collect::<Vec<_>>();
+    let found = [by_id, by_unique, by_name]
+        .into_iter()
+        .find(|found| !found.is_empty());
+    match found.as_deref() {
+        Some([list]) => Ok(list.this.id),
+        Some(several) => Err(not_one(
+            format!("{option} {name:?} means {} lists", several.len()),
+            several,
+        )),
+        None => Err(not_one(
+            format!("{option} {name:?}: the account has no such list"),
+            &all.iter().collect::<Vec<_>>(),
+        )),
+    }
+}
+
+fn not_one(what: String, lists: &[&List]) -> Error {
+    let mut names: Vec<String> = lists
+        .iter()
+        .take(NAMED)
+        .map(|list| format!("{} ({})", list.this.id, list.this.name))
+        .collect();
+    if lists.len() > NAMED {
+        names.push("…".to_owned());
+    }
+    Error::config(what)
+        .safe("nothing was exported")
+        .next(format!("give the id of one of: {}", names.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> Vec<List> {
+        [
+            (1, "News", "awlist1"),
+            (2, "Offers", "awlist2"),
+            (3, "News", "7"),
+            (7, "2", "awlist7"),
+        ]
+        .into_iter()
+        .map(|(id, name, unique)| List {
+            this: ListRef {
+                id,
+                name: name.into(),
+            },
+            unique_list_id: unique.into(),
+            subscribed: 0,
+            unconfirmed: 0,
+        })
+        .collect()
+    }
+
+    fn chosen(wanted: &[&str], excluded: &[&str]) -> Result<Vec<i64>> {
+        let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let lists = select(account(), &owned(wanted), &owned(excluded))?;
+        Ok(lists.into_iter().map(|list| list.this.id).collect())
+    }
+
+    #[test]
+    fn an_id_comes_before_a_unique_list_id_before_a_name() {
+        for (wanted, ids) in [
+            ("2", vec![2]),
+            ("7", vec![7]),
+            ("awlist7", vec![7]),
+            ("Offers", vec![2]),
+            (" 1 ", vec![1]),
+        ] {
+            assert_eq!(chosen(&[wanted], &[]).unwrap(), ids, "{wanted}");
+        }
+        assert_eq!(chosen(&[], &[]).unwrap(), [1, 2, 3, 7]);
+        assert_eq!(chosen(&[], &["Offers", "7"]).unwrap(), [1, 3]);
+        assert_eq!(chosen(&["1", "2"], &["2"]).unwrap(), [1]);
+    }
+
+    #[test]
+    fn unknown_and_ambiguous_names_are_configuration_errors() {
+        for (wanted, excluded) in [
+            ("news", ""),
+            ("News", ""),
+            ("99", ""),
+            ("1", "News"),
+            ("1", "x"),
+        ] {
+            let excluded: &[&str] = if excluded.is_empty() {
+                &[]
+            } else {
+                &[excluded]
+            };
+            let error = chosen(&[wanted], excluded).unwrap_err();
+            assert_eq!(error.exit(), Exit::Config, "{wanted}");
+            assert!(error.to_string().contains("1 (News)"), "{error}");
+        }
+    }
+}

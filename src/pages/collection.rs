@@ -1,0 +1,252 @@
+//! One page of a collection (AWeber API, section 2) and the query that asks for it. Pure. A body that is not such a
+//! page, or that points elsewhere, is refused: a maintenance page is no empty list.
+
+use crate::subscriber::{RowKey, Subscriber};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::ops::Range;
+use url::Url;
+
+/// The largest page AWeber gives.
+pub(crate) const PAGE_SIZE: u64 = 100;
+
+/// A collection and its filters, without the place in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Query {
+    /// Absolute path below the origin.
+    pub(crate) path: String,
+    /// Filters and order, as name and value.
+    pub(crate) parameters: Vec<(&'static str, String)>,
+}
+
+impl Query {
+    /// Path and query of the page that begins at row `start` (from 0).
+    pub(crate) fn page(&self, start: u64) -> String {
+        self.with(&[
+            ("ws.start", start.to_string()),
+            ("ws.size", PAGE_SIZE.to_string()),
+        ])
+    }
+
+    /// Path and query of the number of rows.
+    pub(crate) fn count(&self) -> String {
+        self.with(&[("ws.show", "total_size".to_owned())])
+    }
+
+    fn with(&self, more: &[(&str, String)]) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.parameters.iter().map(|(n, v)| (*n, v.as_str())));
+        query.extend_pairs(more.iter().map(|(n, v)| (*n, v.as_str())));
+        format!("{}?{}", self.path, query.finish())
+    }
+}
+
+/// A page as it came; its entries are places in the body.
+#[derive(Debug)]
+pub(crate) struct Page {
+    body: Vec<u8>,
+    entries: Vec<Range<usize>>,
+    /// The row keys of the entries, in order.
+    pub(crate) keys: Vec<RowKey>,
+    /// Whether the page says that there are more rows.
+    pub(crate) has_next: bool,
+    /// The size of the whole collection; find collections do not say it.
+    pub(crate) total_size: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    entries: Vec<&'a RawValue>,
+    #[serde(borrow, default)]
+    next_collection_link: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    total_size: Option<&'a RawValue>,
+}
+
+impl Page {
+    /// Understands the answer to `query`. The error says why it cannot be used.
+    pub(crate) fn parse(body: Vec<u8>, query: &Query, origin: &Url) -> Result<Page, String> {
+        let envelope: Envelope<'_> =
+            serde_json::from_slice(&body).map_err(|e| format!("it is no collection ({e})"))?;
+        let base = body.as_ptr() as usize;
+        let mut entries = Vec::with_capacity(envelope.entries.len());
+        let mut keys = Vec::with_capacity(envelope.entries.len());
+        for entry in &envelope.entries {
+            let key = Subscriber::parse(entry.get()).map(|entry| entry.key());
+            keys.push(key.ok_or("an entry has no id")?);
+            let start = entry.get().as_ptr() as usize - base;
+            entries.push(start..start + entry.get().len());
+        }
+        let link = envelope.next_collection_link.map(RawValue::get);
+        let has_next = match link.map(serde_json::from_str::<Option<String>>) {
+            None | Some(Ok(None)) => false,
+            Some(Ok(Some(link))) => {
+                check_link(&link, &query.path, origin)?;
+                true
+            }
+            Some(Err(_)) => return Err("next_collection_link is no link".to_owned()),
+        };
+        let total_size = envelope
+            .total_size
+            .and_then(|total| read_count(total.get().as_bytes()));
+        Ok(Page {
+            entries,
+            keys,
+            has_next,
+            total_size,
+            body,
+        })
+    }
+
+    /// How many entries the page has.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The raw JSON of entry `i`.
+    pub(crate) fn entry(&self, i: usize) -> &str {
+        // The body has been read as JSON from these very bytes, so it is UTF-8.
+        std::str::from_utf8(&self.body[self.entries[i].clone()]).unwrap_or_default()
+    }
+
+    /// Entry `i` taken apart.
+    pub(crate) fn subscriber(&self, i: usize) -> Option<Subscriber<'_>> {
+        Subscriber::parse(self.entry(i))
+    }
+}
+
+/// A link is asked of nobody but the configured origin and the same collection; its scheme does not count (old links
+/// say http, and we never take one from a link).
+fn check_link(link: &str, path: &str, origin: &Url) -> Result<(), String> {
+    let url = origin
+        .join(link)
+        .map_err(|_| "next_collection_link is no link".to_owned())?;
+    let same_host = url.host() == origin.host();
+    let same_port = url
+        .port()
+        .is_none_or(|port| Some(port) == origin.port_or_known_default());
+    if !same_host || !same_port || !matches!(url.scheme(), "http" | "https") {
+        return Err(format!(
+            "its next_collection_link leads to another host ({})",
+            url.host_str().unwrap_or("none")
+        ));
+    }
+    if url.path().trim_end_matches('/') != path.trim_end_matches('/') {
+        return Err("its next_collection_link leads to another collection".to_owned());
+    }
+    Ok(())
+}
+
+/// A count as `ws.show=total_size` gives it: a bare number, in quotes, or in an object (AWeber API, section 2).
+pub(crate) fn read_count(body: &[u8]) -> Option<u64> {
+    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let value = value.get("total_size").unwrap_or(&value);
+    value
+        .as_u64()
+        .or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(body: &str) -> Result<Page, String> {
+        let query = Query {
+            path: "/1.0/accounts/1/lists/2/subscribers".into(),
+            parameters: vec![],
+        };
+        Page::parse(
+            body.into(),
+            &query,
+            &Url::parse("https://api.aweber.com").unwrap(),
+        )
+    }
+
+    #[test]
+    fn a_page_says_whether_there_is_more() {
+        for (link, more) in [
+            ("", false),
+            (r#","next_collection_link":null"#, false),
+            (
+                r#","next_collection_link":"https://api.aweber.com/1.0/accounts/1/lists/2/subscribers?ws.start=100""#,
+                true,
+            ),
+            (
+                r#","next_collection_link":"http://api.aweber.com/1.0/accounts/1/lists/2/subscribers?ws.start=100""#,
+                true,
+            ),
+            (
+                r#","next_collection_link":"https://api.aweber.com:443/1.0/accounts/1/lists/2/subscribers/?x""#,
+                true,
+            ),
+            (
+                r#","next_collection_link":"/1.0/accounts/1/lists/2/subscribers?ws.start=100""#,
+                true,
+            ),
+        ] {
+            let page = parse(&format!(
+                r#"{{"entries":[{{"id":1}},{{"id":"2"}}],"total_size":"2"{link}}}"#
+            ))
+            .unwrap();
+            assert_eq!(
+                (page.has_next, page.len(), page.total_size),
+                (more, 2, Some(2)),
+                "{link}"
+            );
+            assert_eq!(page.entry(1), r#"{"id":"2"}"#);
+        }
+    }
+
+    #[test]
+    fn what_is_no_page_of_this_collection_is_refused() {
+        for body in [
+            "",
+            "<html>",
+            "[]",
+            "{}",
+            r#"{"entries":{}}"#,
+            r#"{"entries":[{"id":1}"#,
+            r#"{"entries":[{"email":"a@b"}]}"#,
+            r#"{"entries":[],"next_collection_link":7}"#,
+            r#"{"entries":[],"next_collection_link":"https://evil.example/1.0/accounts/1/lists/2/subscribers"}"#,
+            r#"{"entries":[],"next_collection_link":"https://api.aweber.com:8443/1.0/accounts/1/lists/2/subscribers"}"#,
+            r#"{"entries":[],"next_collection_link":"//evil.example/1.0/accounts/1/lists/2/subscribers"}"#,
+            r#"{"entries":[],"next_collection_link":"https://api.aweber.com/1.0/accounts/1/lists/3/subscribers"}"#,
+            r#"{"entries":[],"next_collection_link":"file:///etc/passwd"}"#,
+        ] {
+            assert!(parse(body).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_count_comes_in_three_shapes() {
+        for (body, count) in [
+            ("205", Some(205)),
+            (" 205\n", Some(205)),
+            (r#""205""#, Some(205)),
+            (r#"{"total_size":205}"#, Some(205)),
+            (r#"{"entries":[]}"#, None),
+            ("-1", None),
+            ("<html>", None),
+        ] {
+            assert_eq!(read_count(body.as_bytes()), count, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_encoded() {
+        let query = Query {
+            path: "/x".into(),
+            parameters: vec![("ws.op", "find".into()), ("name", "a b&c".into())],
+        };
+        assert_eq!(
+            query.page(99),
+            "/x?ws.op=find&name=a+b%26c&ws.start=99&ws.size=100"
+        );
+        assert_eq!(
+            query.count(),
+            "/x?ws.op=find&name=a+b%26c&ws.show=total_size"
+        );
+    }
+}

@@ -1,0 +1,378 @@
+//! Which page to ask for next, and whether a page may be believed. Pure: keys in, decision out.
+//!
+//! Pages are plain offsets, so a row that vanishes before the offset shifts another out of sight. Therefore each page
+//! is asked for so that it begins with the last row of the page before, and is accepted only if its first row was
+//! seen in this walk: then every row between is in order, and nobody who was on the list all the time is missed.
+//! Otherwise we go back, 1, 2, 4 … 99 rows, until that holds. Invariant: every row that stood before `start` in this
+//! walk's order and has been there all along has been handed on.
+
+use super::collection::PAGE_SIZE;
+use crate::subscriber::RowKey;
+use std::collections::{HashSet, VecDeque};
+
+/// How many keys a walk remembers. Memory must not grow with the list; more than this many rows vanishing between two
+/// pages costs beginning anew, no row.
+const REMEMBERED: usize = 2000;
+
+/// How many pages forward without a new row, and how many new beginnings, are taken before the server is called a liar.
+const PATIENCE: u8 = 3;
+
+/// What a page shows of itself.
+#[derive(Debug)]
+pub(crate) struct Shown<'a> {
+    /// Row keys in order.
+    pub(crate) keys: &'a [RowKey],
+    /// It names a next page.
+    pub(crate) has_next: bool,
+    /// The size of the collection, where the page tells it.
+    pub(crate) total_size: Option<u64>,
+}
+
+/// What becomes of a page.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Believed: these entries are new to the walk; then ask for the page at [`Walk::start`].
+    Forward(Vec<usize>),
+    /// Believed, and the last: these entries are new to the walk.
+    End(Vec<usize>),
+    /// Not believed: ask for the page at [`Walk::start`] instead.
+    Back,
+    /// Page after page brings nothing new: no walk ends like this.
+    Lost,
+}
+
+/// A place in a collection, and what has been seen on the way there.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Walk {
+    start: u64,
+    step_back: u64,
+    gone_back: usize,
+    begun_anew: u8,
+    recent: VecDeque<RowKey>,
+    known: HashSet<RowKey>,
+    seen: u64,
+    without_new: u8,
+}
+
+impl Walk {
+    /// A walk from the first row.
+    pub(crate) fn new() -> Walk {
+        Walk::default()
+    }
+
+    /// Goes on with a walk whose last page began or ended at row `start`, with what was kept of the keys seen.
+    pub(crate) fn resume(start: u64, seen: u64, keys: Vec<RowKey>) -> Walk {
+        let mut walk = Walk {
+            start,
+            seen,
+            ..Walk::default()
+        };
+        keys.into_iter().for_each(|key| walk.remember(key));
+        walk
+    }
+
+    /// The row to begin the next page with.
+    pub(crate) fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// How many different rows this walk has seen.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// The keys of the last `n` rows, the oldest first: enough to go on from here in another process.
+    pub(crate) fn last_keys(&self, n: usize) -> impl Iterator<Item = &RowKey> {
+        self.recent.iter().skip(self.recent.len().saturating_sub(n))
+    }
+
+    /// Judges the page that was asked for at [`Walk::start`].
+    pub(crate) fn take(&mut self, page: &Shown<'_>) -> Verdict {
+        let begins_well = self.start == 0
+            || page
+                .keys
+                .first()
+                .is_some_and(|key| self.known.contains(key));
+        if !begins_well {
+            return self.go_back();
+        }
+        if self.start == 0 {
+            // Also after having gone back to the beginning: nothing before this page can be missing any more.
+            *self = Walk {
+                without_new: self.without_new,
+                begun_anew: self.begun_anew,
+                ..Walk::default()
+            };
+        }
+        (self.step_back, self.gone_back) = (0, 0);
+        let mut fresh = Vec::new();
+        for (i, key) in page.keys.iter().enumerate() {
+            if !self.known.contains(key) {
+                self.remember(key.clone());
+                self.seen += 1;
+                fresh.push(i);
+            }
+        }
+        let len = page.keys.len() as u64;
+        let counted_out = page
+            .total_size
+            .is_some_and(|total| self.start + len >= total);
+        if !page.has_next && (len < PAGE_SIZE || counted_out) {
+            // A later look for newcomers begins with the last row.
+            self.start += len.saturating_sub(1);
+            return Verdict::End(fresh);
+        }
+        // The rows that begin a walk are new by definition; a first page that comes again and again is not.
+        self.without_new = if fresh.is_empty() || (self.start == 0 && len <= 1) {
+            self.without_new + 1
+        } else {
+            0
+        };
+        if self.without_new >= PATIENCE {
+            return Verdict::Lost;
+        }
+        self.start += len.saturating_sub(1);
+        Verdict::Forward(fresh)
+    }
+
+    fn go_back(&mut self) -> Verdict {
+        self.step_back = (self.step_back * 2).clamp(1, PAGE_SIZE - 1);
+        self.gone_back += self.step_back as usize;
+        if self.gone_back > self.recent.len() {
+            // Past what is remembered no first row could be recognised: begin anew.
+            self.begun_anew += 1;
+            if self.begun_anew > PATIENCE {
+                return Verdict::Lost;
+            }
+            self.start = 0;
+        } else {
+            self.start = self.start.saturating_sub(self.step_back);
+        }
+        Verdict::Back
+    }
+
+    fn remember(&mut self, key: RowKey) {
+        if self.known.insert(key.clone()) {
+            self.recent.push_back(key);
+        }
+        if self.recent.len() > REMEMBERED
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subscriber::SubscribedAt;
+    use proptest::prelude::*;
+
+    fn key(id: i64, at: i64) -> RowKey {
+        RowKey {
+            id,
+            subscribed_at: SubscribedAt::Instant(at),
+        }
+    }
+
+    fn keys(ids: std::ops::Range<i64>) -> Vec<RowKey> {
+        ids.map(|id| key(id, id)).collect()
+    }
+
+    fn shown(keys: &[RowKey], has_next: bool) -> Shown<'_> {
+        Shown {
+            keys,
+            has_next,
+            total_size: None,
+        }
+    }
+
+    #[test]
+    fn a_page_that_does_not_begin_with_a_row_seen_is_not_believed() {
+        let mut walk = Walk::new();
+        assert!(
+            matches!(walk.take(&shown(&keys(0..100), true)), Verdict::Forward(rows) if rows.len() == 100)
+        );
+        assert_eq!(walk.start(), 99);
+        // Three rows before the offset are gone: the page begins three rows later.
+        assert_eq!(walk.take(&shown(&keys(102..202), true)), Verdict::Back);
+        assert_eq!(walk.start(), 98);
+        assert_eq!(walk.take(&shown(&keys(101..201), true)), Verdict::Back);
+        assert_eq!(walk.start(), 96);
+        assert!(
+            matches!(walk.take(&shown(&keys(99..199), true)), Verdict::Forward(rows) if rows.len() == 99)
+        );
+    }
+
+    #[test]
+    fn an_empty_page_in_the_middle_is_not_the_end() {
+        let mut walk = Walk::new();
+        walk.take(&shown(&keys(0..100), true));
+        assert_eq!(walk.take(&shown(&[], false)), Verdict::Back);
+        assert_eq!(walk.start(), 98);
+    }
+
+    #[test]
+    fn a_full_page_is_not_the_end_unless_the_collection_is_counted_out() {
+        let page = keys(0..100);
+        assert!(matches!(
+            Walk::new().take(&shown(&page, false)),
+            Verdict::Forward(_)
+        ));
+        let counted = Shown {
+            keys: &page,
+            has_next: false,
+            total_size: Some(100),
+        };
+        assert!(matches!(Walk::new().take(&counted), Verdict::End(rows) if rows.len() == 100));
+        assert!(matches!(
+            Walk::new().take(&shown(&page[..99], false)),
+            Verdict::End(_)
+        ));
+        assert!(matches!(
+            Walk::new().take(&shown(&page[..99], true)),
+            Verdict::Forward(_)
+        ));
+        assert_eq!(Walk::new().take(&shown(&[], false)), Verdict::End(vec![]));
+    }
+
+    #[test]
+    fn no_server_keeps_us_in_a_loop() {
+        let answers: [(&str, fn(u64) -> (Vec<RowKey>, bool)); 5] = [
+            ("the same page for ever", |_| (keys(0..100), true)),
+            ("one row for ever", |_| (keys(0..1), true)),
+            ("nothing for ever", |_| (vec![], true)),
+            ("strangers after the first page", |start| {
+                if start == 0 {
+                    (keys(0..100), true)
+                } else {
+                    (keys(900..999), true)
+                }
+            }),
+            ("nothing after the first page", |start| {
+                if start == 0 {
+                    (keys(0..100), true)
+                } else {
+                    (vec![], true)
+                }
+            }),
+        ];
+        for (what, answer) in answers {
+            let mut walk = Walk::new();
+            let lost = (0..500).any(|_| {
+                let (page, more) = answer(walk.start());
+                walk.take(&shown(&page, more)) == Verdict::Lost
+            });
+            assert!(lost, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_walk_goes_on_in_another_process() {
+        let list = keys(0..1000);
+        let mut walk = Walk::new();
+        walk.take(&shown(&list[0..100], true));
+        walk.take(&shown(&list[99..199], true));
+        let kept: Vec<RowKey> = walk.last_keys(100).cloned().collect();
+        let mut resumed = Walk::resume(walk.start(), walk.seen(), kept);
+        // Meanwhile five rows have gone.
+        assert_eq!(resumed.take(&shown(&list[203..303], true)), Verdict::Back);
+        let mut start = resumed.start() as usize + 5;
+        while resumed.take(&shown(&list[start..start + 100], true)) == Verdict::Back {
+            start = resumed.start() as usize + 5;
+        }
+        assert_eq!(resumed.seen(), start as u64 + 100);
+    }
+
+    /// What happens to the list between two requests.
+    #[derive(Debug, Clone)]
+    enum Change {
+        Nothing,
+        Delete(Vec<u16>),
+        /// Newcomers at the end; several at the same second tie.
+        Append(u8),
+        /// Somebody who turns up with an old date.
+        Insert(u16),
+        /// A resubscriber moves to the end under the same id, with a new time.
+        MoveToEnd(u16),
+        /// The page is served empty and without a next link.
+        Lie,
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            4 => Just(Change::Nothing),
+            2 => prop::collection::vec(any::<u16>(), 1..120).prop_map(Change::Delete),
+            2 => (1u8..60).prop_map(Change::Append),
+            1 => any::<u16>().prop_map(Change::Insert),
+            2 => any::<u16>().prop_map(Change::MoveToEnd),
+            1 => Just(Change::Lie),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whoever_was_there_all_the_time_is_seen(
+            size in 0usize..900,
+            links in any::<bool>(),
+            changes in prop::collection::vec(change(), 0..60),
+        ) {
+            // Ties: five rows a second.
+            let mut list: Vec<RowKey> = (0..size as i64).map(|id| key(id, id / 5)).collect();
+            let mut next_id = size as i64;
+            let mut stayed: HashSet<RowKey> = list.iter().cloned().collect();
+            let mut handed_on = HashSet::new();
+            let mut walk = Walk::new();
+            let mut changes = changes.into_iter();
+            let mut ended = false;
+            for _ in 0..3000 {
+                let mut lie = false;
+                match changes.next().unwrap_or(Change::Nothing) {
+                    Change::Nothing => {}
+                    Change::Lie => lie = walk.start() > 0,
+                    Change::Delete(places) => for place in places {
+                        if !list.is_empty() {
+                            let gone = list.remove(place as usize % list.len());
+                            stayed.remove(&gone);
+                        }
+                    },
+                    Change::Append(n) => for _ in 0..n {
+                        list.push(key(next_id, 1_000_000 + next_id / 5));
+                        next_id += 1;
+                    },
+                    Change::Insert(place) => {
+                        let place = place as usize % (list.len() + 1);
+                        list.insert(place, key(next_id, 0));
+                        next_id += 1;
+                    }
+                    Change::MoveToEnd(place) => if !list.is_empty() {
+                        let moved = list.remove(place as usize % list.len());
+                        stayed.remove(&moved);
+                        list.push(key(moved.id, 2_000_000 + next_id));
+                        next_id += 1;
+                    },
+                }
+                let from = (walk.start() as usize).min(list.len());
+                let to = (from + PAGE_SIZE as usize).min(list.len());
+                let page: &[RowKey] = if lie { &[] } else { &list[from..to] };
+                let page = page.to_vec();
+                let more = links && !lie && to < list.len();
+                let verdict = walk.take(&shown(&page, more));
+                if let Verdict::Forward(fresh) | Verdict::End(fresh) = &verdict {
+                    handed_on.extend(fresh.iter().map(|i| page[*i].clone()));
+                }
+                match verdict {
+                    Verdict::End(_) => { ended = true; break; }
+                    Verdict::Lost => break,
+                    _ => {}
+                }
+            }
+            prop_assert!(ended);
+            let missing: Vec<_> = stayed.difference(&handed_on).collect();
+            prop_assert!(missing.is_empty(), "missing {missing:?}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! A subscriber of a list as the cells of a row: which columns, in which order, and what stands in each. Pure.
+//! Null, empty and absent are all an empty cell; numbers keep their digits; a value of another type than
+//! documented is carried over.
+
+use crate::stamp;
+use crate::subscriber::{FIELDS, Subscriber, raw_text};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// The list a row belongs to. Its name can change; its id is what counts.
+#[derive(Clone, Debug)]
+pub(crate) struct ListRef {
+    /// The list's id.
+    pub(crate) id: i64,
+    /// Its name when the row was exported.
+    pub(crate) name: String,
+}
+
+/// The header: the list's two columns, then every field of the API in its documented order.
+pub(crate) fn header() -> Vec<&'static str> {
+    ["list_id", "list_name"].into_iter().chain(FIELDS).collect()
+}
+
+/// The cells of a row, in the order of [`header`].
+pub(crate) fn cells<'a>(
+    list: &'a ListRef,
+    subscriber: &Subscriber<'a>,
+) -> impl Iterator<Item = Cow<'a, str>> {
+    let own = [
+        Cow::Owned(list.id.to_string()),
+        Cow::Borrowed(list.name.as_str()),
+    ];
+    let fields: [Cow<'a, str>; FIELDS.len()] = std::array::from_fn(|i| {
+        subscriber
+            .raw(i)
+            .map_or(Cow::Borrowed(""), |raw| cell(FIELDS[i], raw))
+    });
+    own.into_iter().chain(fields)
+}
+
+fn cell<'a>(field: &str, raw: &'a str) -> Cow<'a, str> {
+    match field {
+        "tags" => tags(raw),
+        "subscribed_at" | "verified_at" | "unsubscribed_at" | "last_followup_sent_at" => {
+            match raw_text(raw) {
+                Cow::Borrowed(text) => stamp::to_utc(text),
+                Cow::Owned(text) => Cow::Owned(stamp::to_utc(&text).into_owned()),
+            }
+        }
+        _ if raw.starts_with(['{', '[']) => object(raw),
+        _ => raw_text(raw),
+    }
+}
+
+/// The tags as one CSV record of their own, so that a tag may hold a comma. No tags: an empty cell.
+fn tags(raw: &str) -> Cow<'_, str> {
+    let Ok(tags) = serde_json::from_str::<Vec<&RawValue>>(raw) else {
+        return if raw.starts_with('{') {
+            object(raw)
+        } else {
+            raw_text(raw)
+        };
+    };
+    if tags.is_empty() {
+        return Cow::Borrowed("");
+    }
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::Any(b'\n'))
+        .from_writer(Vec::new());
+    let cells = tags.iter().map(|tag| raw_text(tag.get()).into_owned());
+    let record = writer
+        .write_record(cells.map(String::into_bytes))
+        .ok()
+        .and_then(|()| writer.into_inner().ok())
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    match record {
+        Some(record) => Cow::Owned(record.strip_suffix('\n').unwrap_or(&record).to_owned()),
+        // Writing into memory does not fail; should it ever, the raw JSON still says all.
+        None => Cow::Borrowed(raw),
+    }
+}
+
+/// A JSON object or array without blanks between its tokens, otherwise as AWeber sent it: order, digits, escapes
+/// decoded in keys and strings. `{}` and `[]` hold nothing: an empty cell.
+fn object(raw: &str) -> Cow<'_, str> {
+    let mut out = String::with_capacity(raw.len());
+    if let Ok(Pairs(pairs)) = serde_json::from_str::<Pairs<'_>>(raw) {
+        if pairs.is_empty() {
+            return Cow::Borrowed("");
+        }
+        for (i, (key, value)) in pairs.iter().enumerate() {
+            out.push(if i == 0 { '{' } else { ',' });
+            out.push_str(&quoted(key));
+            out.push(':');
+            match serde_json::from_str::<String>(value.get()) {
+                Ok(text) => out.push_str(&quoted(&text)),
+                Err(_) => without_blanks(value.get(), &mut out),
+            }
+        }
+        out.push('}');
+    } else {
+        without_blanks(raw, &mut out);
+        if out == "[]" {
+            return Cow::Borrowed("");
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::String(text.to_owned()).to_string()
+}
+
+/// Copies JSON, leaving out the blanks that stand outside of strings.
+pub(crate) fn without_blanks(json: &str, out: &mut String) {
+    let mut in_string = false;
+    let mut escaped = false;
+    for c in json.chars() {
+        if in_string {
+            in_string = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+        } else if c.is_ascii_whitespace() {
+            continue;
+        } else {
+            in_string = c == '"';
+        }
+        out.push(c);
+    }
+}
+
+/// An object's pairs in the order they came.
+struct Pairs<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PairsVisitor;
+        impl<'de> Visitor<'de> for PairsVisitor {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de>, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(PairsVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(field: &str, raw: &str) -> String {
+        cell(field, raw).into_owned()
+    }
+
+    #[test]
+    fn the_header_is_the_contract() {
+        assert_eq!(
+            header().join(", "),
+            "list_id, list_name, id, email, name, status, subscribed_at, verified_at, is_verified, \
+             subscription_method, subscription_url, ad_tracking, ip_address, country, region, city, postal_code, \
+             area_code, dma_code, latitude, longitude, tags, custom_fields, misc_notes, \
+             last_followup_message_number_sent, last_followup_sent_at, unsubscribed_at, unsubscribe_method"
+        );
+    }
+
+    #[test]
+    fn null_empty_and_absent_are_all_an_empty_cell() {
+        for field in FIELDS {
+            assert_eq!(one(field, "null"), "", "{field}");
+            assert_eq!(one(field, r#""""#), "", "{field}");
+        }
+        assert_eq!(one("tags", "[]"), "");
+        assert_eq!(one("custom_fields", "{}"), "");
+        let list = ListRef {
+            id: 1,
+            name: "L".into(),
+        };
+        let bare = Subscriber::parse(r#"{"id":5}"#).unwrap();
+        assert_eq!(
+            cells(&list, &bare).collect::<Vec<_>>()[..4],
+            ["1", "L", "5", ""]
+        );
+    }
+
+    #[test]
+    fn tags_are_a_csv_record() {
+        for (raw, expected) in [
+            (r#"["a","b c"]"#, "a,b c"),
+            (
+                r#"["a,b","say \"hi\"","x\ny"]"#,
+                "\"a,b\",\"say \"\"hi\"\"\",\"x\ny\"",
+            ),
+            (r#"[""]"#, "\"\""),
+            (r#"[1, null]"#, "1,"),
+            (r#""loose""#, "loose"),
+            (r#"{"a": 1}"#, r#"{"a":1}"#),
+        ] {
+            assert_eq!(one("tags", raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn custom_fields_keep_order_case_digits_and_nulls() {
+        assert_eq!(
+            one(
+                "custom_fields",
+                r#"{ "b": "1", "a": null, "A": 40.10, "é": "\u00e9\n", "n": [1, {"x": " y "}] }"#
+            ),
+            r#"{"b":"1","a":null,"A":40.10,"é":"é\n","n":[1,{"x":" y "}]}"#
+        );
+    }
+
+    #[test]
+    fn text_is_exactly_what_aweber_holds() {
+        for text in [" 007 ", "a\"b,c\r\nd", "=cmd|x", "😀", "\u{202e}rtl"] {
+            assert_eq!(one("name", &quoted(text)), text);
+        }
+        assert_eq!(one("latitude", "40.10"), "40.10");
+        assert_eq!(one("dma_code", r#""511""#), "511");
+        assert_eq!(
+            one("verified_at", r#""2025-11-21T10:56:38""#),
+            "2025-11-21T10:56:38"
+        );
+        assert_eq!(
+            one("unsubscribed_at", r#""2025-11-21T10:56:38-05:00""#),
+            "2025-11-21T15:56:38Z"
+        );
+        assert_eq!(one("name", r#"{"odd": 1}"#), r#"{"odd":1}"#);
+    }
+}

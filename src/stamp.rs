@@ -1,0 +1,164 @@
+//! Timestamps as AWeber writes them (AWeber API, section 4 'Datetime forms seen'): with `T` or a blank, with or
+//! without a fraction, with or without an offset. Pure. One without an offset is never called UTC.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use std::borrow::Cow;
+
+/// A timestamp taken apart; `fraction` holds its digits without the point, as they came.
+struct Stamp<'a> {
+    wall: NaiveDateTime,
+    fraction: &'a str,
+    offset_seconds: Option<i64>,
+}
+
+/// The instant, if the text says one: an offset is required. Fractions of a second are cut off.
+pub(crate) fn instant(text: &str) -> Option<DateTime<Utc>> {
+    let stamp = parse(text)?;
+    Some((stamp.wall - TimeDelta::seconds(stamp.offset_seconds?)).and_utc())
+}
+
+/// No later than the instant meant: one without an offset is read in the earliest zone of the world (+14).
+pub(crate) fn earliest(text: &str) -> Option<DateTime<Utc>> {
+    let stamp = parse(text)?;
+    let offset = stamp.offset_seconds.unwrap_or(14 * 3600);
+    Some((stamp.wall - TimeDelta::seconds(offset)).and_utc())
+}
+
+/// No earlier than the instant meant: one without an offset is read in the latest zone of the world (-12).
+pub(crate) fn latest(text: &str) -> Option<DateTime<Utc>> {
+    let stamp = parse(text)?;
+    let offset = stamp.offset_seconds.unwrap_or(-12 * 3600);
+    Some((stamp.wall - TimeDelta::seconds(offset)).and_utc())
+}
+
+/// RFC 3339 in UTC with `Z`, fraction kept, for a text with an offset; any other text as it is.
+pub(crate) fn to_utc(text: &str) -> Cow<'_, str> {
+    let Some(stamp) = parse(text) else {
+        return Cow::Borrowed(text);
+    };
+    let Some(offset) = stamp.offset_seconds else {
+        return Cow::Borrowed(text);
+    };
+    let utc = stamp.wall - TimeDelta::seconds(offset);
+    let point = if stamp.fraction.is_empty() { "" } else { "." };
+    Cow::Owned(format!(
+        "{}{point}{}Z",
+        utc.format("%Y-%m-%dT%H:%M:%S"),
+        stamp.fraction
+    ))
+}
+
+/// A day as a person or AWeber writes it: `YYYY-MM-DD`.
+pub(crate) fn day(text: &str) -> Option<NaiveDate> {
+    (text.len() == 10)
+        .then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
+        .flatten()
+}
+
+fn parse(text: &str) -> Option<Stamp<'_>> {
+    if !text.is_ascii() || text.len() < 19 {
+        return None;
+    }
+    let (wall, rest) = text.split_at(19);
+    let separator = wall.as_bytes()[10];
+    if !matches!(separator, b'T' | b't' | b' ') {
+        return None;
+    }
+    let wall = day(&wall[..10])?.and_time(
+        chrono::NaiveTime::parse_from_str(&wall[11..], "%H:%M:%S")
+            .ok()
+            .filter(|_| wall[11..].bytes().all(|b| b.is_ascii_digit() || b == b':'))?,
+    );
+    let (fraction, offset) = match rest.strip_prefix('.') {
+        None => ("", rest),
+        Some(digits) => {
+            let end = digits
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(digits.len());
+            if end == 0 {
+                return None;
+            }
+            digits.split_at(end)
+        }
+    };
+    let offset_seconds = match offset {
+        "" => None,
+        "Z" | "z" => Some(0),
+        _ => Some(parse_offset(offset)?),
+    };
+    Some(Stamp {
+        wall,
+        fraction,
+        offset_seconds,
+    })
+}
+
+/// `-04:00`, `-0400` or `-04`, in seconds east of UTC.
+fn parse_offset(text: &str) -> Option<i64> {
+    let sign = match text.as_bytes().first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let digits: String = text[1..].chars().filter(|c| *c != ':').collect();
+    if !matches!(digits.len(), 2 | 4) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let hours: i64 = digits[..2].parse().ok()?;
+    let minutes: i64 = digits
+        .get(2..)
+        .filter(|m| !m.is_empty())
+        .map_or(Some(0), |m| m.parse().ok())?;
+    (hours <= 23 && minutes <= 59).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_with_an_offset_becomes_utc_and_keeps_its_fraction() {
+        for (text, utc) in [
+            ("2015-10-13T16:19:20-04:00", "2015-10-13T20:19:20Z"),
+            (
+                "2025-11-21T10:31:53.202963-05:00",
+                "2025-11-21T15:31:53.202963Z",
+            ),
+            ("2010-01-15 09:21:39-05:00", "2010-01-15T14:21:39Z"),
+            ("2025-12-31T23:59:59.5-0500", "2026-01-01T04:59:59.5Z"),
+            ("2025-01-01T00:00:00+14", "2024-12-31T10:00:00Z"),
+            ("2025-01-01T00:00:00.000Z", "2025-01-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(to_utc(text), utc, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_stamp_without_an_offset_and_anything_else_stay_as_they_are() {
+        for text in [
+            "2025-11-21T10:56:38",
+            "2008-01-23 09:20:52.812966",
+            "",
+            "yesterday",
+            "2025-13-01T00:00:00Z",
+            "2025-01-01T00:00:00.Z",
+            "2025-01-01T00:00:00+99:00",
+            "11/21/25 10:31am",
+            "２０２５-01-01T00:00:00Z",
+        ] {
+            assert_eq!(to_utc(text), text);
+            assert_eq!(instant(text), None);
+        }
+    }
+
+    #[test]
+    fn without_an_offset_the_instant_lies_between_earliest_and_latest() {
+        let text = "2025-11-21T10:56:38";
+        let eastern = instant("2025-11-21T10:56:38-05:00");
+        assert!(earliest(text) < eastern && eastern < latest(text));
+        assert_eq!(
+            earliest("2025-01-01T00:00:00Z"),
+            latest("2025-01-01T00:00:00Z")
+        );
+    }
+}

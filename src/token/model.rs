@@ -1,0 +1,236 @@
+//! The token file as data: reading it, writing it, and merging a refresh answer into it. Pure.
+//!
+//! Shape (JSON): `version, generation, client_id, client_secret?, account_id?, access_token, refresh_token,
+//! token_type?, expires_at` (Unix seconds). Keys that we do not know survive every rewrite.
+
+use crate::token::refresh::Renewal;
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// The version of the shape that we write and the newest that we read.
+const VERSION: u64 = 1;
+
+/// The token file. `generation` grows by one with each new pair of tokens, so that after a crash the newer of two
+/// files is known.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenFile {
+    pub(crate) generation: u64,
+    pub(crate) client_id: String,
+    /// Only if it came from no file, where it would stay.
+    pub(crate) client_secret: Option<SecretString>,
+    pub(crate) account_id: Option<String>,
+    pub(crate) access_token: SecretString,
+    pub(crate) refresh_token: SecretString,
+    pub(crate) token_type: Option<String>,
+    /// When the access token dies, Unix seconds by the local clock; 0 if unknown.
+    pub(crate) expires_at: i64,
+    /// Keys of others.
+    pub(crate) other: Map<String, Value>,
+}
+
+/// Why a text is no token file. Says nothing of what it holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// Not a JSON object, or cut short.
+    NotJson,
+    /// A later version of this program wrote it.
+    Newer(u64),
+    /// A key that must be there is not, or is no text.
+    Missing(&'static str),
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unreadable::NotJson => f.write_str("it is not a JSON object"),
+            Unreadable::Newer(v) => write!(f, "it has version {v}, written by a newer aweber-sync"),
+            Unreadable::Missing(key) => write!(f, "\"{key}\" is missing"),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Shape<'a> {
+    version: u64,
+    generation: u64,
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<&'a str>,
+    access_token: &'a str,
+    refresh_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'a str>,
+    expires_at: i64,
+    #[serde(flatten)]
+    other: &'a Map<String, Value>,
+}
+
+impl TokenFile {
+    /// Understands the content of a token file; blanks after the object are allowed.
+    pub(crate) fn parse(content: &[u8]) -> Result<TokenFile, Unreadable> {
+        let Ok(Value::Object(mut map)) = serde_json::from_slice(content) else {
+            return Err(Unreadable::NotJson);
+        };
+        let version = map
+            .shift_remove("version")
+            .as_ref()
+            .and_then(number)
+            .unwrap_or(0);
+        if version > VERSION as i64 {
+            return Err(Unreadable::Newer(version as u64));
+        }
+        let mut take = |key| map.shift_remove(key).and_then(string);
+        let (client_id, refresh_token) = (take("client_id"), take("refresh_token"));
+        let client_secret = take("client_secret").map(SecretString::from);
+        let access_token = take("access_token").unwrap_or_default();
+        let (account_id, token_type) = (take("account_id"), take("token_type"));
+        let mut take = |key| map.shift_remove(key).as_ref().and_then(number);
+        let (generation, expires_at) = (take("generation"), take("expires_at"));
+        Ok(TokenFile {
+            generation: generation.and_then(|g| g.try_into().ok()).unwrap_or(0),
+            client_id: client_id.ok_or(Unreadable::Missing("client_id"))?,
+            client_secret,
+            account_id,
+            access_token: access_token.into(),
+            refresh_token: refresh_token
+                .ok_or(Unreadable::Missing("refresh_token"))?
+                .into(),
+            token_type,
+            expires_at: expires_at.unwrap_or(0),
+            other: map,
+        })
+    }
+
+    /// The bytes to store, a line feed at the end; wiped when dropped.
+    pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        // Room enough that the buffer does not move while secrets are in it.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(8 * 1024));
+        let shape = Shape {
+            version: VERSION,
+            generation: self.generation,
+            client_id: &self.client_id,
+            client_secret: self.client_secret.as_ref().map(ExposeSecret::expose_secret),
+            account_id: self.account_id.as_deref(),
+            access_token: self.access_token.expose_secret(),
+            refresh_token: self.refresh_token.expose_secret(),
+            token_type: self.token_type.as_deref(),
+            expires_at: self.expires_at,
+            other: &self.other,
+        };
+        // Strings and numbers into memory: serialization has no way to fail.
+        let _ = serde_json::to_writer_pretty(&mut *bytes, &shape);
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// The file after a refresh whose request was sent at `sent_at` (Unix seconds). An answer without a refresh
+    /// token leaves the old one in force (RFC 6749, section 6).
+    pub(crate) fn renewed(&self, renewal: &Renewal, sent_at: i64) -> TokenFile {
+        TokenFile {
+            generation: self.generation + 1,
+            access_token: renewal.access_token.clone(),
+            refresh_token: renewal
+                .refresh_token
+                .clone()
+                .unwrap_or_else(|| self.refresh_token.clone()),
+            token_type: renewal
+                .token_type
+                .clone()
+                .or_else(|| self.token_type.clone()),
+            expires_at: sent_at.saturating_add_unsigned(renewal.expires_in),
+            ..self.clone()
+        }
+    }
+}
+
+fn string(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text),
+        Value::Number(n) => Some(n.to_string()),
+        _ => None,
+    }
+}
+
+/// Whole or broken (Python's `expires_at` is a float), also in quotes.
+fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(n) => n.as_i64().or_else(|| n.as_f64().map(|f| f as i64)),
+        Value::String(text) => text.trim().parse::<f64>().ok().map(|f| f as i64),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"{"note":"mine","version":1,"generation":4,"client_id":"c","account_id":"12",
+        "access_token":"AT-1","refresh_token":"RT-1","expires_at":1700000000.5,"x":{"b":1,"a":2}}"#;
+
+    fn renewal(refresh_token: Option<&str>) -> Renewal {
+        Renewal {
+            access_token: "AT-2".into(),
+            refresh_token: refresh_token.map(Into::into),
+            token_type: None,
+            expires_in: 7200,
+        }
+    }
+
+    #[test]
+    fn unknown_keys_survive_in_their_order() {
+        let file = TokenFile::parse(FILE.as_bytes()).unwrap();
+        let text = String::from_utf8(file.to_bytes().to_vec()).unwrap();
+        let again = TokenFile::parse(text.as_bytes()).unwrap();
+        assert_eq!(again.other, file.other);
+        assert_eq!(again.expires_at, 1_700_000_000);
+        assert!(text.find("note").unwrap() < text.find("\"x\"").unwrap());
+        assert!(text.find("\"b\"").unwrap() < text.find("\"a\"").unwrap());
+        assert!(!text.contains("client_secret") && !text.contains("token_type"));
+    }
+
+    #[test]
+    fn a_refresh_answer_without_refresh_token_keeps_the_old_one() {
+        let file = TokenFile::parse(FILE.as_bytes()).unwrap();
+        let kept = file.renewed(&renewal(None), 1000);
+        assert_eq!(kept.refresh_token.expose_secret(), "RT-1");
+        assert_eq!(kept.access_token.expose_secret(), "AT-2");
+        assert_eq!((kept.generation, kept.expires_at), (5, 8200));
+        let replaced = file.renewed(&renewal(Some("RT-2")), 1000);
+        assert_eq!(replaced.refresh_token.expose_secret(), "RT-2");
+        assert_eq!(replaced.other, file.other);
+    }
+
+    #[test]
+    fn blanks_after_the_object_are_allowed_and_half_of_it_is_not() {
+        let mut padded = FILE.as_bytes().to_vec();
+        padded.extend([b' '; 70]);
+        assert!(TokenFile::parse(&padded).is_ok());
+        for cut in 0..FILE.len() {
+            assert!(TokenFile::parse(&FILE.as_bytes()[..cut]).is_err());
+        }
+        assert_eq!(TokenFile::parse(b"    ").unwrap_err(), Unreadable::NotJson);
+        assert_eq!(
+            TokenFile::parse(br#"{"client_id":"c","refresh_token":""}"#).unwrap_err(),
+            Unreadable::Missing("refresh_token")
+        );
+        assert_eq!(
+            TokenFile::parse(br#"{"version":2}"#).unwrap_err(),
+            Unreadable::Newer(2)
+        );
+    }
+
+    #[test]
+    fn debug_prints_no_secret() {
+        let file = TokenFile::parse(FILE.as_bytes()).unwrap();
+        let shown = format!("{file:?}");
+        assert!(
+            !shown.contains("AT-1") && !shown.contains("RT-1"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,399 @@
+//! The token file on disk. Keeps promise N1: the next refresh token is durable before anything else is done with
+//! it, and the old one is not spent before that has been shown to be possible.
+//!
+//! Beside `token.json` (symlinks resolved) stand, at times, `.next` (the coming content, or room for it), `.rescued`
+//! (an answer that could not be understood) and `.lock`. Whoever calls anything here holds that lock.
+
+use crate::disk::atomic;
+use crate::disk::lock::Lock;
+use crate::error::{Error, Result};
+use crate::token::model::{TokenFile, Unreadable};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Bytes set aside for the next token file before the refresh token is spent; also the bound of a token answer.
+pub(crate) const RESERVED: usize = 64 * 1024;
+
+/// A token file and what belongs to it.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenStore {
+    path: PathBuf,
+}
+
+/// Room for the next token file, allocated and synced: a disk that fills up from now on cannot hurt.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    file: File,
+    next: PathBuf,
+    path: PathBuf,
+    used: bool,
+}
+
+impl TokenStore {
+    /// The store behind `path`; a symlink is followed, so that it stays one.
+    pub(crate) fn at(path: &Path) -> Result<TokenStore> {
+        let mut path = path.to_owned();
+        // As many hops as Linux itself follows.
+        for _ in 0..40 {
+            match std::fs::read_link(&path) {
+                Ok(target) => {
+                    path = path.parent().unwrap_or(Path::new("/")).join(target);
+                }
+                Err(_) => return Ok(TokenStore { path }),
+            }
+        }
+        Err(Error::config(format!(
+            "{}: too many symbolic links",
+            path.display()
+        )))
+    }
+
+    /// The resolved path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `token.json` + suffix, in the same directory.
+    pub(crate) fn beside(&self, suffix: &str) -> PathBuf {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(suffix);
+        name.into()
+    }
+
+    /// The store of the tokens that `authorize` has got and not yet put in force.
+    pub(crate) fn candidate(&self) -> TokenStore {
+        TokenStore {
+            path: self.beside(".candidate"),
+        }
+    }
+
+    /// Guards the tokens against a second process, also one with another state directory.
+    pub(crate) fn lock(&self, wait: Duration) -> Result<Lock> {
+        Lock::take(&self.beside(".lock"), wait)
+    }
+
+    /// Finishes what a killed process left behind, from what is on disk alone: a whole `.next` of a higher
+    /// generation is put in force; an answer that nobody understood is kept as `.rescued`; a mere reservation goes.
+    pub(crate) fn recover(&self) -> Result<()> {
+        let next = self.beside(".next");
+        let Some(content) = read_if_there(&next)? else {
+            return Ok(());
+        };
+        let present = match read_if_there(&self.path)? {
+            Some(present) => TokenFile::parse(&present).ok(),
+            None => None,
+        };
+        let outcome = match TokenFile::parse(&content) {
+            Ok(new) if present.is_none_or(|old| new.generation > old.generation) => {
+                tracing::warn!(token_file = %self.path.display(), "a run was killed while it stored new tokens: finished that");
+                // Whoever was killed may not have got to its fsync.
+                atomic::open_to_write(&next)
+                    .and_then(|file| file.sync_all())
+                    .and_then(|()| atomic::rename(&next, &self.path))
+            }
+            Err(_) if content.len() >= RESERVED && !is_blank(&content) => {
+                self.keep_as_rescued(&next).map(|kept| {
+                    tracing::warn!(file = %kept.display(), "kept a token answer that could not be understood");
+                })
+            }
+            _ => atomic::remove_if_there(&next),
+        };
+        outcome.map_err(|e| {
+            Error::disk("cannot finish storing the tokens in", &self.path, &e)
+                .safe(format!("the tokens are in {}", next.display()))
+                .next("make the directory writable for this user, then run again")
+        })
+    }
+
+    /// Whether there is a token file.
+    pub(crate) fn exists(&self) -> bool {
+        self.path.symlink_metadata().is_ok()
+    }
+
+    /// Reads the token file. Errors: 78 if there is none, others can read it, or it is no token file.
+    pub(crate) fn load(&self) -> Result<TokenFile> {
+        let shown = self.path.display();
+        let Some(content) = read_if_there(&self.path)? else {
+            return Err(Error::config(format!("there is no token file {shown}"))
+                .safe("no request was sent")
+                .next("aweber-sync authorize"));
+        };
+        let mode = std::fs::metadata(&self.path)
+            .map_err(|e| Error::disk("cannot read", &self.path, &e))?
+            .permissions()
+            .mode();
+        if mode & 0o077 != 0 {
+            return Err(Error::config(format!(
+                "other users can get at the token file {shown} (mode {:04o})",
+                mode & 0o7777
+            ))
+            .safe("no request was sent and no token was spent")
+            .next(format!(
+                "chmod 600 '{shown}', and authorize anew if somebody may have read it"
+            )));
+        }
+        TokenFile::parse(&content).map_err(|why| {
+            let error = Error::config(format!("{shown} cannot be used as a token file: {why}"))
+                .safe("the file was left as it is and no request was sent");
+            match why {
+                Unreadable::Newer(_) => error.next("install the newer aweber-sync again"),
+                _ => error.next(format!(
+                    "move it away (mv '{shown}' '{shown}.broken'), then aweber-sync authorize"
+                )),
+            }
+        })
+    }
+
+    /// Proves that the next tokens can be stored: rewrites the present content through the very path that the new
+    /// one will take, then sets room aside for it. To be called before the refresh token is spent.
+    pub(crate) fn prepare(&self, present: Option<&TokenFile>) -> Result<Reservation> {
+        self.try_prepare(present).map_err(|e| {
+            let error = Error::disk("cannot store tokens in", &self.path, &e)
+                .safe("found before the refresh token was spent: it is untouched and still works");
+            let busy = rustix::io::Errno::from_io_error(&e) == Some(rustix::io::Errno::BUSY);
+            error.next(if busy {
+                "mount the directory of the token file, not the file itself: a mounted file cannot be replaced".to_owned()
+            } else if e.kind() == io::ErrorKind::StorageFull || e.kind() == io::ErrorKind::QuotaExceeded {
+                "make room on that file system, then run again".to_owned()
+            } else {
+                format!(
+                    "make {} writable for the user that runs the job",
+                    self.path.parent().unwrap_or(Path::new("/")).display()
+                )
+            })
+        })
+    }
+
+    fn try_prepare(&self, present: Option<&TokenFile>) -> io::Result<Reservation> {
+        let next = self.beside(".next");
+        if let Some(present) = present {
+            let file = self.create_next(&next)?;
+            file.write_all_at(&present.to_bytes(), 0)?;
+            file.sync_all()?;
+            atomic::rename(&next, &self.path)?;
+        }
+        let file = self.create_next(&next)?;
+        // From here on the reservation cleans up after itself, whatever fails.
+        let reservation = Reservation {
+            file,
+            next,
+            path: self.path.clone(),
+            used: false,
+        };
+        reservation.file.write_all_at(&[b' '; RESERVED], 0)?;
+        reservation.file.sync_all()?;
+        atomic::sync_parent(&self.path)?;
+        Ok(reservation)
+    }
+
+    fn create_next(&self, next: &Path) -> io::Result<File> {
+        let file = atomic::create_private(next)?;
+        // Only root may give files away, and only root needs to: for everybody else the owner is right already.
+        let _ = atomic::keep_owner(&file, &self.path);
+        Ok(file)
+    }
+
+    /// Stores `tokens` durably, with all of the above.
+    pub(crate) fn install(&self, tokens: &TokenFile, present: Option<&TokenFile>) -> Result<()> {
+        self.prepare(present)?.store(tokens)
+    }
+
+    /// Removes the token file and everything beside it that could hold a token.
+    pub(crate) fn remove(&self) -> Result<()> {
+        for path in [self.beside(".next"), self.path.clone()] {
+            atomic::remove_if_there(&path)
+                .and_then(|()| atomic::sync_parent(&path))
+                .map_err(|e| Error::disk("cannot remove", &path, &e))?;
+        }
+        Ok(())
+    }
+
+    fn keep_as_rescued(&self, from: &Path) -> io::Result<PathBuf> {
+        keep_as_rescued(from, &self.path)
+    }
+}
+
+impl Reservation {
+    /// Puts `tokens` in force. The write comes first and needs no new room: JSON followed by blanks is JSON, so the
+    /// reservation is a whole token file from that one system call on, whatever happens next.
+    pub(crate) fn store(mut self, tokens: &TokenFile) -> Result<()> {
+        let bytes = tokens.to_bytes();
+        let written = self.file.write_all_at(&bytes, 0);
+        self.used = true;
+        let stored = written
+            .and_then(|()| self.file.sync_all())
+            .and_then(|()| atomic::rename(&self.next, &self.path));
+        match stored {
+            Ok(()) => {
+                // Only for those who look into the file: cuts off the blanks. Whole either way.
+                let _ = self.file.set_len(bytes.len() as u64);
+                Ok(())
+            }
+            Err(e) => Err(Error::disk("cannot finish storing the new tokens in", &self.path, &e)
+                .safe(format!("the new tokens were written to {}", self.next.display()))
+                .next("keep that file, heal the disk, then run again: the next run puts it in force")),
+        }
+    }
+
+    /// Keeps an answer that could not be understood, in the room set aside; says where.
+    pub(crate) fn rescue(mut self, answer: &[u8]) -> Result<PathBuf> {
+        let written = self.file.write_all_at(answer, 0);
+        self.used = true;
+        written
+            .and_then(|()| self.file.sync_all())
+            .and_then(|()| keep_as_rescued(&self.next, &self.path))
+            .map_err(|e| {
+                Error::disk("cannot keep AWeber's answer beside", &self.path, &e).safe(format!(
+                    "what could be written is in {}",
+                    self.next.display()
+                ))
+            })
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if !self.used {
+            // Blank: nothing is lost by it, and the next run would remove it anyway.
+            let _ = atomic::remove_if_there(&self.next);
+        }
+    }
+}
+
+/// Moves `from` to the first free name of `token.json.rescued`, `.rescued.2`, …
+fn keep_as_rescued(from: &Path, token_file: &Path) -> io::Result<PathBuf> {
+    for n in 1..1000 {
+        let mut name = token_file.as_os_str().to_owned();
+        name.push(".rescued");
+        if n > 1 {
+            name.push(format!(".{n}"));
+        }
+        let to = PathBuf::from(name);
+        match atomic::rename_new(from, &to) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e),
+            Ok(()) => return Ok(to),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+fn is_blank(content: &[u8]) -> bool {
+    content.iter().all(u8::is_ascii_whitespace)
+}
+
+/// The content of a file of ours; `None` if there is none.
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Err(Error::config(format!(
+            "cannot read the token file {}: {e}",
+            path.display()
+        ))
+        .safe("no request was sent")
+        .next("run as the user that authorized, or chown the file to the user that runs the job")),
+        Err(e) => Err(Error::disk("cannot read", path, &e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(generation: u64) -> TokenFile {
+        let json = format!(
+            r#"{{"version":1,"generation":{generation},"client_id":"c","access_token":"AT-{generation}","refresh_token":"RT-{generation}","expires_at":0}}"#
+        );
+        TokenFile::parse(json.as_bytes()).unwrap()
+    }
+
+    fn store() -> (tempfile::TempDir, TokenStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = TokenStore::at(&directory.path().join("token.json")).unwrap();
+        store.install(&tokens(1), None).unwrap();
+        (directory, store)
+    }
+
+    #[test]
+    fn each_state_that_a_kill_leaves_is_recovered() {
+        let padded = |bytes: &[u8]| [bytes, &[b' '; RESERVED]].concat();
+        let new = tokens(2).to_bytes();
+        for (what, left, generation, rescued) in [
+            ("a reservation", padded(b""), 1, false),
+            ("half a reservation", vec![b' '; 100], 1, false),
+            ("nothing in it", vec![], 1, false),
+            ("a rehearsal", tokens(1).to_bytes().to_vec(), 1, false),
+            (
+                "half a rehearsal",
+                tokens(1).to_bytes()[..20].to_vec(),
+                1,
+                false,
+            ),
+            ("new tokens", padded(&new), 2, false),
+            ("new tokens, cut to length", new.to_vec(), 2, false),
+            ("an answer not understood", padded(b"<html>"), 1, true),
+        ] {
+            let (_directory, store) = store();
+            std::fs::write(store.beside(".next"), left).unwrap();
+            std::fs::set_permissions(store.beside(".next"), PermissionsExt::from_mode(0o600)).unwrap();
+            store.recover().unwrap();
+            assert_eq!(store.load().unwrap().generation, generation, "{what}");
+            assert!(!store.beside(".next").exists() || generation == 2, "{what}");
+            assert!(!store.beside(".next").exists(), "{what}");
+            assert_eq!(store.beside(".rescued").exists(), rescued, "{what}");
+        }
+    }
+
+    #[test]
+    fn new_tokens_without_an_old_file_are_put_in_force() {
+        let (_directory, store) = store();
+        std::fs::remove_file(store.path()).unwrap();
+        std::fs::write(store.beside(".next"), tokens(7).to_bytes()).unwrap();
+        std::fs::set_permissions(store.beside(".next"), PermissionsExt::from_mode(0o600)).unwrap();
+        store.recover().unwrap();
+        assert_eq!(store.load().unwrap().generation, 7);
+    }
+
+    #[test]
+    fn storing_leaves_one_tidy_private_file() {
+        let (directory, store) = store();
+        let present = store.load().unwrap();
+        store
+            .prepare(Some(&present))
+            .unwrap()
+            .store(&tokens(2))
+            .unwrap();
+        let content = std::fs::read(store.path()).unwrap();
+        assert_eq!(content, tokens(2).to_bytes().as_slice());
+        let mode = std::fs::metadata(store.path())
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_unused_reservation_is_gone_and_a_rescued_answer_never_replaces_another() {
+        let (_directory, store) = store();
+        drop(store.prepare(None).unwrap());
+        assert!(!store.beside(".next").exists());
+        for n in ["", ".2", ".3"] {
+            let kept = store.prepare(None).unwrap().rescue(b"odd").unwrap();
+            assert_eq!(kept, store.beside(&format!(".rescued{n}")));
+        }
+    }
+
+    #[test]
+    fn a_symlink_stays_a_symlink() {
+        let (directory, store) = store();
+        let link = directory.path().join("link.json");
+        std::os::unix::fs::symlink("token.json", &link).unwrap();
+        let through = TokenStore::at(&link).unwrap();
+        assert_eq!(through.path(), store.path());
+    }
+}

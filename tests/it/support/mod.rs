@@ -1,0 +1,322 @@
+//! What the tests share: a sandbox with an authorized job beside it, commands with a cleared environment, and what
+//! they left behind, read back as CSV and JSON. Every output of every command is searched for every secret.
+
+use aweber_sandbox::{ClientKind, Sandbox, Settings};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_aweber-sync");
+
+/// A sandbox, and a job that is authorized with it, in a directory of its own.
+pub(crate) struct Site {
+    pub(crate) sandbox: Sandbox,
+    directory: tempfile::TempDir,
+    client_id: String,
+    client_secret: Option<String>,
+}
+
+/// A command that has ended.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// The exit code; 128 + n for one killed by signal n.
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// One exported record, by column.
+pub(crate) type Row = BTreeMap<String, String>;
+
+impl Site {
+    /// A public client, authorized; the account has no lists yet.
+    pub(crate) fn new() -> Site {
+        Site::with(ClientKind::Public, Settings::default())
+    }
+
+    /// As wanted, authorized.
+    pub(crate) fn with(kind: ClientKind, settings: Settings) -> Site {
+        let site = Site::unauthorized(kind, settings);
+        site.authorize_anew();
+        site
+    }
+
+    /// Without a token file.
+    pub(crate) fn unauthorized(kind: ClientKind, settings: Settings) -> Site {
+        let settings = Settings {
+            rate_limit: None,
+            ..settings
+        };
+        let sandbox = Sandbox::start_with(settings);
+        let id = match kind {
+            ClientKind::Public => "public-client",
+            ClientKind::Confidential => "confidential-client",
+        };
+        let client = sandbox.with(|world| world.client(id));
+        Site {
+            sandbox,
+            directory: tempfile::tempdir().unwrap(),
+            client_id: client.client_id,
+            client_secret: client.client_secret,
+        }
+    }
+
+    /// Puts a fresh pair of tokens into the token file, as `authorize` would.
+    pub(crate) fn authorize_anew(&self) {
+        let tokens = self.sandbox.with(|world| world.grant(&self.client_id));
+        let account = self.sandbox.with(|world| world.account.id);
+        self.write_token_file(&json!({
+            "version": 1,
+            "generation": 1,
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "account_id": account.to_string(),
+            "access_token": tokens.access_token,
+            "refresh_token": tokens.refresh_token,
+            "token_type": "bearer",
+            "expires_at": tokens.expires_at,
+        }));
+    }
+
+    /// Writes the token file, 0600.
+    pub(crate) fn write_token_file(&self, content: &Value) {
+        std::fs::create_dir_all(self.state_dir()).unwrap();
+        std::fs::set_permissions(self.state_dir(), PermissionsExt::from_mode(0o700)).unwrap();
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(self.token_file())
+            .unwrap();
+        file.write_all(content.to_string().as_bytes()).unwrap();
+    }
+
+    /// A path in the site's directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The state directory.
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        self.path("state")
+    }
+
+    /// The token file.
+    pub(crate) fn token_file(&self) -> PathBuf {
+        self.path("state/token.json")
+    }
+
+    /// The default output.
+    pub(crate) fn exports(&self) -> PathBuf {
+        self.path("state/exports")
+    }
+
+    /// The client id in use.
+    pub(crate) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// The client secret in use.
+    pub(crate) fn client_secret(&self) -> Option<&str> {
+        self.client_secret.as_deref()
+    }
+
+    /// The token file as JSON.
+    pub(crate) fn tokens(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.token_file()).unwrap()).unwrap()
+    }
+
+    /// Whether the refresh token on disk is one that AWeber accepts.
+    pub(crate) fn token_is_live(&self) -> bool {
+        let tokens = self.tokens();
+        let token = tokens["refresh_token"].as_str().unwrap();
+        self.sandbox.with(|world| world.is_live_refresh_token(token))
+    }
+
+    /// The binary with a cleared environment, short waits, and the sandbox as AWeber.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.directory.path())
+            .env("PATH", "/usr/bin:/bin")
+            .env("AWEBER_API_URL", self.sandbox.api_url())
+            .env("AWEBER_AUTH_URL", self.sandbox.auth_url())
+            .env("AWEBER_SYNC_STATE_DIR", self.state_dir())
+            .env("AWEBER_SYNC_RETRY_WAIT", "1ms")
+            .env("AWEBER_SYNC_RATE_LIMIT_WAIT", "5ms")
+            .env("AWEBER_SYNC_TIMEOUT", "5s")
+            .env("AWEBER_SYNC_REQUESTS_PER_MINUTE", "1000000")
+            .current_dir(self.directory.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// `aweber-sync run` with arguments.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Done {
+        self.finish(self.command(&[&["run"], arguments].concat()))
+    }
+
+    /// As [`Site::run`], which must succeed.
+    pub(crate) fn run_ok(&self, arguments: &[&str]) -> Done {
+        let done = self.run(arguments);
+        assert_eq!(done.code, 0, "{}", self.dump(&done));
+        done
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn finish(&self, mut command: Command) -> Done {
+        let child = command.spawn().unwrap();
+        self.wait(child)
+    }
+
+    /// Runs a command to its end, with that on standard input.
+    pub(crate) fn finish_with_input(&self, mut command: Command, input: &str) -> Done {
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        // A program that leaves without reading breaks the pipe: its exit code tells the rest.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        self.wait(child)
+    }
+
+    /// Waits for a process that was started with [`Site::command`].
+    pub(crate) fn wait(&self, child: Child) -> Done {
+        self.read(child.wait_with_output().unwrap())
+    }
+
+    fn read(&self, output: Output) -> Done {
+        let code = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap());
+        let done = Done {
+            code,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        };
+        self.search_for_secrets(&done);
+        done
+    }
+
+    /// No secret that the sandbox ever gave out or was sent stands in an output.
+    fn search_for_secrets(&self, done: &Done) {
+        for secret in self.sandbox.with(|world| world.secrets()) {
+            assert!(!secret.is_empty());
+            for (name, text) in [("stdout", &done.stdout), ("stderr", &done.stderr)] {
+                assert!(!text.contains(&secret), "{name} shows the secret {secret}:\n{text}");
+            }
+        }
+    }
+
+    /// For a failure report: what the program said, what is on disk, what the sandbox was asked.
+    pub(crate) fn dump(&self, done: &Done) -> String {
+        let mut text = format!("exit code {}\n--- stdout\n{}--- stderr\n{}--- files\n", done.code, done.stdout, done.stderr);
+        for file in files_below(self.directory.path()) {
+            let metadata = std::fs::symlink_metadata(&file).unwrap();
+            let name = file.strip_prefix(self.directory.path()).unwrap().display().to_string();
+            writeln!(text, "{:04o} {:>8} {name}", metadata.permissions().mode() & 0o7777, metadata.len()).unwrap();
+        }
+        text.push_str("--- requests\n");
+        self.sandbox.with(|world| {
+            for request in world.requests.iter().rev().take(30).rev() {
+                let status = request.status.map_or("-".to_owned(), |status| status.to_string());
+                writeln!(text, "{status} {} {}", request.method, request.path_and_query).unwrap();
+            }
+        });
+        text
+    }
+
+    /// The published files of the default output, in the order of their names.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        published(&self.exports())
+    }
+
+    /// Every record of every published file of the default output.
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        self.files().iter().flat_map(|file| read_csv(file)).collect()
+    }
+
+    /// The addresses in the default output, sorted; somebody exported twice stands twice.
+    pub(crate) fn emails(&self) -> Vec<String> {
+        sorted(self.rows().into_iter().map(|row| row["email"].clone()))
+    }
+
+    /// How many requests the sandbox got.
+    pub(crate) fn requests(&self) -> usize {
+        self.sandbox.with(|world| world.requests.len())
+    }
+
+    /// Forgets the requests so far.
+    pub(crate) fn forget_requests(&self) {
+        self.sandbox.with(|world| world.clear_requests());
+    }
+}
+
+/// The addresses of everybody subscribed on those lists, sorted.
+pub(crate) fn subscribed(site: &Site, lists: &[u64]) -> Vec<String> {
+    site.sandbox.with(|world| {
+        sorted(lists.iter().flat_map(|list| {
+            world
+                .subscribers(*list)
+                .filter(|subscriber| subscriber.status == aweber_sandbox::Status::Subscribed)
+                .map(|subscriber| subscriber.email.clone())
+                .collect::<Vec<_>>()
+        }))
+    })
+}
+
+/// Sorted, repeats kept.
+pub(crate) fn sorted(texts: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut texts: Vec<String> = texts.into_iter().collect();
+    texts.sort();
+    texts
+}
+
+/// The published files in a directory, in the order of their names; stage files and markers are hidden ones.
+pub(crate) fn published(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'))
+        .collect();
+    files.sort();
+    files
+}
+
+/// The records of a CSV file, which must be whole: every record as long as the header.
+pub(crate) fn read_csv(file: &Path) -> Vec<Row> {
+    parse_csv(&std::fs::read_to_string(file).unwrap())
+}
+
+/// As [`read_csv`], from text.
+pub(crate) fn parse_csv(text: &str) -> Vec<Row> {
+    let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let to_row = |record: csv::StringRecord| -> Row {
+        header.iter().map(str::to_owned).zip(record.iter().map(str::to_owned)).collect()
+    };
+    reader.records().map(|record| to_row(record.unwrap())).collect()
+}
+
+/// Every file below a directory.
+pub(crate) fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.is_symlink() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}

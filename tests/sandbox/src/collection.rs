@@ -1,0 +1,157 @@
+//! Collections: `ws.start`, `ws.size`, `ws.show`, and the page with its links.
+
+use url::form_urlencoded;
+
+use crate::answer::{Answer, bad_window};
+use crate::fields::{ObjectWriter, Overrides};
+use crate::record::value_of;
+use crate::request::Request;
+use crate::settings::Settings;
+
+const LARGEST_PAGE: usize = 100;
+
+/// The part of a collection that is asked for.
+pub(crate) struct Window {
+    start: usize,
+    size: usize,
+    show_total: bool,
+}
+
+impl Window {
+    /// Reads the `ws.*` parameters; out of range is an error, as at AWeber.
+    pub(crate) fn parse(request: &Request) -> Result<Window, Answer> {
+        let start = number(request, "ws.start", 0)?;
+        let size = number(request, "ws.size", LARGEST_PAGE as i64)?;
+        if start < 0 {
+            return Err(bad_window("Minimum for \"ws.start\" parameter is 0."));
+        }
+        if size > LARGEST_PAGE as i64 {
+            return Err(bad_window("Maximum for \"ws.size\" parameter is 100."));
+        }
+        if size < 1 {
+            return Err(bad_window("Minimum for \"ws.size\" parameter is 1."));
+        }
+        let show_total = match request.param("ws.show") {
+            None => false,
+            Some("total_size") => true,
+            Some(_) => return Err(bad_window("\"ws.show\" parameter must be total_size.")),
+        };
+        Ok(Window {
+            start: start as usize,
+            size: size as usize,
+            show_total,
+        })
+    }
+
+    /// The positions on this page.
+    pub(crate) fn positions(&self, total: usize) -> std::ops::Range<usize> {
+        let end = self.start.saturating_add(self.size).min(total);
+        self.start.min(end)..end
+    }
+}
+
+fn number(request: &Request, key: &str, default: i64) -> Result<i64, Answer> {
+    match value_of(&request.params, key) {
+        None => Ok(default),
+        Some(text) => text
+            .parse()
+            .map_err(|_| bad_window(&format!("\"{key}\" parameter must be an integer."))),
+    }
+}
+
+/// What kind of collection a page belongs to.
+pub(crate) struct Kind {
+    /// As in `#subscribers-page-resource`.
+    pub(crate) resource: &'static str,
+    /// A find: no `total_size`, but a link to it.
+    pub(crate) is_find: bool,
+    /// Whether it carries `self_link`.
+    pub(crate) has_self_link: bool,
+    /// Whether it carries next and prev links.
+    pub(crate) has_links: bool,
+}
+
+/// A page; `entry` renders what stands at a position.
+pub(crate) fn page(
+    request: &Request,
+    settings: &Settings,
+    origin: &str,
+    kind: &Kind,
+    total: usize,
+    mut entry: impl FnMut(usize) -> Vec<u8>,
+) -> Result<Answer, Answer> {
+    let window = Window::parse(request)?;
+    if window.show_total {
+        let body = if settings.show_total_as_object {
+            format!("{{\"total_size\":{total}}}")
+        } else {
+            total.to_string()
+        };
+        return Ok(Answer::json(200, body));
+    }
+    let positions = window.positions(total);
+    let end = positions.end.max(window.start);
+    let entries: Vec<Vec<u8>> = positions.map(&mut entry).collect();
+    let entries = String::from_utf8_lossy(&entries.join(&b","[..])).into_owned();
+
+    let link_at = |start: usize| {
+        link(
+            request,
+            origin,
+            &[
+                ("ws.start", &start.to_string()),
+                ("ws.size", &window.size.to_string()),
+            ],
+        )
+    };
+    let next = (end < total).then(|| link_at(end));
+    let prev = (window.start > 0).then(|| link_at(window.start.saturating_sub(window.size)));
+
+    let overrides = Overrides::default();
+    let mut object = ObjectWriter::new(&overrides);
+    object.raw("entries", &format!("[{entries}]"));
+    object.number("start", window.start as u64);
+    if kind.is_find {
+        object.text(
+            "total_size_link",
+            &link(request, origin, &[("ws.show", "total_size")]),
+        );
+    } else {
+        object.number("total_size", total as u64);
+    }
+    for (key, link) in [
+        ("next_collection_link", next),
+        ("prev_collection_link", prev),
+    ] {
+        let link = link.filter(|_| kind.has_links);
+        if link.is_some() || settings.null_links {
+            object.optional(key, link.as_deref());
+        }
+    }
+    if kind.has_self_link {
+        object.text("self_link", &format!("{origin}{}", request.path));
+    }
+    object.text(
+        "resource_type_link",
+        &format!(
+            "https://api.aweber.com/1.0/#{}-page-resource",
+            kind.resource
+        ),
+    );
+    Ok(Answer::json(200, object.finish()))
+}
+
+/// The request's own address with other `ws.*` parameters.
+fn link(request: &Request, origin: &str, window: &[(&str, &str)]) -> String {
+    let kept = request.params.iter().filter(|(key, _)| {
+        !matches!(
+            key.as_str(),
+            "ws.start" | "ws.size" | "ws.show" | "access_token"
+        )
+    });
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(kept)
+        .extend_pairs(window)
+        .finish();
+    format!("{origin}{}?{query}", request.path)
+}

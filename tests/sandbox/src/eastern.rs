@@ -1,0 +1,74 @@
+//! US Eastern time, in which AWeber prints: `subscribed_at` with the offset of the season, `verified_at` without any.
+//! The rule of 2007 and the one before it are enough here; a time zone database would be too much for test support.
+
+use chrono::{DateTime, Datelike, Days, FixedOffset, NaiveDate, Utc, Weekday};
+
+/// `2015-10-13T16:19:20-04:00`; with microseconds when the instant has a fraction.
+pub(crate) fn with_offset(instant: DateTime<Utc>) -> String {
+    let local = instant.with_timezone(&offset_at(instant));
+    if instant.timestamp_subsec_nanos() == 0 {
+        local.format("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    } else {
+        local.format("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
+    }
+}
+
+/// `2025-11-21T10:56:38`: the wall clock, no offset, no fraction.
+pub(crate) fn wall_clock(instant: DateTime<Utc>) -> String {
+    let local = instant.with_timezone(&offset_at(instant));
+    local.format("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+/// The same form for those who hold such a time to be UTC.
+pub(crate) fn utc_wall_clock(instant: DateTime<Utc>) -> String {
+    instant.format("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+fn offset_at(instant: DateTime<Utc>) -> FixedOffset {
+    let hours = if is_summer(instant) { -4 } else { -5 };
+    FixedOffset::east_opt(hours * 3600).expect("a whole number of hours is a valid offset")
+}
+
+/// Both changes are at two in the morning: 07:00 UTC in spring, 06:00 UTC in autumn.
+fn is_summer(instant: DateTime<Utc>) -> bool {
+    let year = instant.year();
+    let (first, last) = if year >= 2007 {
+        (sunday(year, 3, 8), sunday(year, 11, 1))
+    } else {
+        (sunday(year, 4, 1), sunday(year, 10, 25))
+    };
+    let at = |day: NaiveDate, hour| day.and_hms_opt(hour, 0, 0).expect("a whole hour").and_utc();
+    instant >= at(first, 7) && instant < at(last, 6)
+}
+
+/// The first Sunday on or after a day of the month.
+fn sunday(year: i32, month: u32, day: u32) -> NaiveDate {
+    let date = NaiveDate::from_ymd_opt(year, month, day).expect("a date of the calendar");
+    let ahead = (7 - date.weekday().days_since(Weekday::Sun)) % 7;
+    date + Days::new(u64::from(ahead))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offset_follows_the_season() {
+        let table = [
+            ("2015-10-13T20:19:20Z", "2015-10-13T16:19:20-04:00"),
+            (
+                "2025-11-21T15:31:53.202963Z",
+                "2025-11-21T10:31:53.202963-05:00",
+            ),
+            ("2026-03-08T06:59:59Z", "2026-03-08T01:59:59-05:00"),
+            ("2026-03-08T07:00:00Z", "2026-03-08T03:00:00-04:00"),
+            ("2026-11-01T05:59:59Z", "2026-11-01T01:59:59-04:00"),
+            ("2026-11-01T06:00:00Z", "2026-11-01T01:00:00-05:00"),
+            ("2006-10-29T06:00:00Z", "2006-10-29T01:00:00-05:00"),
+            ("2006-04-02T07:00:00Z", "2006-04-02T03:00:00-04:00"),
+        ];
+        for (utc, eastern) in table {
+            assert_eq!(with_offset(utc.parse().unwrap()), eastern);
+        }
+    }
+}

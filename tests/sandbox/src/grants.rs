@@ -1,0 +1,106 @@
+//! Clients and tokens as a test sees them: authorizations without a browser, and what becomes of them.
+
+use crate::oauth;
+use crate::tokens::{Client, ClientKind, SCOPES_OF_THE_JOB, Tokens, random_token};
+use crate::world::World;
+
+/// Clients and tokens.
+impl World {
+    /// Registers an app under a new id.
+    pub fn add_client<U: Into<String>>(
+        &mut self,
+        kind: ClientKind,
+        redirect_uris: impl IntoIterator<Item = U>,
+    ) -> Client {
+        let client = Client {
+            client_id: random_token("client"),
+            client_secret: (kind == ClientKind::Confidential).then(|| random_token("secret")),
+            kind,
+            redirect_uris: redirect_uris.into_iter().map(Into::into).collect(),
+        };
+        self.tokens.add_client(client.clone());
+        client
+    }
+
+    /// A registered app.
+    pub fn client(&self, client_id: &str) -> Client {
+        self.tokens
+            .client(client_id)
+            .unwrap_or_else(|| panic!("no client {client_id}"))
+            .clone()
+    }
+
+    /// Tokens of an authorization that has been given, with the scopes of the job.
+    pub fn grant(&mut self, client_id: &str) -> Tokens {
+        self.grant_scopes(client_id, &SCOPES_OF_THE_JOB)
+    }
+
+    /// Tokens of an authorization with these scopes.
+    pub fn grant_scopes(&mut self, client_id: &str, scopes: &[&str]) -> Tokens {
+        self.client(client_id);
+        let (settings, now) = (self.settings.clone(), self.now());
+        self.tokens.open_family(
+            client_id,
+            scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            &settings,
+            now,
+        )
+    }
+
+    /// The code that the customer is shown, with the scopes of the job; `challenge` as PKCE asks for it.
+    pub fn new_code(
+        &mut self,
+        client_id: &str,
+        redirect_uri: &str,
+        challenge: Option<&str>,
+    ) -> String {
+        self.client(client_id);
+        let scopes = SCOPES_OF_THE_JOB.map(str::to_owned).to_vec();
+        oauth::new_code(
+            self,
+            client_id,
+            redirect_uri,
+            challenge.map(str::to_owned),
+            scopes,
+        )
+    }
+
+    /// All access tokens die; the refresh tokens live.
+    pub fn expire_access_tokens(&mut self) {
+        self.tokens.kill_access();
+    }
+
+    /// The customer revokes every app: all tokens die.
+    pub fn revoke_everything(&mut self) {
+        self.tokens.kill_everything();
+    }
+
+    /// The refresh tokens that work, oldest first.
+    pub fn live_refresh_tokens(&self) -> Vec<String> {
+        self.tokens.live_refresh()
+    }
+
+    /// Whether a refresh token works.
+    pub fn is_live_refresh_token(&self, token: &str) -> bool {
+        self.live_refresh_tokens().iter().any(|own| own == token)
+    }
+
+    /// The access tokens that work, oldest first.
+    pub fn live_access_tokens(&self) -> Vec<String> {
+        self.tokens.live_access(self.now())
+    }
+
+    /// Every secret ever issued, configured or seen in a request: tokens, codes, client secrets, code verifiers.
+    pub fn secrets(&self) -> Vec<String> {
+        self.tokens.secrets().to_vec()
+    }
+
+    pub(crate) fn use_access_token(&mut self, token: &str) -> bool {
+        let now = self.now();
+        self.tokens.use_access(token, &self.settings, now)
+    }
+
+    pub(crate) fn scopes_of(&self, access_token: &str) -> &[String] {
+        self.tokens.scopes_of(access_token)
+    }
+}

@@ -1,0 +1,49 @@
+//! A sandbox AWeber: a real HTTP server on loopback that behaves as AWeber's API and OAuth 2 endpoints do.
+//!
+//! It has memory instead of a script: an account, lists, subscribers, clients, tokens. Tests change the world
+//! (`sandbox.with(|world| world.delete(list, id))`), run a client against the two URLs and look at the world again.
+//! It is written from the API's reference, not from what a client happens to send; what the reference calls
+//! undocumented is an option in [`Settings`], for both readings. Nothing here is shipped: it is test support.
+
+mod account;
+mod answer;
+mod api;
+mod authorize;
+mod body;
+mod clock;
+mod collection;
+mod control;
+mod eastern;
+mod faults;
+mod fields;
+mod find;
+mod grants;
+mod list;
+mod nasty;
+mod new_subscriber;
+mod oauth;
+mod rate;
+mod record;
+mod request;
+mod resources;
+mod respond;
+mod roster;
+mod server;
+mod settings;
+mod subscriber;
+mod tokens;
+mod wire;
+mod world;
+
+pub use account::{Account, AccountState};
+pub use clock::Clock;
+pub use faults::{Fault, FaultBuilder, FaultKind};
+pub use list::{CustomField, List};
+pub use new_subscriber::NewSubscriber;
+pub use rate::RateLimit;
+pub use record::{Authorization, Origin, Recorded};
+pub use server::Sandbox;
+pub use settings::{Envelope, Missing, Rotation, Settings};
+pub use subscriber::{Resubscribe, Status, Subscriber};
+pub use tokens::{Client, ClientKind, SCOPES_OF_THE_JOB, Tokens};
+pub use world::World;

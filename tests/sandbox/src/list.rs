@@ -1,0 +1,237 @@
+//! A list: its subscribers in the order they were added, and indexes that are built when they are asked for, so that
+//! a page out of 200,000 subscribers costs no more than a page out of 200.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::fields::{ObjectWriter, Overrides};
+use crate::find::{Filter, SortKey};
+use crate::subscriber::{Status, Subscriber};
+
+/// A custom field of a list.
+#[derive(Debug, Clone)]
+pub struct CustomField {
+    /// Its id.
+    pub id: u64,
+    /// Its name; null was seen.
+    pub name: Option<String>,
+    /// Whether subscribers may change it.
+    pub is_subscriber_updateable: bool,
+}
+
+/// A list.
+#[derive(Debug)]
+pub struct List {
+    /// Its id.
+    pub id: u64,
+    /// Its uuid.
+    pub uuid: String,
+    /// Its name, which the customer may change.
+    pub name: String,
+    /// `awlist456`
+    pub unique_list_id: String,
+    /// Its custom fields, by id.
+    pub custom_fields: Vec<CustomField>,
+    overrides: Overrides,
+    subscribers: Vec<Subscriber>,
+    by_id: Option<HashMap<u64, usize>>,
+    /// The positions that the last find came to, under its filter and order: the next page asks the same again.
+    found: Option<(String, Vec<u32>)>,
+}
+
+impl List {
+    pub(crate) fn new(id: u64, name: &str, unique_list_id: &str) -> List {
+        List {
+            id,
+            uuid: format!("2b9c4e17-6f3a-4d58-b1c0-{id:012x}"),
+            name: name.to_owned(),
+            unique_list_id: unique_list_id.to_owned(),
+            custom_fields: Vec::new(),
+            overrides: Overrides::default(),
+            subscribers: Vec::new(),
+            by_id: None,
+            found: None,
+        }
+    }
+
+    /// Replaces a field of the list's JSON, such as a count that does not add up.
+    pub fn set_field(&mut self, key: &str, value: &Value) {
+        self.overrides.set(key, &value.to_string());
+    }
+
+    /// Leaves a field out of the list's JSON.
+    pub fn remove_field(&mut self, key: &str) {
+        self.overrides.remove(key);
+    }
+
+    /// The subscribers, in the order they were added.
+    pub fn subscribers(&self) -> &[Subscriber] {
+        &self.subscribers
+    }
+
+    /// The subscribers, to be changed: every index is built anew after it.
+    pub(crate) fn subscribers_mut(&mut self) -> &mut Vec<Subscriber> {
+        self.by_id = None;
+        self.found = None;
+        &mut self.subscribers
+    }
+
+    /// Where a subscriber stands.
+    pub(crate) fn position(&mut self, id: u64) -> Option<usize> {
+        let subscribers = &self.subscribers;
+        let index = self.by_id.get_or_insert_with(|| {
+            subscribers
+                .iter()
+                .enumerate()
+                .map(|(at, subscriber)| (subscriber.id, at))
+                .collect()
+        });
+        index.get(&id).copied()
+    }
+
+    /// The positions that pass a filter, in the order asked for.
+    pub(crate) fn find(&mut self, filter: &Filter, sort: SortKey, descending: bool) -> &[u32] {
+        let key = format!("{sort:?} {descending} {filter:?}");
+        if self.found.as_ref().is_none_or(|(last, _)| *last != key) {
+            let positions = self.search(filter, sort, descending);
+            self.found = Some((key, positions));
+        }
+        self.found.as_ref().map_or(&[], |(_, positions)| positions)
+    }
+
+    fn search(&mut self, filter: &Filter, sort: SortKey, descending: bool) -> Vec<u32> {
+        let subscribers = &self.subscribers;
+        let passes = |at: &u32| filter.matches(&subscribers[*at as usize]);
+        let mut positions: Vec<u32> = (0u32..).take(subscribers.len()).filter(passes).collect();
+        match sort {
+            SortKey::Added => {}
+            SortKey::SubscribedAt => {
+                positions.sort_by_key(|at| subscribers[*at as usize].subscribed_at);
+            }
+            // Those never unsubscribed come last.
+            SortKey::UnsubscribedAt => positions.sort_by_key(|at| {
+                let instant = subscribers[*at as usize].unsubscribed_at;
+                (instant.is_none(), instant)
+            }),
+        }
+        if descending {
+            positions.reverse();
+        }
+        positions
+    }
+
+    /// The tags of all subscribers, most used first.
+    pub(crate) fn tags(&self) -> Vec<String> {
+        let mut uses: HashMap<&str, usize> = HashMap::new();
+        for tag in self
+            .subscribers
+            .iter()
+            .flat_map(|subscriber| &subscriber.tags)
+        {
+            *uses.entry(tag).or_default() += 1;
+        }
+        let mut tags: Vec<(&str, usize)> = uses.into_iter().collect();
+        tags.sort_by(|(name, uses), (other, others)| others.cmp(uses).then(name.cmp(other)));
+        tags.into_iter()
+            .take(500)
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    }
+
+    /// The list as JSON; `base` is the link to the collection of lists, `today` the day whose newcomers count.
+    pub(crate) fn render(&self, base: &str, today: chrono::NaiveDate) -> Vec<u8> {
+        let count = |status| {
+            self.subscribers
+                .iter()
+                .filter(|subscriber| subscriber.status == status)
+                .count() as u64
+        };
+        let came_on = |day| {
+            let came = |subscriber: &&Subscriber| {
+                subscriber.status == Status::Subscribed
+                    && subscriber.subscribed_at.date_naive() == day
+            };
+            self.subscribers.iter().filter(came).count() as u64
+        };
+        let link = format!("{base}/{}", self.id);
+        let mut object = ObjectWriter::new(&self.overrides);
+        object.number("id", self.id);
+        object.text("uuid", &self.uuid);
+        object.text("name", &self.name);
+        object.text("unique_list_id", &self.unique_list_id);
+        object.number("total_subscribers", self.subscribers.len() as u64);
+        object.number("total_subscribed_subscribers", count(Status::Subscribed));
+        object.number("total_unconfirmed_subscribers", count(Status::Unconfirmed));
+        object.number(
+            "total_unsubscribed_subscribers",
+            count(Status::Unsubscribed),
+        );
+        object.number("total_subscribers_subscribed_today", came_on(today));
+        object.number(
+            "total_subscribers_subscribed_yesterday",
+            today.pred_opt().map_or(0, came_on),
+        );
+        object.text("vapid_public_key", "");
+        object.text("http_etag", &format!("\"{:x}\"", self.id));
+        object.text("self_link", &link);
+        object.text("resource_type_link", "https://api.aweber.com/1.0/#list");
+        object.text(
+            "subscribers_collection_link",
+            &format!("{link}/subscribers"),
+        );
+        object.text(
+            "custom_fields_collection_link",
+            &format!("{link}/custom_fields"),
+        );
+        object.text("campaigns_collection_link", &format!("{link}/campaigns"));
+        object.text("segments_collection_link", &format!("{link}/segments"));
+        object.text(
+            "landing_pages_collection_link",
+            &format!("{link}/landing_pages"),
+        );
+        object.text("web_forms_collection_link", &format!("{link}/web_forms"));
+        object.text(
+            "web_form_split_tests_collection_link",
+            &format!("{link}/web_form_split_tests"),
+        );
+        object.text(
+            "draft_broadcasts_link",
+            &format!("{link}/broadcasts?status=draft"),
+        );
+        object.text(
+            "scheduled_broadcasts_link",
+            &format!("{link}/broadcasts?status=scheduled"),
+        );
+        object.text(
+            "sent_broadcasts_link",
+            &format!("{link}/broadcasts?status=sent"),
+        );
+        object.finish()
+    }
+}
+
+impl CustomField {
+    /// The custom field as JSON; `base` is the link to the list's custom fields.
+    pub(crate) fn render(&self, base: &str) -> Vec<u8> {
+        let overrides = Overrides::default();
+        let mut object = ObjectWriter::new(&overrides);
+        object.number("id", self.id);
+        object.optional("name", self.name.as_deref());
+        object.raw(
+            "is_subscriber_updateable",
+            if self.is_subscriber_updateable {
+                "true"
+            } else {
+                "false"
+            },
+        );
+        object.text("self_link", &format!("{base}/{}", self.id));
+        object.text(
+            "resource_type_link",
+            "https://api.aweber.com/1.0/#custom_field",
+        );
+        object.text("http_etag", &format!("\"{:x}\"", self.id));
+        object.finish()
+    }
+}

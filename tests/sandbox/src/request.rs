@@ -1,0 +1,94 @@
+//! A request, read in full and taken apart once: what the endpoints work on.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::HeaderMap;
+use url::form_urlencoded;
+
+use crate::record::{Authorization, Origin, value_of};
+
+/// A request whose body has been read.
+pub(crate) struct Request {
+    pub(crate) origin: Origin,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) params: Vec<(String, String)>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    /// A header as text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// A parameter of the query; an empty one counts as not given.
+    pub(crate) fn param(&self, name: &str) -> Option<&str> {
+        value_of(&self.params, name).filter(|value| !value.is_empty())
+    }
+
+    /// Path and query as they came.
+    pub(crate) fn path_and_query(&self) -> String {
+        if self.query.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{}", self.path, self.query)
+        }
+    }
+
+    /// Whether the body says it is a form.
+    pub(crate) fn is_form(&self) -> bool {
+        self.header("content-type")
+            .and_then(|kind| kind.split(';').next())
+            .is_some_and(|kind| {
+                kind.trim()
+                    .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+            })
+    }
+
+    /// The fields of a form body; none for any other body.
+    pub(crate) fn form(&self) -> Vec<(String, String)> {
+        if self.is_form() {
+            form_urlencoded::parse(&self.body).into_owned().collect()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Who the request says it is.
+    pub(crate) fn authorization(&self) -> Authorization {
+        let Some(header) = self.headers.get("authorization") else {
+            return match self.param("access_token") {
+                Some(token) => Authorization::Query(token.to_owned()),
+                None => Authorization::None,
+            };
+        };
+        let text = String::from_utf8_lossy(header.as_bytes()).into_owned();
+        let (scheme, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        let rest = rest.trim();
+        if scheme.eq_ignore_ascii_case("bearer") && !rest.is_empty() {
+            return Authorization::Bearer(rest.to_owned());
+        }
+        if scheme.eq_ignore_ascii_case("basic")
+            && let Ok(bytes) = STANDARD.decode(rest)
+            && let Ok(pair) = String::from_utf8(bytes)
+            && let Some((id, secret)) = pair.split_once(':')
+        {
+            return Authorization::Basic {
+                id: form_decoded(id),
+                secret: form_decoded(secret),
+            };
+        }
+        Authorization::Other(text)
+    }
+}
+
+/// OAuth 2 form-encodes id and secret before it packs them into the header.
+fn form_decoded(text: &str) -> String {
+    match form_urlencoded::parse(text.as_bytes()).next() {
+        Some((key, value)) if value.is_empty() && !text.contains(['&', '=']) => key.into_owned(),
+        _ => text.to_owned(),
+    }
+}

@@ -1,0 +1,288 @@
+//! From a request on the wire to an answer on the wire: recording, rate limit, faults, work.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::{Response, StatusCode};
+use serde_json::Value;
+
+use crate::answer::{Answer, JSON, bad_request};
+use crate::body::{CutOff, Outgoing};
+use crate::clock::http_date;
+use crate::faults::{Change, FaultKind, rate_limit_error};
+use crate::record::{Authorization, Origin, Recorded};
+use crate::request::Request;
+use crate::server::Shared;
+use crate::wire::Fate;
+use crate::world::World;
+use crate::{api, control, oauth};
+
+/// No request of this API is near this size.
+const LARGEST_REQUEST: usize = 1 << 20;
+
+/// Answers one request; an error cuts the connection.
+pub(crate) async fn respond(
+    world: Arc<Shared>,
+    origin: Origin,
+    fate: Fate,
+    incoming: hyper::Request<Incoming>,
+) -> Result<Response<Outgoing>, CutOff> {
+    let (head, body) = incoming.into_parts();
+    let body = Limited::new(body, LARGEST_REQUEST).collect().await;
+    let is_readable = body.is_ok();
+    let query = head.uri.query().unwrap_or("").to_owned();
+    let request = Request {
+        origin,
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        params: url::form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect(),
+        query,
+        headers: head.headers,
+        body: body
+            .map(|body| body.to_bytes().to_vec())
+            .unwrap_or_default(),
+    };
+    if origin == Origin::Api && request.path.starts_with(control::PREFIX) {
+        let answer = control::answer(&mut world.lock(), &request);
+        return Ok(finish(answer, None));
+    }
+    let mut visit = world.lock().receive(&request);
+    if !is_readable {
+        visit.refusal = Some(bad_request("The body cannot be read"));
+    }
+    if !visit.delay.is_zero() {
+        tokio::time::sleep(visit.delay).await;
+    }
+    let answer = world.lock().work(&request, &mut visit);
+    match visit.fault {
+        Some(FaultKind::ResetBefore | FaultKind::ResetAfter) => {
+            fate.reset();
+            Err(CutOff)
+        }
+        Some(FaultKind::Never { .. }) => std::future::pending().await,
+        fault => Ok(finish(answer, fault)),
+    }
+}
+
+/// A request that has arrived and been recorded, and what is to happen to it.
+pub(crate) struct Visit {
+    number: u64,
+    changes: Vec<Change>,
+    refusal: Option<Answer>,
+    fault: Option<FaultKind>,
+    delay: std::time::Duration,
+}
+
+impl World {
+    /// Records a request, counts it towards the rate limit, and looks up what was ordered for it.
+    fn receive(&mut self, request: &Request) -> Visit {
+        self.requests_so_far += 1;
+        let number = self.requests_so_far;
+        self.remember_secrets(request);
+        let header = |name| request.header(name).map(str::to_owned);
+        self.requests.push(Recorded {
+            number,
+            at: Instant::now(),
+            at_time: SystemTime::now(),
+            origin: request.origin,
+            method: request.method.clone(),
+            path: request.path.clone(),
+            query: request.query.clone(),
+            path_and_query: request.path_and_query(),
+            params: request.params.clone(),
+            form: request.form(),
+            user_agent: header("user-agent"),
+            accept: header("accept"),
+            authorization: request.authorization(),
+            status: None,
+            fault: false,
+        });
+        let origin = if request.origin == Origin::Api {
+            self.api_url()
+        } else {
+            self.auth_url()
+        };
+        let address = format!("{origin}{}", request.path_and_query());
+        let changes = self.disturbances.hooks_for(&address);
+        let counts = request.origin == Origin::Api
+            || (self.settings.token_calls_count && request.path == "/oauth2/token");
+        let rule = self.settings.rate_limit.filter(|_| counts);
+        let refused = rule.is_some_and(|rule| !self.rate.admit(&rule, Instant::now()));
+        // A request that the rate limit refuses meets no fault: the fault waits for one that is served.
+        let fault = if refused {
+            None
+        } else {
+            self.disturbances.fault_for(&address)
+        };
+        let mut delay = self.settings.latency;
+        if let Some(FaultKind::DelayBefore(time)) = &fault {
+            delay += *time;
+        }
+        Visit {
+            number,
+            changes,
+            refusal: refused.then(rate_limit_error),
+            fault,
+            delay,
+        }
+    }
+
+    /// Does what the request asks for, unless it is refused or the fault says otherwise, and notes the status.
+    fn work(&mut self, request: &Request, visit: &mut Visit) -> Answer {
+        for change in visit.changes.drain(..) {
+            change(self);
+        }
+        let answer = match (visit.refusal.take(), &visit.fault) {
+            (Some(refusal), _) => refusal,
+            (None, Some(FaultKind::ResetBefore | FaultKind::Never { work_done: false })) => {
+                Answer::json(503, "")
+            }
+            (
+                None,
+                Some(FaultKind::Status {
+                    status,
+                    body,
+                    content_type,
+                }),
+            ) => Answer::of(*status, content_type, body.as_str()),
+            (None, Some(FaultKind::Redirect { status, location })) => {
+                Answer::json(*status, "").header("location", location)
+            }
+            (None, fault) => {
+                let answer = match request.origin {
+                    Origin::Api => api::answer(self, request),
+                    Origin::Auth => oauth::answer(self, request),
+                };
+                disturb(answer, fault.as_ref())
+            }
+        };
+        let silent = matches!(
+            visit.fault,
+            Some(FaultKind::ResetBefore | FaultKind::ResetAfter | FaultKind::Never { .. })
+        );
+        let recorded = self
+            .requests
+            .iter_mut()
+            .rev()
+            .find(|recorded| recorded.number == visit.number);
+        if let Some(recorded) = recorded {
+            recorded.status = (!silent).then_some(answer.status);
+            recorded.fault = visit.fault.is_some();
+        }
+        self.complete(request, answer)
+    }
+
+    /// The headers that every answer has.
+    fn complete(&self, request: &Request, mut answer: Answer) -> Answer {
+        if self.settings.send_date {
+            answer = answer.header("date", http_date(self.now()));
+        }
+        let accepts = request
+            .header("accept-encoding")
+            .is_some_and(|accepted| accepted.contains("gzip"));
+        let is_packed = answer
+            .headers
+            .iter()
+            .any(|(name, _)| *name == "content-encoding");
+        if self.settings.gzip && accepts && !is_packed && !answer.body.is_empty() {
+            answer.body = packed(&mut answer.body.as_slice());
+            answer = answer.header("content-encoding", "gzip");
+        }
+        answer
+    }
+
+    fn remember_secrets(&mut self, request: &Request) {
+        for (key, value) in request.form().iter().chain(&request.params) {
+            if matches!(
+                key.as_str(),
+                "code"
+                    | "code_verifier"
+                    | "refresh_token"
+                    | "access_token"
+                    | "token"
+                    | "client_secret"
+            ) {
+                self.tokens.remember(value);
+            }
+        }
+        match request.authorization() {
+            Authorization::Bearer(token) => self.tokens.remember(&token),
+            Authorization::Basic { secret, .. } => self.tokens.remember(&secret),
+            _ => {}
+        }
+    }
+}
+
+/// The faults that change a real answer.
+fn disturb(mut answer: Answer, fault: Option<&FaultKind>) -> Answer {
+    let value = |answer: &Answer| serde_json::from_slice::<Value>(&answer.body).ok();
+    match fault {
+        Some(FaultKind::WrongContentType) => {
+            answer.content_type = "text/html; charset=utf-8".to_owned()
+        }
+        Some(FaultKind::ReplaceBytes(change)) => {
+            answer.body = change(std::mem::take(&mut answer.body))
+        }
+        Some(FaultKind::Replace(change)) => {
+            if let Some(body) = value(&answer) {
+                answer.body = change(body).to_string().into_bytes();
+            }
+        }
+        Some(FaultKind::EmptyPage) => {
+            if let Some(Value::Object(mut page)) = value(&answer) {
+                page.insert("entries".to_owned(), Value::Array(Vec::new()));
+                page.shift_remove("next_collection_link");
+                answer.body = Value::Object(page).to_string().into_bytes();
+            }
+        }
+        Some(FaultKind::GzipBomb(size)) => {
+            let spaces = std::io::repeat(b' ').take(*size);
+            answer.body = packed(&mut b"{\"entries\":[".chain(spaces).chain(&b"]}"[..]));
+            answer.content_type = JSON.to_owned();
+            return answer.header("content-encoding", "gzip");
+        }
+        _ => {}
+    }
+    answer
+}
+
+fn packed(source: &mut dyn Read) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut piece = [0u8; 16 * 1024];
+    while let Ok(length @ 1..) = source.read(&mut piece) {
+        encoder
+            .write_all(&piece[..length])
+            .expect("memory takes every byte");
+    }
+    encoder.finish().expect("memory takes every byte")
+}
+
+/// The answer as hyper wants it, in the shape that the fault asks for.
+fn finish(answer: Answer, fault: Option<FaultKind>) -> Response<Outgoing> {
+    let mut response = Response::builder()
+        .status(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+        .header("content-type", answer.content_type);
+    for (name, value) in &answer.headers {
+        response = response.header(*name, value);
+    }
+    let body = match fault {
+        Some(FaultKind::HalfBody) => {
+            response = response.header("content-length", answer.body.len());
+            let half = answer.body.len() / 2;
+            Outgoing::cut_after(answer.body.into_iter().take(half).collect())
+        }
+        Some(FaultKind::EndlessBody) => Outgoing::trickle(),
+        Some(FaultKind::HugeBody(bytes)) => Outgoing::huge(bytes),
+        _ => Outgoing::whole(answer.body),
+    };
+    response
+        .body(body)
+        .expect("headers of our own making are valid")
+}

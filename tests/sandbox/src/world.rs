@@ -1,0 +1,192 @@
+//! The world behind the two origins: account, lists, subscribers, tokens, records. Tests change it while it runs.
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::account::{Account, AccountState};
+use crate::clock::Clock;
+use crate::faults::{Disturbances, Fault};
+use crate::list::List;
+use crate::rate::RateMeter;
+use crate::record::{Origin, Recorded};
+use crate::settings::Settings;
+use crate::tokens::{Client, ClientKind, TokenStore};
+
+/// Everything the sandbox knows. Methods that take the id of a list or a subscriber panic if there is none: in a test
+/// that is a mistake of the test.
+pub struct World {
+    /// How the sandbox behaves.
+    pub settings: Settings,
+    /// The account.
+    pub account: Account,
+    /// Further accounts that `/accounts` shows; AWeber documents exactly one.
+    pub other_accounts: Vec<Account>,
+    /// Whether the account is served.
+    pub account_state: AccountState,
+    /// Every request so far, oldest first.
+    pub requests: Vec<Recorded>,
+    pub(crate) tokens: TokenStore,
+    pub(crate) disturbances: Disturbances,
+    pub(crate) rate: RateMeter,
+    pub(crate) requests_so_far: u64,
+    api_url: String,
+    auth_url: String,
+    pub(crate) lists: Vec<List>,
+    pub(crate) next_list_id: u64,
+    pub(crate) next_subscriber_id: u64,
+    pub(crate) next_custom_field_id: u64,
+    additions: u64,
+}
+
+impl World {
+    pub(crate) fn new(settings: Settings, api_url: String, auth_url: String) -> World {
+        let mut world = World {
+            settings,
+            account: Account::default(),
+            other_accounts: Vec::new(),
+            account_state: AccountState::Open,
+            requests: Vec::new(),
+            tokens: TokenStore::default(),
+            disturbances: Disturbances::default(),
+            rate: RateMeter::default(),
+            requests_so_far: 0,
+            api_url,
+            auth_url,
+            lists: Vec::new(),
+            next_list_id: 6_000_001,
+            next_subscriber_id: 50_000_001,
+            next_custom_field_id: 101,
+            additions: 0,
+        };
+        let redirect_uris = [
+            "urn:ietf:wg:oauth:2.0:oob".to_owned(),
+            "https://localhost".to_owned(),
+        ];
+        for (id, secret) in [
+            ("public-client", None),
+            ("confidential-client", Some("obviously-fake-sandbox-secret")),
+        ] {
+            world.tokens.add_client(Client {
+                client_id: id.to_owned(),
+                client_secret: secret.map(str::to_owned),
+                kind: if secret.is_some() {
+                    ClientKind::Confidential
+                } else {
+                    ClientKind::Public
+                },
+                redirect_uris: redirect_uris.to_vec(),
+            });
+        }
+        world
+    }
+
+    /// The API origin.
+    pub fn api_url(&self) -> &str {
+        &self.api_url
+    }
+
+    /// The OAuth origin.
+    pub fn auth_url(&self) -> &str {
+        &self.auth_url
+    }
+
+    /// Now, by the sandbox's clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.settings.clock.now()
+    }
+
+    /// Stops the clock at an instant.
+    pub fn set_now(&mut self, instant: DateTime<Utc>) {
+        self.settings.clock = Clock::Fixed(instant);
+    }
+
+    /// The number of one more addition to a list.
+    pub(crate) fn next_addition(&mut self) -> u64 {
+        self.additions += 1;
+        self.additions
+    }
+
+    /// What links begin with.
+    pub(crate) fn link_origin(&self) -> String {
+        if self.settings.relative_links {
+            return String::new();
+        }
+        let origin = self
+            .settings
+            .link_origin
+            .clone()
+            .unwrap_or_else(|| self.api_url.clone());
+        match (self.settings.old_http_links, origin.split_once("://")) {
+            (true, Some(("https", rest))) => format!("http://{rest}"),
+            (true, Some((_, rest))) => format!("https://{rest}"),
+            _ => origin,
+        }
+    }
+}
+
+/// Records and disturbances.
+impl World {
+    /// How many requests had this text in origin, path and query.
+    pub fn count(&self, text: &str) -> usize {
+        self.requests
+            .iter()
+            .filter(|request| self.address(request).contains(text))
+            .count()
+    }
+
+    /// The requests to the API origin.
+    pub fn api_requests(&self) -> Vec<&Recorded> {
+        self.requests
+            .iter()
+            .filter(|request| request.origin == Origin::Api)
+            .collect()
+    }
+
+    /// The token calls, to whichever origin they went.
+    pub fn token_requests(&self) -> Vec<&Recorded> {
+        self.requests
+            .iter()
+            .filter(|request| request.path == "/oauth2/token")
+            .collect()
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_requests(&mut self) {
+        self.requests.clear();
+    }
+
+    /// Orders a fault.
+    pub fn fault(&mut self, fault: Fault) {
+        self.disturbances.add_fault(fault);
+    }
+
+    /// Takes back all faults that have not happened.
+    pub fn clear_faults(&mut self) {
+        self.disturbances.clear_faults();
+    }
+
+    /// Changes the world just before the nth request from now (1 is the next) whose origin, path and query contain
+    /// the text is worked on.
+    pub fn before(
+        &mut self,
+        text: &str,
+        nth: u32,
+        change: impl FnOnce(&mut World) + Send + 'static,
+    ) {
+        self.disturbances.add_hook(text, nth, Box::new(change));
+    }
+
+    fn address(&self, request: &Recorded) -> String {
+        let origin = if request.origin == Origin::Api {
+            &self.api_url
+        } else {
+            &self.auth_url
+        };
+        format!("{origin}{}", request.path_and_query)
+    }
+
+    /// A day ago, a month ago: by the sandbox's clock, in whole seconds.
+    pub fn ago(&self, time: std::time::Duration) -> DateTime<Utc> {
+        let instant = self.now() - Duration::from_std(time).expect("a duration that fits");
+        DateTime::from_timestamp(instant.timestamp(), 0).expect("an instant of our time")
+    }
+}

@@ -1,0 +1,350 @@
+//! Faults on order: which requests they hit, and what the client then sees.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use aweber_sandbox::{Fault, FaultKind, Sandbox};
+
+use crate::http::{Reader, Reply, post_form, try_send};
+
+fn with_rows(rows: usize) -> (Sandbox, String) {
+    let sandbox = Sandbox::start();
+    let list = sandbox.with(|world| {
+        let list = world.add_list("News");
+        world.add_subscribers(list, rows);
+        list
+    });
+    (
+        sandbox,
+        format!("/accounts/1234567/lists/{list}/subscribers"),
+    )
+}
+
+fn order(sandbox: &Sandbox, kind: FaultKind) {
+    sandbox.with(|world| world.fault(Fault::on("/1.0/").answer(kind)));
+}
+
+/// A connection on which a request has been sent and nothing been read.
+fn open(reader: &Reader<'_>, path: &str) -> TcpStream {
+    let host = reader.sandbox.api_url()["http://".len()..].to_owned();
+    let mut stream = TcpStream::connect(&host).unwrap();
+    let head = format!(
+        "GET /1.0{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\n\r\n",
+        reader.token
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn a_fault_hits_the_requests_it_is_for() {
+    let (sandbox, path) = with_rows(5);
+    let reader = Reader::new(&sandbox);
+    let statuses =
+        |count: usize| -> Vec<u16> { (0..count).map(|_| reader.get(&path).status).collect() };
+    sandbox.with(|world| {
+        world.fault(
+            Fault::on("/subscribers")
+                .skip(1)
+                .times(2)
+                .answer(FaultKind::html(502)),
+        )
+    });
+    assert_eq!(reader.get("/accounts").status, 200);
+    assert_eq!(statuses(5), [200, 502, 502, 200, 200]);
+    sandbox.with(|world| {
+        world.fault(
+            Fault::on("/subscribers")
+                .always()
+                .answer(FaultKind::status(500)),
+        )
+    });
+    assert_eq!(statuses(3), [500, 500, 500]);
+    sandbox.with(|world| world.clear_faults());
+    assert_eq!(statuses(1), [200]);
+    sandbox.with(|world| {
+        world.fault(
+            Fault::on("/subscribers")
+                .times(2)
+                .answer(FaultKind::status(500)),
+        );
+        world.fault(
+            Fault::on("/subscribers")
+                .skip(3)
+                .answer(FaultKind::status(503)),
+        );
+        let origin = world.auth_url().to_owned();
+        world.fault(Fault::on(origin).always().answer(FaultKind::status(418)));
+    });
+    assert_eq!(
+        statuses(5),
+        [500, 500, 200, 503, 200],
+        "skipped requests are counted whoever answers them"
+    );
+    assert_eq!(
+        sandbox.with(|world| world.requests.iter().filter(|own| own.fault).count()),
+        8
+    );
+}
+
+#[test]
+fn errors_come_in_either_envelope() {
+    let (sandbox, path) = with_rows(1);
+    let reader = Reader::new(&sandbox);
+    let seen = |kind: FaultKind| -> Reply {
+        order(&sandbox, kind);
+        reader.get(&path)
+    };
+    let reply = seen(FaultKind::envelope_a(
+        503,
+        "ServiceUnavailableError",
+        "API Unavailable",
+    ));
+    assert_eq!(
+        (reply.status, reply.error().as_str()),
+        (503, "ServiceUnavailableError")
+    );
+    let reply = seen(FaultKind::envelope_b(400, "invalid_grant", "dead"));
+    assert_eq!(
+        (
+            reply.status,
+            reply.error().as_str(),
+            reply.message().as_str()
+        ),
+        (400, "invalid_grant", "dead")
+    );
+    assert_eq!(seen(FaultKind::rate_limit()).message(), "Rate Limit Error");
+    assert!(
+        seen(FaultKind::html(504))
+            .header("content-type")
+            .unwrap()
+            .starts_with("text/html")
+    );
+    let reply = seen(FaultKind::Redirect {
+        status: 307,
+        location: "http://elsewhere.example/".to_owned(),
+    });
+    assert_eq!(
+        (reply.status, reply.header("location")),
+        (307, Some("http://elsewhere.example/"))
+    );
+    let reply = seen(FaultKind::WrongContentType);
+    assert_eq!(
+        (reply.header("content-type"), reply.ids().len()),
+        (Some("text/html; charset=utf-8"), 1)
+    );
+}
+
+#[test]
+fn a_reset_comes_before_or_after_the_work() {
+    let sandbox = Sandbox::start();
+    let token = sandbox.with(|world| world.grant("public-client").refresh_token);
+    let body = format!("grant_type=refresh_token&client_id=public-client&refresh_token={token}");
+    let refresh = || {
+        let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+        try_send(
+            "POST",
+            &format!("{}/oauth2/token", sandbox.auth_url()),
+            &kind,
+            &body,
+        )
+    };
+    sandbox.with(|world| world.fault(Fault::on("/oauth2/token").answer(FaultKind::ResetBefore)));
+    assert_eq!(
+        refresh().err().map(|error| error.kind()),
+        Some(ErrorKind::ConnectionReset)
+    );
+    assert!(
+        sandbox.with(|world| world.is_live_refresh_token(&token)),
+        "nothing was done"
+    );
+    sandbox.with(|world| world.fault(Fault::on("/oauth2/token").answer(FaultKind::ResetAfter)));
+    assert_eq!(
+        refresh().err().map(|error| error.kind()),
+        Some(ErrorKind::ConnectionReset)
+    );
+    sandbox.with(|world| {
+        assert!(
+            !world.is_live_refresh_token(&token),
+            "the token was rotated"
+        );
+        assert_eq!(world.live_refresh_tokens().len(), 1);
+        assert!(
+            world
+                .token_requests()
+                .iter()
+                .all(|own| own.status.is_none() && own.fault)
+        );
+    });
+    assert_eq!(refresh().unwrap().error(), "invalid_grant");
+}
+
+#[test]
+fn half_a_body_announces_the_whole() {
+    let (sandbox, path) = with_rows(30);
+    let reader = Reader::new(&sandbox);
+    let whole = reader.get(&path).body.len();
+    order(&sandbox, FaultKind::HalfBody);
+    let error = reader.try_get(&path).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+    assert_eq!(error.to_string(), format!("{} of {whole} bytes", whole / 2));
+}
+
+#[test]
+fn a_delay_comes_before_the_work() {
+    let (sandbox, path) = with_rows(1);
+    let reader = Reader::new(&sandbox);
+    order(&sandbox, FaultKind::DelayBefore(Duration::from_millis(80)));
+    let begin = Instant::now();
+    assert_eq!(reader.get(&path).ids().len(), 1);
+    assert!(begin.elapsed() >= Duration::from_millis(80));
+    sandbox.with(|world| world.settings.latency = Duration::from_millis(50));
+    let begin = Instant::now();
+    assert_eq!(reader.get(&path).status, 200);
+    assert!(begin.elapsed() >= Duration::from_millis(50));
+}
+
+#[test]
+fn never_means_no_answer_until_somebody_leaves() {
+    let (sandbox, path) = with_rows(1);
+    let reader = Reader::new(&sandbox);
+    order(&sandbox, FaultKind::Never { work_done: false });
+    let mut stream = open(&reader, &path);
+    stream
+        .set_read_timeout(Some(Duration::from_millis(80)))
+        .unwrap();
+    let mut byte = [0];
+    let waited = stream.read(&mut byte).err().map(|error| error.kind());
+    assert!(
+        matches!(waited, Some(ErrorKind::WouldBlock | ErrorKind::TimedOut)),
+        "{waited:?}"
+    );
+    assert_eq!(reader.get(&path).status, 200, "others are served meanwhile");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    let token = reader.token.clone();
+    drop(sandbox);
+    assert_eq!(
+        stream.read(&mut byte).unwrap_or(0),
+        0,
+        "the end of the sandbox ends it: {token}"
+    );
+}
+
+#[test]
+fn never_can_do_the_work_all_the_same() {
+    let sandbox = Sandbox::start();
+    let token = sandbox.with(|world| world.grant("public-client").refresh_token);
+    for (work_done, lives) in [(false, true), (true, false)] {
+        sandbox.with(|world| {
+            world.fault(Fault::on("/oauth2/token").answer(FaultKind::Never { work_done }))
+        });
+        let host = sandbox.auth_url()["http://".len()..].to_owned();
+        let mut stream = TcpStream::connect(&host).unwrap();
+        let body =
+            format!("grant_type=refresh_token&client_id=public-client&refresh_token={token}");
+        let head = format!(
+            "POST /oauth2/token HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        assert!(sandbox.wait_until(Duration::from_secs(5), |world| {
+            world.requests.last().is_some_and(|own| own.fault)
+        }));
+        assert_eq!(
+            sandbox.with(|world| world.is_live_refresh_token(&token)),
+            lives
+        );
+        sandbox.with(|world| world.clear_requests());
+    }
+}
+
+#[test]
+fn an_endless_body_trickles() {
+    let (sandbox, path) = with_rows(1);
+    let reader = Reader::new(&sandbox);
+    order(&sandbox, FaultKind::EndlessBody);
+    let mut stream = open(&reader, &path);
+    let mut seen = Vec::new();
+    let mut piece = [0; 256];
+    while seen.windows(2).filter(|two| two == b"1\r").count() < 6 {
+        let length = stream.read(&mut piece).unwrap();
+        assert_ne!(length, 0, "it ended: {}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&piece[..length]);
+    }
+    assert!(String::from_utf8_lossy(&seen).contains("transfer-encoding: chunked"));
+}
+
+#[test]
+fn huge_bodies_are_json_packed_or_not() {
+    let (sandbox, path) = with_rows(1);
+    let reader = Reader::new(&sandbox);
+    order(&sandbox, FaultKind::HugeBody(3_000_000));
+    let reply = reader.get(&path);
+    assert_eq!(reply.json()["padding"].as_str().unwrap().len(), 3_000_000);
+    order(&sandbox, FaultKind::GzipBomb(20_000_000));
+    let reply = reader.get(&path);
+    assert_eq!(reply.header("content-encoding"), Some("gzip"));
+    assert!(reply.body.len() < 200_000);
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(reply.body.as_slice())
+        .read_to_string(&mut text)
+        .unwrap();
+    assert!(text.len() > 20_000_000 && text.ends_with("]}"));
+}
+
+#[test]
+fn a_page_can_lie_or_be_changed() {
+    let (sandbox, path) = with_rows(30);
+    let reader = Reader::new(&sandbox);
+    order(&sandbox, FaultKind::EmptyPage);
+    let page = reader.get(&format!("{path}?ws.size=10&ws.start=10")).json();
+    assert_eq!(
+        (
+            page["entries"].as_array().unwrap().len(),
+            &page["total_size"]
+        ),
+        (0, &30.into())
+    );
+    assert!(
+        page.get("next_collection_link").is_none() && page.get("prev_collection_link").is_some()
+    );
+    order(
+        &sandbox,
+        FaultKind::replace(|mut page| {
+            page["next_collection_link"] = "https://elsewhere.example/".into();
+            page
+        }),
+    );
+    assert_eq!(
+        reader.get(&path).json()["next_collection_link"],
+        "https://elsewhere.example/"
+    );
+    order(
+        &sandbox,
+        FaultKind::replace_bytes(|body| body[..body.len() - 1].to_vec()),
+    );
+    assert!(serde_json::from_slice::<serde_json::Value>(&reader.get(&path).body).is_err());
+}
+
+#[test]
+fn a_fault_waits_for_a_request_that_the_rate_limit_lets_through() {
+    let (sandbox, path) = with_rows(1);
+    let reader = Reader::new(&sandbox);
+    sandbox.with(|world| {
+        let limit = aweber_sandbox::RateLimit {
+            limit: 1,
+            window: Duration::from_secs(60),
+            shut_out: Duration::from_millis(200),
+        };
+        world.settings.rate_limit = Some(limit);
+        world.fault(Fault::on("/subscribers").answer(FaultKind::html(502)));
+    });
+    assert_eq!(reader.get("/accounts").status, 200);
+    assert_eq!(reader.get(&path).status, 403);
+    std::thread::sleep(Duration::from_millis(220));
+    assert_eq!(reader.get(&path).status, 502);
+    assert_eq!(post_form(&sandbox, "/oauth2/token", &[], &[]).status, 400);
+}

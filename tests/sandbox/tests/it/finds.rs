@@ -1,0 +1,270 @@
+//! Every filter of the finds.
+
+use aweber_sandbox::{NewSubscriber, Sandbox, Status};
+use serde_json::Value;
+
+use crate::http::{Reader, query};
+
+/// Two subscribers, alike in nothing: each filter of the table must tell them apart.
+fn two() -> (Sandbox, u64) {
+    let sandbox = Sandbox::start();
+    let list = sandbox.with(|world| {
+        let list = world.add_list("News");
+        let at = |text: &str| text.parse().unwrap();
+        world.add_subscriber(
+            list,
+            NewSubscriber::new("ann@x.example")
+                .id(1)
+                .name("Ann Lee")
+                .method("api")
+                .unsubscribed_at(at("2026-02-05T12:00:00Z"), "api: move")
+                .subscribed_at(at("2026-01-05T12:00:00Z"))
+                .verified_at(at("2026-01-06T12:00:00Z"))
+                .last_followup_sent_at(at("2026-01-07T12:00:00Z"))
+                .tags(["red", "Blue", "a,b"])
+                .custom("Color", "blue")
+                .custom("COLOR", Value::Null)
+                .with("ad_tracking", "campaign")
+                .with("area_code", "207")
+                .with("dma_code", 511)
+                .with("city", "Boston")
+                .with("country", "United States")
+                .with("region", "MA")
+                .with("postal_code", "00501")
+                .with("misc_notes", "note")
+                .with("last_followup_message_number_sent", 1001)
+                .with_raw("latitude", "40.10")
+                .with_raw("longitude", "-75.00"),
+        );
+        let bob = NewSubscriber::new("bob@x.example")
+            .id(2)
+            .name("ann lee")
+            .tags(["red"])
+            .custom("Color", "Blue");
+        world.add_subscriber(
+            list,
+            bob.status(Status::Unconfirmed)
+                .subscribed_at(at("2026-01-10T00:00:00Z"))
+                .with("city", "boston"),
+        );
+        list
+    });
+    (sandbox, list)
+}
+
+#[test]
+fn every_filter_compares_whole_values_and_case() {
+    let (sandbox, list) = two();
+    let reader = Reader::new(&sandbox);
+    let (ann, bob, both, none): (&[u64], &[u64], &[u64], &[u64]) = (&[1], &[2], &[1, 2], &[]);
+    let table = [
+        ("ad_tracking", "campaign", ann),
+        ("area_code", "207", ann),
+        ("area_code", "20", none),
+        ("dma_code", "511", ann),
+        ("city", "Boston", ann),
+        ("city", "Bosto", none),
+        ("country", "United States", ann),
+        ("region", "MA", ann),
+        ("postal_code", "00501", ann),
+        ("postal_code", "501", none),
+        ("misc_notes", "note", ann),
+        ("email", "ann@x.example", ann),
+        ("email", "Ann@x.example", none),
+        ("email", "ann", none),
+        ("name", "Ann Lee", ann),
+        ("name", "ann lee", bob),
+        ("name", "Ann", none),
+        ("last_followup_message_number_sent", "1001", ann),
+        ("last_followup_message_number_sent", "0", bob),
+        ("last_followup_message_sent_at", "2026-01-07", ann),
+        ("last_followup_message_sent_at", "2026-01-06", none),
+        ("latitude", "40.1", ann),
+        ("longitude", "-75", ann),
+        ("status", "unsubscribed", ann),
+        ("status", "unconfirmed", bob),
+        ("status", "subscribed", none),
+        ("subscription_method", "api", ann),
+        ("subscription_method", "webform", bob),
+        ("unsubscribe_method", "api: move", ann),
+        ("verified_at", "2026-01-06", ann),
+        ("verified_at", "01-06-2026", ann),
+        ("verified_at", "2026-01-05", none),
+        ("subscribed_at", "2026-01-05", ann),
+        ("subscribed_at", "01-10-2026", bob),
+        ("subscribed_after", "2026-01-05", both),
+        ("subscribed_after", "2026-01-06", bob),
+        ("subscribed_after", "01-11-2026", none),
+        ("subscribed_before", "2026-01-10", both),
+        ("subscribed_before", "2026-01-09", ann),
+        ("subscribed_before", "2026-01-04", none),
+        ("unsubscribed_at", "2026-02-05", ann),
+        ("unsubscribed_after", "2026-02-05", ann),
+        ("unsubscribed_after", "2026-02-06", none),
+        ("unsubscribed_before", "2026-02-05", ann),
+        ("unsubscribed_before", "2026-02-04", none),
+        ("tags", "[\"red\"]", both),
+        ("tags", "[\"red\",\"Blue\"]", ann),
+        ("tags", "[\"blue\"]", none),
+        ("tags", "[\"a,b\"]", ann),
+        ("tags_not_in", "[\"Blue\"]", bob),
+        ("tags_not_in", "[\"red\"]", none),
+        ("custom_fields", "{\"Color\":\"blue\"}", ann),
+        ("custom_fields", "{\"Color\":\"Blue\"}", bob),
+        ("custom_fields", "{\"COLOR\":\"blue\"}", none),
+        ("favourite", "x", both),
+        ("email", "", both),
+        ("status", "", both),
+        ("subscribed_after", "", both),
+        ("tags", "", both),
+    ];
+    for (key, value, expected) in table {
+        let filter = query(&[("ws.op", "find"), (key, value)]);
+        let found = reader.get(&format!(
+            "/accounts/1234567/lists/{list}/subscribers?{filter}"
+        ));
+        assert_eq!(found.ids(), expected, "{filter}");
+        let filter = query(&[("ws.op", "findSubscribers"), (key, value)]);
+        assert_eq!(
+            reader.get(&format!("/accounts/1234567?{filter}")).ids(),
+            expected,
+            "{filter}"
+        );
+        sandbox.with(|world| world.settings.rate_limit = None);
+    }
+}
+
+#[test]
+fn filters_hold_together() {
+    let (sandbox, list) = two();
+    let reader = Reader::new(&sandbox);
+    let find = |filter: &str| {
+        reader
+            .get(&format!(
+                "/accounts/1234567/lists/{list}/subscribers?ws.op=find&{filter}"
+            ))
+            .ids()
+    };
+    assert_eq!(
+        find("tags=%5B%22red%22%5D&subscribed_after=2026-01-06"),
+        [2]
+    );
+    assert_eq!(find("status=unconfirmed&name=Ann+Lee"), [] as [u64; 0]);
+    let plain = reader.get(&format!(
+        "/accounts/1234567/lists/{list}/subscribers?status=unconfirmed"
+    ));
+    assert_eq!(plain.ids(), [1, 2], "no filter without ws.op");
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_refused() {
+    let (sandbox, list) = two();
+    sandbox.with(|world| world.settings.rate_limit = None);
+    let reader = Reader::new(&sandbox);
+    let long = "x".repeat(101);
+    let table = [
+        ("tags", "red"),
+        ("tags", "\"red\""),
+        ("tags", "[1]"),
+        ("tags_not_in", "red,blue"),
+        ("custom_fields", "[\"Color\"]"),
+        ("custom_fields", "Color=blue"),
+        ("status", "Subscribed"),
+        ("status", "deleted"),
+        ("subscribed_after", "yesterday"),
+        ("subscribed_after", "2026-1-5"),
+        ("subscribed_after", "2026-01-05T00:00:00Z"),
+        ("subscribed_after", "2026-02-30"),
+        ("subscribed_at", "20260105"),
+        ("area_code", "1000"),
+        ("area_code", "-1"),
+        ("dma_code", "882"),
+        ("last_followup_message_number_sent", "1002"),
+        ("latitude", "north"),
+        ("subscription_method", "signup form"),
+        ("unsubscribe_method", "link"),
+        ("city", &long),
+        ("email", &long),
+        ("misc_notes", &long),
+        ("name", &long),
+        ("ad_tracking", &long),
+    ];
+    for (key, value) in table {
+        let filter = query(&[("ws.op", "find"), (key, value)]);
+        let reply = reader.get(&format!(
+            "/accounts/1234567/lists/{list}/subscribers?{filter}"
+        ));
+        assert_eq!(
+            (reply.status, reply.error().as_str()),
+            (400, "BadRequestError"),
+            "{filter}"
+        );
+    }
+}
+
+#[test]
+fn days_are_read_in_the_zone_that_is_set() {
+    let sandbox = Sandbox::start();
+    let list = sandbox.with(|world| {
+        let list = world.add_list("News");
+        // 23:30 on the 4th in UTC-5, 04:30 on the 5th in UTC, 18:30 on the 5th in UTC+14.
+        let at = "2026-01-05T04:30:00Z".parse().unwrap();
+        world.add_subscriber(
+            list,
+            NewSubscriber::new("ann@x.example").id(1).subscribed_at(at),
+        );
+        list
+    });
+    let reader = Reader::new(&sandbox);
+    let table = [
+        (0, "subscribed_at=2026-01-05", true, 1),
+        (0, "subscribed_at=2026-01-04", true, 0),
+        (-5, "subscribed_at=2026-01-05", true, 0),
+        (-5, "subscribed_at=2026-01-04", true, 1),
+        (-5, "subscribed_after=2026-01-05", true, 0),
+        (-5, "subscribed_before=2026-01-04", true, 1),
+        (-12, "subscribed_at=2026-01-04", true, 1),
+        (14, "subscribed_at=2026-01-05", true, 1),
+        (14, "subscribed_after=2026-01-05", false, 0),
+        (14, "subscribed_after=2026-01-04", false, 1),
+        (0, "subscribed_before=2026-01-05", false, 0),
+        (0, "subscribed_before=2026-01-06", false, 1),
+        (0, "subscribed_at=2026-01-05", false, 1),
+    ];
+    for (zone, filter, includes, expected) in table {
+        sandbox.with(|world| {
+            world.settings.day_zone_hours = zone;
+            world.settings.after_includes_day = includes;
+        });
+        let found = reader.get(&format!(
+            "/accounts/1234567/lists/{list}/subscribers?ws.op=find&{filter}"
+        ));
+        assert_eq!(
+            found.ids().len(),
+            expected,
+            "{filter} at {zone}, including: {includes}"
+        );
+    }
+}
+
+#[test]
+fn the_same_question_after_a_change_gets_another_answer() {
+    let (sandbox, list) = two();
+    let reader = Reader::new(&sandbox);
+    let find = || {
+        reader
+            .get(&format!(
+                "/accounts/1234567/lists/{list}/subscribers?ws.op=find&status=subscribed"
+            ))
+            .ids()
+    };
+    assert_eq!(find(), [] as [u64; 0]);
+    sandbox.with(|world| world.confirm(list, 2));
+    assert_eq!(find(), [2]);
+    sandbox.with(|world| world.unsubscribe(list, 2));
+    assert_eq!(find(), [] as [u64; 0]);
+    sandbox.with(|world| world.subscriber_mut(list, 1).unwrap().status = Status::Subscribed);
+    assert_eq!(find(), [1]);
+    sandbox.with(|world| world.delete(list, 1));
+    assert_eq!(find(), [] as [u64; 0]);
+}
