@@ -20,7 +20,6 @@ mod token;
 mod stop;
 
 mod api;
-
 mod authorization;
 
 mod subscriber;

@@ -239,7 +239,8 @@ mod tests {
 
     #[test]
     fn no_server_keeps_us_in_a_loop() {
-        let answers: [(&str, fn(u64) -> (Vec<RowKey>, bool)); 5] = [
+        type Answer = fn(u64) -> (Vec<RowKey>, bool);
+        let answers: [(&str, Answer); 5] = [
             ("the same page for ever", |_| (keys(0..100), true)),
             ("one row for ever", |_| (keys(0..1), true)),
             ("nothing for ever", |_| (vec![], true)),

@@ -301,6 +301,10 @@ fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "builds by hand what a kill would leave"
+)]
 mod tests {
     use super::*;
 
@@ -339,7 +343,8 @@ mod tests {
         ] {
             let (_directory, store) = store();
             std::fs::write(store.beside(".next"), left).unwrap();
-            std::fs::set_permissions(store.beside(".next"), PermissionsExt::from_mode(0o600)).unwrap();
+            std::fs::set_permissions(store.beside(".next"), PermissionsExt::from_mode(0o600))
+                .unwrap();
             store.recover().unwrap();
             assert_eq!(store.load().unwrap().generation, generation, "{what}");
             assert!(!store.beside(".next").exists() || generation == 2, "{what}");

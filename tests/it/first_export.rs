@@ -27,8 +27,10 @@ fn three_lists_are_exported_once_by_both_kinds_of_client() {
         assert_eq!(site.files().len(), 1, "{}", site.dump(&idle));
         eprintln!("{}", site.dump(&idle));
 
-        site.sandbox.with(|world| for list in &lists {
-            world.add_subscribers(*list, 2);
+        site.sandbox.with(|world| {
+            for list in &lists {
+                world.add_subscribers(*list, 2);
+            }
         });
         site.run_ok(&[]);
         assert_eq!(site.emails(), subscribed(&site, &lists));

@@ -1,7 +1,12 @@
 //! The program as its users meet it: the real binary, over real HTTP to the sandbox, on a real file system. One
 //! module a promise; `support` holds what they share.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
 
 mod support;
 

@@ -137,7 +137,8 @@ impl Site {
     pub(crate) fn token_is_live(&self) -> bool {
         let tokens = self.tokens();
         let token = tokens["refresh_token"].as_str().unwrap();
-        self.sandbox.with(|world| world.is_live_refresh_token(token))
+        self.sandbox
+            .with(|world| world.is_live_refresh_token(token))
     }
 
     /// The binary with a cleared environment, short waits, and the sandbox as AWeber.
@@ -194,7 +195,10 @@ impl Site {
     }
 
     fn read(&self, output: Output) -> Done {
-        let code = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap());
+        let code = output
+            .status
+            .code()
+            .unwrap_or_else(|| 128 + output.status.signal().unwrap());
         let done = Done {
             code,
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -209,24 +213,47 @@ impl Site {
         for secret in self.sandbox.with(|world| world.secrets()) {
             assert!(!secret.is_empty());
             for (name, text) in [("stdout", &done.stdout), ("stderr", &done.stderr)] {
-                assert!(!text.contains(&secret), "{name} shows the secret {secret}:\n{text}");
+                assert!(
+                    !text.contains(&secret),
+                    "{name} shows the secret {secret}:\n{text}"
+                );
             }
         }
     }
 
     /// For a failure report: what the program said, what is on disk, what the sandbox was asked.
     pub(crate) fn dump(&self, done: &Done) -> String {
-        let mut text = format!("exit code {}\n--- stdout\n{}--- stderr\n{}--- files\n", done.code, done.stdout, done.stderr);
+        let mut text = format!(
+            "exit code {}\n--- stdout\n{}--- stderr\n{}--- files\n",
+            done.code, done.stdout, done.stderr
+        );
         for file in files_below(self.directory.path()) {
             let metadata = std::fs::symlink_metadata(&file).unwrap();
-            let name = file.strip_prefix(self.directory.path()).unwrap().display().to_string();
-            writeln!(text, "{:04o} {:>8} {name}", metadata.permissions().mode() & 0o7777, metadata.len()).unwrap();
+            let name = file
+                .strip_prefix(self.directory.path())
+                .unwrap()
+                .display()
+                .to_string();
+            writeln!(
+                text,
+                "{:04o} {:>8} {name}",
+                metadata.permissions().mode() & 0o7777,
+                metadata.len()
+            )
+            .unwrap();
         }
         text.push_str("--- requests\n");
         self.sandbox.with(|world| {
             for request in world.requests.iter().rev().take(30).rev() {
-                let status = request.status.map_or("-".to_owned(), |status| status.to_string());
-                writeln!(text, "{status} {} {}", request.method, request.path_and_query).unwrap();
+                let status = request
+                    .status
+                    .map_or("-".to_owned(), |status| status.to_string());
+                writeln!(
+                    text,
+                    "{status} {} {}",
+                    request.method, request.path_and_query
+                )
+                .unwrap();
             }
         });
         text
@@ -239,7 +266,10 @@ impl Site {
 
     /// Every record of every published file of the default output.
     pub(crate) fn rows(&self) -> Vec<Row> {
-        self.files().iter().flat_map(|file| read_csv(file)).collect()
+        self.files()
+            .iter()
+            .flat_map(|file| read_csv(file))
+            .collect()
     }
 
     /// The addresses in the default output, sorted; somebody exported twice stands twice.
@@ -301,9 +331,16 @@ pub(crate) fn parse_csv(text: &str) -> Vec<Row> {
     let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
     let header = reader.headers().unwrap().clone();
     let to_row = |record: csv::StringRecord| -> Row {
-        header.iter().map(str::to_owned).zip(record.iter().map(str::to_owned)).collect()
+        header
+            .iter()
+            .map(str::to_owned)
+            .zip(record.iter().map(str::to_owned))
+            .collect()
     };
-    reader.records().map(|record| to_row(record.unwrap())).collect()
+    reader
+        .records()
+        .map(|record| to_row(record.unwrap()))
+        .collect()
 }
 
 /// Every file below a directory.

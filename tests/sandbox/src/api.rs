@@ -1,39 +1,62 @@
-//! The API: who asks, what for, and the answer. Everything under `/1.0` that an export needs to read.
+//! The API: who asks, what for, whether they may, and then the answer.
 
-use crate::account::{self, invalid_account};
-use crate::answer::{Answer, bad_request, envelope_a, invalid_token, unknown_path, wrong_method};
+use crate::account::{AccountState, blocked, invalid_account};
+use crate::answer::{Answer, envelope_a, invalid_token, wrong_method};
 use crate::record::Authorization;
 use crate::request::Request;
 use crate::resources;
+use crate::routes::{Endpoint, Route};
 use crate::world::World;
 
 /// Answers one API request.
 pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
-    check(world, request)
-        .and_then(|()| route(world, request))
-        .unwrap_or_else(|refusal| refusal)
+    checked(world, request).unwrap_or_else(|refusal| refusal)
 }
 
 /// Identity before everything else: no path is told apart from another without a good token.
-fn check(world: &mut World, request: &Request) -> Result<(), Answer> {
-    if world.account_state == crate::AccountState::Blocked {
-        return Err(account::blocked());
+fn checked(world: &mut World, request: &Request) -> Result<Answer, Answer> {
+    if world.account_state == AccountState::Blocked {
+        return Err(blocked());
     }
-    let token = match request.authorization() {
-        Authorization::Bearer(token) | Authorization::Query(token) => token,
-        Authorization::Other(header) if header.to_ascii_lowercase().starts_with("oauth ") => {
-            return Err(envelope_a(
-                401,
-                "UnauthorizedError",
-                "Consumer key is invalid.",
-            ));
-        }
-        _ => return Err(missing_parameters()),
-    };
+    let token = bearer(request)?;
     if !world.use_access_token(&token) {
         return Err(invalid_token(world.settings.bad_token_envelope));
     }
-    world.account_state.refusal().map_or(Ok(()), Err)
+    if let Some(refusal) = world.account_state.refusal() {
+        return Err(refusal);
+    }
+    let route = Route::parse(request)?;
+    if request.method != "GET" {
+        return Err(wrong_method("GET"));
+    }
+    check_scope(world, &token, route.scope())?;
+    if route.account.is_some_and(|id| id != world.account.id) {
+        return Err(invalid_account());
+    }
+    route.check_query(request, world.settings.refuse_unknown_parameters)?;
+    match route.endpoint {
+        Endpoint::Accounts => resources::accounts(world, request),
+        Endpoint::Account => Ok(resources::account(world)),
+        Endpoint::FindSubscribers => resources::find_everywhere(world, request),
+        Endpoint::Lists => resources::lists(world, request, false),
+        Endpoint::FindLists => resources::lists(world, request, true),
+        Endpoint::List(id) => resources::list(world, id),
+        Endpoint::CustomFields(id) => resources::custom_fields(world, request, id),
+        Endpoint::Tags(id) => resources::tags(world, id),
+        Endpoint::Subscribers(id) => resources::subscribers(world, request, id),
+        Endpoint::FindInList(id) => resources::find_in_list(world, request, id),
+        Endpoint::Subscriber(list, id) => resources::subscriber(world, list, id),
+    }
+}
+
+fn bearer(request: &Request) -> Result<String, Answer> {
+    match request.authorization() {
+        Authorization::Bearer(token) | Authorization::Query(token) => Ok(token),
+        Authorization::Other(header) if header.to_ascii_lowercase().starts_with("oauth ") => Err(
+            envelope_a(401, "UnauthorizedError", "Consumer key is invalid."),
+        ),
+        _ => Err(missing_parameters()),
+    }
 }
 
 /// The wording is OAuth 1's: AWeber falls back to it when it cannot read the header.
@@ -47,100 +70,12 @@ fn missing_parameters() -> Answer {
     )
 }
 
-fn route(world: &mut World, request: &Request) -> Result<Answer, Answer> {
-    let rest = request
-        .path
-        .strip_prefix("/1.0/")
-        .ok_or_else(unknown_path)?;
-    let segments: Vec<&str> = rest.split('/').collect();
-    let number = |text: &str| text.parse::<u64>().map_err(|_| unknown_path());
-    let own = |world: &World, text: &str| {
-        let id = number(text)?;
-        if world.account.id == id {
-            Ok(())
-        } else {
-            Err(invalid_account())
-        }
-    };
-    let read = |world: &World, scope: &str| may_read(world, request, scope);
-    match segments.as_slice() {
-        ["accounts"] => {
-            read(world, "account.read")?;
-            no_operation(request, &[])?;
-            resources::accounts(world, request)
-        }
-        ["accounts", id] => {
-            number(id)?;
-            let is_find = request.param("ws.op") == Some("findSubscribers");
-            read(
-                world,
-                if is_find {
-                    "subscriber.read"
-                } else {
-                    "account.read"
-                },
-            )?;
-            own(world, id)?;
-            no_operation(request, &["findSubscribers"])?;
-            if is_find {
-                return resources::find_everywhere(world, request);
-            }
-            Ok(Answer::json(
-                200,
-                account::render(
-                    &world.account,
-                    &format!("{}/1.0/accounts", world.link_origin()),
-                ),
-            ))
-        }
-        ["accounts", id, "lists"] => {
-            number(id)?;
-            read(world, "list.read")?;
-            own(world, id)?;
-            no_operation(request, &["find"])?;
-            resources::lists(world, request)
-        }
-        ["accounts", id, "lists", list, rest @ ..] => {
-            let list = number(list)?;
-            number(id)?;
-            match rest {
-                [] | ["custom_fields"] | ["tags"] => read(world, "list.read")?,
-                ["subscribers"] => read(world, "subscriber.read")?,
-                ["subscribers", subscriber] => {
-                    number(subscriber)?;
-                    read(world, "subscriber.read")?;
-                }
-                _ => return Err(unknown_path()),
-            }
-            own(world, id)?;
-            no_operation(
-                request,
-                if rest == ["subscribers"] {
-                    &["find"]
-                } else {
-                    &[]
-                },
-            )?;
-            resources::in_list(world, request, list, rest)
-        }
-        _ => Err(unknown_path()),
-    }
-}
-
-/// The path exists; now the method and the scope.
-fn may_read(world: &World, request: &Request, scope: &str) -> Result<(), Answer> {
-    if request.method != "GET" {
-        return Err(wrong_method("GET"));
-    }
-    let token = match request.authorization() {
-        Authorization::Bearer(token) | Authorization::Query(token) => token,
-        _ => return Err(missing_parameters()),
-    };
-    let granted = world.scopes_of(&token);
+fn check_scope(world: &World, token: &str, scope: &str) -> Result<(), Answer> {
     // The extended scope has been equal to the plain one since 2021.
-    if granted.iter().any(|own| {
+    let is_enough = |own: &String| {
         own == scope || (scope == "subscriber.read" && own == "subscriber.read-extended")
-    }) {
+    };
+    if world.scopes_of(token).iter().any(is_enough) {
         return Ok(());
     }
     let status = world.settings.require_scope_status;
@@ -154,14 +89,4 @@ fn may_read(world: &World, request: &Request, scope: &str) -> Result<(), Answer>
         kind,
         &format!("The access token does not have the scope {scope}"),
     ))
-}
-
-/// An operation that the path does not have.
-fn no_operation(request: &Request, known: &[&str]) -> Result<(), Answer> {
-    match request.param("ws.op") {
-        Some(name) if !known.contains(&name) => {
-            Err(bad_request(&format!("No such operation: {name}")))
-        }
-        _ => Ok(()),
-    }
 }

@@ -77,7 +77,7 @@ impl World {
 
     /// The refresh tokens that work, oldest first.
     pub fn live_refresh_tokens(&self) -> Vec<String> {
-        self.tokens.live_refresh()
+        self.tokens.live_refresh(&self.settings, self.now())
     }
 
     /// Whether a refresh token works.

@@ -4,6 +4,24 @@
 //! (`sandbox.with(|world| world.delete(list, id))`), run a client against the two URLs and look at the world again.
 //! It is written from the API's reference, not from what a client happens to send; what the reference calls
 //! undocumented is an option in [`Settings`], for both readings. Nothing here is shipped: it is test support.
+//!
+//! ```
+//! use aweber_sandbox::{Fault, FaultKind, NewSubscriber, Sandbox};
+//!
+//! let sandbox = Sandbox::start();
+//! let tokens = sandbox.with(|world| {
+//!     let list = world.add_list("Newsletter");
+//!     world.add_subscriber(list, NewSubscriber::new("ann@example.com").name("Ann"));
+//!     world.fault(Fault::on("/subscribers").times(2).answer(FaultKind::html(502)));
+//!     world.before("ws.start=100", 1, move |world| world.remove_list(list));
+//!     world.grant("public-client")
+//! });
+//! // Run a client against sandbox.api_url() and sandbox.auth_url() with these tokens, and then:
+//! sandbox.with(|world| {
+//!     assert_eq!(world.count("/subscribers"), 0);
+//!     assert!(world.is_live_refresh_token(&tokens.refresh_token));
+//! });
+//! ```
 
 mod account;
 mod answer;
@@ -28,6 +46,7 @@ mod request;
 mod resources;
 mod respond;
 mod roster;
+mod routes;
 mod server;
 mod settings;
 mod subscriber;

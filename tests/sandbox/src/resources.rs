@@ -4,68 +4,67 @@ use crate::account;
 use crate::answer::{Answer, bad_request, envelope_a, no_list};
 use crate::collection::{Kind, page};
 use crate::find::{Filter, SortKey, is_descending, sort_key};
+use crate::list::List;
 use crate::request::Request;
 use crate::subscriber::{Place, string_array};
 use crate::world::World;
 
-const LISTS: Kind = Kind {
-    resource: "lists",
-    is_find: false,
-    has_self_link: false,
-    has_links: true,
-};
 const ACCOUNTS: Kind = Kind {
     resource: "accounts",
     is_find: false,
     has_self_link: false,
     has_links: true,
 };
+const LISTS: Kind = Kind {
+    resource: "lists",
+    ..ACCOUNTS
+};
 const CUSTOM_FIELDS: Kind = Kind {
     resource: "custom_fields",
-    is_find: false,
-    has_self_link: false,
-    has_links: true,
+    ..ACCOUNTS
 };
 const SUBSCRIBERS: Kind = Kind {
     resource: "subscribers",
-    is_find: false,
     has_self_link: true,
-    has_links: true,
+    ..ACCOUNTS
 };
 const FOUND_SUBSCRIBERS: Kind = Kind {
-    resource: "subscribers",
     is_find: true,
-    has_self_link: true,
-    has_links: true,
+    ..SUBSCRIBERS
 };
 
 pub(crate) fn accounts(world: &World, request: &Request) -> Result<Answer, Answer> {
-    let base = format!("{}/1.0/accounts", world.link_origin());
+    let (origin, base) = (world.link_origin(), accounts_link(world));
     let all: Vec<_> = std::iter::once(&world.account)
         .chain(&world.other_accounts)
         .collect();
     page(
         request,
         &world.settings,
-        &world.link_origin(),
+        &origin,
         &ACCOUNTS,
         all.len(),
         |at| account::render(all[at], &base),
     )
 }
 
-pub(crate) fn lists(world: &World, request: &Request) -> Result<Answer, Answer> {
-    let is_find = request.param("ws.op") == Some("find");
+pub(crate) fn account(world: &World) -> Answer {
+    Answer::json(200, account::render(&world.account, &accounts_link(world)))
+}
+
+pub(crate) fn lists(world: &World, request: &Request, is_find: bool) -> Result<Answer, Answer> {
     let name = request.param("name").filter(|_| is_find);
     if name.is_some_and(|name| name.chars().count() > 100) {
         return Err(bad_request("name: must have 1 to 100 characters"));
     }
-    let wanted = |list: &&crate::List| {
-        name.is_none_or(|name| list.name == name || list.unique_list_id == name)
-    };
-    let found: Vec<&crate::List> = world.lists().filter(wanted).collect();
-    let base = format!("{}{}", world.link_origin(), request.path);
-    let today = world.now().date_naive();
+    let is_wanted =
+        |list: &&List| name.is_none_or(|name| list.name == name || list.unique_list_id == name);
+    let found: Vec<&List> = world.lists().filter(is_wanted).collect();
+    let (origin, base, today) = (
+        world.link_origin(),
+        lists_link(world),
+        world.now().date_naive(),
+    );
     let kind = Kind {
         is_find,
         has_links: !is_find || world.settings.find_has_next_link,
@@ -74,88 +73,104 @@ pub(crate) fn lists(world: &World, request: &Request) -> Result<Answer, Answer> 
     page(
         request,
         &world.settings,
-        &world.link_origin(),
+        &origin,
         &kind,
         found.len(),
         |at| found[at].render(&base, today),
     )
 }
 
-pub(crate) fn in_list(
+pub(crate) fn list(world: &World, id: u64) -> Result<Answer, Answer> {
+    let list = world.list(id).ok_or_else(no_list)?;
+    Ok(Answer::json(
+        200,
+        list.render(&lists_link(world), world.now().date_naive()),
+    ))
+}
+
+pub(crate) fn custom_fields(world: &World, request: &Request, id: u64) -> Result<Answer, Answer> {
+    let fields = &world.list(id).ok_or_else(no_list)?.custom_fields;
+    let base = format!("{}/{id}/custom_fields", lists_link(world));
+    let origin = world.link_origin();
+    page(
+        request,
+        &world.settings,
+        &origin,
+        &CUSTOM_FIELDS,
+        fields.len(),
+        |at| fields[at].render(&base),
+    )
+}
+
+pub(crate) fn tags(world: &World, id: u64) -> Result<Answer, Answer> {
+    let list = world.list(id).ok_or_else(no_list)?;
+    Ok(Answer::json(200, string_array(&list.tags())))
+}
+
+pub(crate) fn subscriber(world: &mut World, list: u64, id: u64) -> Result<Answer, Answer> {
+    let (settings, link) = (
+        world.settings.clone(),
+        format!("{}/{list}", lists_link(world)),
+    );
+    let list = world.list_mut(list).ok_or_else(no_list)?;
+    let position = list
+        .position(id)
+        .ok_or_else(|| envelope_a(404, "NotFoundError", "Subscriber not found"))?;
+    Ok(Answer::json(
+        200,
+        list.subscribers()[position].render(&link, Place::Single, &settings),
+    ))
+}
+
+/// Everybody, in the order of being added.
+pub(crate) fn subscribers(world: &World, request: &Request, id: u64) -> Result<Answer, Answer> {
+    let all = world.list(id).ok_or_else(no_list)?.subscribers();
+    let (settings, link) = (&world.settings, format!("{}/{id}", lists_link(world)));
+    let descending = is_descending(request)?;
+    page(
+        request,
+        settings,
+        &world.link_origin(),
+        &SUBSCRIBERS,
+        all.len(),
+        |at| {
+            let at = if descending { all.len() - 1 - at } else { at };
+            all[at].render(&link, Place::Collection, settings)
+        },
+    )
+}
+
+pub(crate) fn find_in_list(
     world: &mut World,
     request: &Request,
     id: u64,
-    rest: &[&str],
 ) -> Result<Answer, Answer> {
-    let origin = world.link_origin();
-    let lists = format!("{origin}/1.0/accounts/{}/lists", world.account.id);
-    let link = format!("{lists}/{id}");
-    let today = world.now().date_naive();
-    let settings = world.settings.clone();
+    let (settings, origin) = (world.settings.clone(), world.link_origin());
+    let link = format!("{}/{id}", lists_link(world));
     let list = world.list_mut(id).ok_or_else(no_list)?;
-    match rest {
-        [] => Ok(Answer::json(200, list.render(&lists, today))),
-        ["tags"] => Ok(Answer::json(200, string_array(&list.tags()))),
-        ["custom_fields"] => {
-            let base = format!("{link}/custom_fields");
-            let fields = &list.custom_fields;
-            page(
-                request,
-                &settings,
-                &origin,
-                &CUSTOM_FIELDS,
-                fields.len(),
-                |at| fields[at].render(&base),
-            )
-        }
-        ["subscribers", subscriber] => {
-            let position = subscriber.parse().ok().and_then(|id| list.position(id));
-            let found = position.map(|at| &list.subscribers()[at]);
-            let found = found.ok_or_else(|| {
-                envelope_a(404, "NotFoundError", "Object: Subscriber, name: not found")
-            })?;
-            Ok(Answer::json(
-                200,
-                found.render(&link, Place::Single, &settings),
-            ))
-        }
-        _ if request.param("ws.op").is_some() => {
-            let filter = Filter::parse(request, &settings)?;
-            let found = list
-                .find(&filter, sort_key(request)?, is_descending(request)?)
-                .to_vec();
-            let (all, place) = (
-                list.subscribers(),
-                Place::Find {
-                    list_name: &list.name,
-                },
-            );
-            page(
-                request,
-                &settings,
-                &origin,
-                &FOUND_SUBSCRIBERS,
-                found.len(),
-                |at| all[found[at] as usize].render(&link, place, &settings),
-            )
-        }
-        _ => {
-            let descending = is_descending(request)?;
-            let all = list.subscribers();
-            page(request, &settings, &origin, &SUBSCRIBERS, all.len(), |at| {
-                let at = if descending { all.len() - 1 - at } else { at };
-                all[at].render(&link, Place::Collection, &settings)
-            })
-        }
-    }
+    let filter = Filter::parse(request, &settings)?;
+    let found = list
+        .find(&filter, sort_key(request)?, is_descending(request)?)
+        .to_vec();
+    let (all, place) = (
+        list.subscribers(),
+        Place::Find {
+            list_name: &list.name,
+        },
+    );
+    page(
+        request,
+        &settings,
+        &origin,
+        &FOUND_SUBSCRIBERS,
+        found.len(),
+        |at| all[found[at] as usize].render(&link, place, &settings),
+    )
 }
 
-/// Over all lists, oldest first; no sort can be asked for.
+/// Over all lists, in the order of being added; no sort can be asked for.
 pub(crate) fn find_everywhere(world: &mut World, request: &Request) -> Result<Answer, Answer> {
-    let origin = world.link_origin();
-    let settings = world.settings.clone();
-    let filter = Filter::parse(request, &settings)?;
-    let base = format!("{origin}/1.0/accounts/{}/lists", world.account.id);
+    let filter = Filter::parse(request, &world.settings)?;
     let ids: Vec<u64> = world.lists().map(|list| list.id).collect();
     let mut found = Vec::new();
     for id in ids {
@@ -170,22 +185,31 @@ pub(crate) fn find_everywhere(world: &mut World, request: &Request) -> Result<An
                 .map(|at| (all[at as usize].added, id, at as usize)),
         );
     }
-    found.sort();
+    found.sort_unstable();
+    let (settings, origin, base) = (&world.settings, world.link_origin(), lists_link(world));
     page(
         request,
-        &settings,
+        settings,
         &origin,
         &FOUND_SUBSCRIBERS,
         found.len(),
         |at| {
             let (_, id, position) = found[at];
             let Some(list) = world.list(id) else {
-                return Vec::new();
+                return b"null".to_vec();
             };
             let place = Place::Find {
                 list_name: &list.name,
             };
-            list.subscribers()[position].render(&format!("{base}/{id}"), place, &settings)
+            list.subscribers()[position].render(&format!("{base}/{id}"), place, settings)
         },
     )
+}
+
+fn accounts_link(world: &World) -> String {
+    format!("{}/1.0/accounts", world.link_origin())
+}
+
+fn lists_link(world: &World) -> String {
+    format!("{}/{}/lists", accounts_link(world), world.account.id)
 }

@@ -79,6 +79,14 @@ struct RefreshToken {
     dead: bool,
 }
 
+impl RefreshToken {
+    /// Too old, if refresh tokens have an end at all.
+    fn has_lapsed(&self, settings: &Settings, now: DateTime<Utc>) -> bool {
+        let age = u64::try_from((now - self.issued_at).num_seconds()).unwrap_or(0);
+        settings.refresh_expires_in.is_some_and(|life| age >= life)
+    }
+}
+
 /// Everything about tokens that the world remembers. Nothing is ever removed: a dead token stays known as dead.
 #[derive(Debug, Default)]
 pub(crate) struct TokenStore {
@@ -178,11 +186,7 @@ impl TokenStore {
         if self.families[family].client_id != client_id {
             return None;
         }
-        let age = (now - self.refresh[at].issued_at).num_seconds();
-        if settings
-            .refresh_expires_in
-            .is_some_and(|life| u64::try_from(age).is_ok_and(|age| age >= life))
-        {
+        if self.refresh[at].has_lapsed(settings, now) {
             self.refresh[at].dead = true;
             return None;
         }
@@ -278,10 +282,11 @@ impl TokenStore {
         (0..self.families.len()).for_each(|family| self.kill_family(family));
     }
 
-    pub(crate) fn live_refresh(&self) -> Vec<String> {
+    pub(crate) fn live_refresh(&self, settings: &Settings, now: DateTime<Utc>) -> Vec<String> {
+        let is_live = |own: &&RefreshToken| !own.dead && !own.has_lapsed(settings, now);
         self.refresh
             .iter()
-            .filter(|own| !own.dead)
+            .filter(is_live)
             .map(|own| own.token.clone())
             .collect()
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use aweber_sandbox::{NewSubscriber, Sandbox, Settings};
+use aweber_sandbox::{Missing, NewSubscriber, Sandbox, Settings};
 use serde_json::{Value, json};
 
 use crate::http::Reader;
@@ -239,4 +239,27 @@ fn the_nasty_ones_are_json_and_keep_their_shapes() {
             .collect()
     });
     assert!(times.is_sorted(), "oldest first");
+}
+
+#[test]
+fn missing_values_and_times_without_offset_come_in_either_reading() {
+    let sandbox = Sandbox::start();
+    let list = sandbox.with(|world| {
+        let list = world.add_list("News");
+        let at = "2025-11-21T15:56:38Z".parse().unwrap();
+        world.add_subscriber(list, NewSubscriber::new("ann@x.example").verified_at(at));
+        list
+    });
+    let reader = Reader::new(&sandbox);
+    let path = format!("/accounts/1234567/lists/{list}/subscribers");
+    let city = || reader.get(&path).json()["entries"][0].get("city").cloned();
+    assert_eq!(city(), Some(Value::Null));
+    sandbox.with(|world| world.settings.missing_values = Missing::Empty);
+    assert_eq!(city(), Some(json!("")));
+    sandbox.with(|world| world.settings.missing_values = Missing::Absent);
+    assert_eq!(city(), None);
+    let verified_at = || reader.get(&path).json()["entries"][0]["verified_at"].clone();
+    assert_eq!(verified_at(), "2025-11-21T10:56:38");
+    sandbox.with(|world| world.settings.verified_at_in_utc = true);
+    assert_eq!(verified_at(), "2025-11-21T15:56:38");
 }

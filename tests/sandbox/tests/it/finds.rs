@@ -268,3 +268,61 @@ fn the_same_question_after_a_change_gets_another_answer() {
     sandbox.with(|world| world.delete(list, 1));
     assert_eq!(find(), [] as [u64; 0]);
 }
+
+#[test]
+fn undocumented_parameters_are_ignored_or_refused() {
+    let (sandbox, list) = two();
+    let reader = Reader::new(&sandbox);
+    let own = format!("/accounts/1234567/lists/{list}");
+    let table = [
+        ("/accounts?ws.size=1".to_owned(), true),
+        ("/accounts?ws.op=".to_owned(), false),
+        ("/accounts/1234567?ws.start=0".to_owned(), false),
+        (
+            "/accounts/1234567?ws.op=findSubscribers&ws.show=total_size&status=subscribed"
+                .to_owned(),
+            true,
+        ),
+        (
+            "/accounts/1234567?ws.op=findSubscribers&sort_order=desc".to_owned(),
+            false,
+        ),
+        (
+            "/accounts/1234567/lists?ws.start=0&ws.size=9".to_owned(),
+            true,
+        ),
+        ("/accounts/1234567/lists?name=News".to_owned(), false),
+        (
+            "/accounts/1234567/lists?ws.op=find&name=News&ws.show=total_size".to_owned(),
+            true,
+        ),
+        (
+            format!("{own}/subscribers?sort_order=desc&ws.start=1&ws.size=2"),
+            true,
+        ),
+        (format!("{own}/subscribers?ws.show=total_size"), false),
+        (format!("{own}/subscribers?sort_key=subscribed_at"), false),
+        (
+            format!(
+                "{own}/subscribers?ws.op=find&sort_key=subscribed_at&sort_order=asc&ws.show=total_size&verified_at=2026-01-01"
+            ),
+            true,
+        ),
+        (
+            format!("{own}/subscribers?ws.op=find&verified_after=2026-01-01"),
+            false,
+        ),
+        (format!("{own}/tags?ws.size=1"), false),
+        (format!("{own}/custom_fields?ws.size=1"), true),
+    ];
+    for (path, is_documented) in table {
+        sandbox.with(|world| world.settings.refuse_unknown_parameters = false);
+        assert_eq!(reader.get(&path).status, 200, "{path}");
+        sandbox.with(|world| world.settings.refuse_unknown_parameters = true);
+        assert_eq!(
+            reader.get(&path).status,
+            if is_documented { 200 } else { 400 },
+            "{path}"
+        );
+    }
+}

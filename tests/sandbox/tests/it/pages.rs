@@ -58,6 +58,9 @@ fn windows_have_limits() {
         reader.get(&format!("{path}?ws.start=3&ws.size=2")).ids(),
         ids[3..5]
     );
+    let second = reader.get(&format!("{path}?ws.start=1&ws.size=2")).json();
+    let prev = second["prev_collection_link"].as_str().unwrap();
+    assert!(prev.ends_with("?ws.start=0&ws.size=2"), "{prev}");
     let beyond = reader.get(&format!("{path}?ws.start=1000"));
     assert!(beyond.ids().is_empty() && beyond.json().get("next_collection_link").is_none());
     assert_eq!(beyond.json()["start"], 1000);

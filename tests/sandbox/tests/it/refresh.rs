@@ -147,3 +147,18 @@ fn token_answers_deviate_as_set() {
         "the client has no other"
     );
 }
+
+#[test]
+fn refresh_tokens_lapse_only_if_set() {
+    let (sandbox, first) = with_rotation(Rotation::DeadAtOnce);
+    sandbox.with(|world| {
+        world.set_now("2026-03-01T12:00:00Z".parse().unwrap());
+        world.settings.refresh_expires_in = Some(3600);
+    });
+    let second = refresh_token(&refresh(&sandbox, &first));
+    sandbox.with(|world| world.set_now("2026-03-01T12:59:59Z".parse().unwrap()));
+    assert!(sandbox.with(|world| world.is_live_refresh_token(&second)));
+    sandbox.with(|world| world.set_now("2026-03-01T13:00:00Z".parse().unwrap()));
+    assert!(!sandbox.with(|world| world.is_live_refresh_token(&second)));
+    assert_eq!(refresh(&sandbox, &second).error(), "invalid_grant");
+}
