@@ -52,6 +52,8 @@ fn main() -> ExitCode {
     logging::start(logging::level(&cli.common, journal), journal);
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        // Look at the sockets only when no task is ready: one that has just got new tokens stores them first.
+        .event_interval(u32::MAX)
         .build()
         .map_err(|e| Error::new(Exit::LocalIo, format!("cannot start: {e}")))
         .and_then(|runtime| runtime.block_on(command(&cli)));

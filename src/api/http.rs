@@ -19,8 +19,8 @@ const LARGEST_BODY: usize = 16 * 1024 * 1024;
 /// The longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// The clients for both origins.
-#[derive(Debug)]
+/// The clients for both origins; a clone shares them.
+#[derive(Clone, Debug)]
 pub(crate) struct Http {
     api: Client,
     auth: Client,

@@ -8,3 +8,4 @@ pub(crate) mod reaction;
 pub(crate) mod refresh;
 pub(crate) mod retry;
 pub(crate) mod session;
+pub(crate) mod token_request;

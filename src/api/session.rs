@@ -229,7 +229,7 @@ impl Session {
         if let Ok(reply) = &outcome {
             self.note_date(reply);
         }
-        tracing::debug!(
+        tracing::trace!(
             path,
             status = outcome.as_ref().map_or(0, |reply| reply.status),
             milliseconds = began.elapsed().as_millis() as u64,
@@ -283,7 +283,7 @@ impl Session {
 }
 
 /// 75: the rate limit outlasted every wait.
-pub(super) fn rate_limited(answered: &str) -> Error {
+pub(crate) fn rate_limited(answered: &str) -> Error {
     Error::new(Exit::TryLater, format!("{answered}, and again after every wait"))
         .safe("nothing is lost: the next run goes on from here")
         .next("nothing, or a lower --requests-per-minute: other integrations of the account share the limit")

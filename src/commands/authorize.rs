@@ -2,9 +2,9 @@
 
 use super::run::{Account, whose};
 use crate::api::http::Http;
-use crate::api::refresh::{Outcome, post_token, read_outcome};
-use crate::api::retry::{REPEATS, wait};
-use crate::api::session::{Session, random_byte};
+use crate::api::retry::{RATE_LIMIT_WAITS, REPEATS, wait};
+use crate::api::session::{Session, random_byte, rate_limited};
+use crate::api::token_request::{TokenOutcome, TokenRequest, Trouble};
 use crate::authorization::{Begun, read_pasted};
 use crate::cli;
 use crate::config::{Env, Network, Paths};
@@ -17,7 +17,6 @@ use crate::token::import::parse_credentials;
 use crate::token::model::TokenFile;
 use crate::token::store::TokenStore;
 use crate::workplace::{Workplace, make_directory};
-use chrono::Utc;
 use serde_json::Map;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
@@ -145,44 +144,52 @@ impl<'a> Setting<'a> {
         let workplace = self.enter()?;
         let http = Http::new(&self.network)?;
         let mut form = vec![
-            ("grant_type", "authorization_code"),
-            ("code", code.expose_secret()),
-            ("redirect_uri", begun.redirect_uri.as_str()),
+            ("grant_type", "authorization_code".into()),
+            ("code", code.clone()),
+            ("redirect_uri", begun.redirect_uri.as_str().into()),
         ];
-        if let Some(verifier) = &begun.verifier {
-            form.push(("code_verifier", verifier.expose_secret()));
-        }
-        let secret = self.secret.as_ref().map(|secret| &secret.value);
-        let candidate = workplace.store.candidate();
-        let reservation = candidate.prepare(None)?;
-        let mut repeat = 0;
+        form.extend(
+            begun
+                .verifier
+                .clone()
+                .map(|verifier| ("code_verifier", verifier)),
+        );
+        let mut reservation = workplace.store.candidate().prepare(None)?;
+        let (mut repeats, mut rate_limits) = (0, 0);
         loop {
             stop.check()?;
-            let sent_at = Utc::now().timestamp();
-            let outcome = post_token(&http, &form, &begun.client_id, secret).await;
-            match read_outcome(outcome) {
-                Outcome::Granted(renewal) => {
-                    let Some(refresh_token) = renewal.refresh_token.clone() else {
-                        return Err(
-                            Error::new(Exit::Unavailable, "AWeber gave no refresh token")
-                                .next("aweber-sync authorize"),
-                        );
-                    };
-                    let blank = self.blank(begun.client_id.clone(), refresh_token);
-                    reservation.store(&blank.renewed(&renewal, sent_at))?;
-                    break;
+            let request = TokenRequest {
+                http: http.clone(),
+                form: form.clone(),
+                client_secret: self.secret.as_ref().map(|secret| secret.value.clone()),
+                tokens: self.blank(begun.client_id.clone(), SecretString::default()),
+                reservation,
+            };
+            let trouble = match request.send().await? {
+                TokenOutcome::Stored(..) => break,
+                TokenOutcome::Nothing(trouble, kept) => {
+                    reservation = kept;
+                    trouble
                 }
-                Outcome::NotUnderstood(what, answer) => {
+            };
+            match trouble {
+                Trouble::NotUnderstood(what, answer) => {
                     let kept = reservation.rescue(&answer)?;
                     return Err(Error::new(Exit::Unavailable, what)
                         .safe(format!("AWeber's answer is kept in {}", kept.display()))
                         .next("aweber-sync authorize"));
                 }
-                Outcome::RateLimited => {
+                Trouble::RateLimited if rate_limits == RATE_LIMIT_WAITS => {
+                    return Err(rate_limited(
+                        "AWeber answered 'Rate Limit Error' to the code",
+                    ));
+                }
+                Trouble::RateLimited => {
+                    rate_limits += 1;
                     tokio::time::sleep(self.network.rate_limit_wait).await;
                 }
-                Outcome::Refused(error) => return Err(refused_code(error)),
-                Outcome::Passing(what) if repeat == REPEATS => {
+                Trouble::Refused(error) => return Err(refused_code(error)),
+                Trouble::Passing(what) if repeats == REPEATS => {
                     return Err(Error::new(
                         Exit::Unavailable,
                         format!("cannot trade the code for tokens: {what}"),
@@ -192,12 +199,12 @@ impl<'a> Setting<'a> {
                         "aweber-sync authorize, when AWeber answers again; see status.aweber.com",
                     ));
                 }
-                Outcome::Passing(what) => {
+                Trouble::Passing(what) => {
                     tracing::info!("cannot trade the code yet: {what}; trying again");
-                    tokio::time::sleep(wait(self.network.retry_wait, repeat, random_byte())).await;
+                    tokio::time::sleep(wait(self.network.retry_wait, repeats, random_byte())).await;
+                    repeats += 1;
                 }
             }
-            repeat += 1;
         }
         self.adopt(&workplace, stop).await
     }
