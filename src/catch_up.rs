@@ -13,7 +13,7 @@ use crate::pages::next::Walk;
 use crate::pages::walk::{Rows, Verify, Walker};
 use crate::plan::{LINK_DAYS, Plan, pending_after, plan};
 use crate::stamp;
-use crate::subscriber::{Status, Subscriber};
+use crate::subscriber::{Status, StatusCell, Subscriber};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 /// How many keys of a walk are kept for going on in another process.
@@ -273,8 +273,12 @@ impl<'a> CatchUp<'a> {
                 continue;
             }
             match subscriber.status() {
-                Some(status) if self.wanted.statuses.contains(&status) => wanted.push(subscriber),
-                Some(Status::Unconfirmed) => {
+                StatusCell::Known(status) if self.wanted.statuses.contains(&status) => {
+                    wanted.push(subscriber)
+                }
+                // Only the id is sure to be there. Better a row with an empty cell than no row.
+                StatusCell::Absent => wanted.push(subscriber),
+                StatusCell::Known(Status::Unconfirmed) => {
                     let now = self.now().timestamp();
                     self.ledger
                         .note_pending(list, subscriber.id, at, now, self.wanted.run)?;

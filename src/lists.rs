@@ -72,7 +72,7 @@ async fn fetch_once(session: &mut Session, query: &Query) -> Result<Option<Vec<L
             .next("aweber-sync authorize"));
         };
         start += more.len() as u64;
-        let empty = more.is_empty();
+        let before = lists.len();
         for list in more {
             if !lists.iter().any(|known| known.this.id == list.this.id) {
                 lists.push(list);
@@ -83,7 +83,7 @@ async fn fetch_once(session: &mut Session, query: &Query) -> Result<Option<Vec<L
             let complete = total.is_none_or(|total| lists.len() as u64 >= total);
             return Ok(complete.then_some(lists));
         }
-        if empty {
+        if lists.len() == before {
             return Ok(None);
         }
     }

@@ -18,6 +18,17 @@ pub(crate) enum Status {
     Unsubscribed,
 }
 
+/// What stands in a row's status field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StatusCell {
+    /// One of the three.
+    Known(Status),
+    /// Null, empty or no such key.
+    Absent,
+    /// Another word.
+    Other,
+}
+
 impl Status {
     /// The word in the API.
     pub(crate) fn word(self) -> &'static str {
@@ -36,7 +47,7 @@ impl Status {
             Status::Unsubscribed,
         ]
         .into_iter()
-        .find(|status| status.word() == word)
+        .find(|status| status.word().eq_ignore_ascii_case(word))
     }
 }
 
@@ -113,9 +124,14 @@ impl<'a> Subscriber<'a> {
         self.fields[field].map(RawValue::get)
     }
 
-    /// The status, if it is one of the three known.
-    pub(crate) fn status(&self) -> Option<Status> {
-        Status::from_word(&text(self.fields[STATUS]?))
+    /// What the row says of its status.
+    pub(crate) fn status(&self) -> StatusCell {
+        let word = self.fields[STATUS].map(text).unwrap_or_default();
+        match Status::from_word(&word) {
+            Some(status) => StatusCell::Known(status),
+            None if word.is_empty() => StatusCell::Absent,
+            None => StatusCell::Other,
+        }
     }
 
     /// `subscribed_at` as AWeber wrote it; empty if null or absent.

@@ -1,15 +1,17 @@
-//! What every command that touches the tokens does first: make the state directory, take both locks, finish what a
-//! killed process left of the tokens.
+//! What every command that touches the tokens does first: make the state directory, take both locks (design notes,
+//! 'Locks'), finish what a killed process left of the tokens.
 
 use crate::config::Paths;
 use crate::disk::atomic;
 use crate::disk::lock::Lock;
 use crate::error::{Error, Result};
+use crate::exit::Exit;
 use crate::secret::{ClientSecret, SecretString};
+use crate::stop::Stop;
 use crate::token::model::TokenFile;
 use crate::token::store::TokenStore;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The locks, held until dropped, and the token store that they guard.
 #[derive(Debug)]
@@ -20,17 +22,22 @@ pub(crate) struct Workplace {
     _token_lock: Lock,
 }
 
+/// How often a waiting process asks for the lock again.
+const POLL: Duration = Duration::from_millis(50);
+
 impl Workplace {
-    /// Takes the locks (75 if they are taken) and recovers the token file.
-    pub(crate) fn enter(paths: &Paths, wait: Duration) -> Result<Workplace> {
+    /// Takes the locks (75 if they stay taken for that long) and recovers the token file.
+    pub(crate) async fn enter(paths: &Paths, wait: Duration, stop: &mut Stop) -> Result<Workplace> {
         make_directory(&paths.state_dir)?;
-        let run_lock = Lock::take(&paths.lock(), wait)?;
+        let run_lock = take(&paths.lock(), wait, stop).await?;
         let store = TokenStore::at(&paths.token_file)?;
         if let Some(directory) = store.path().parent() {
             make_directory(directory)?;
         }
-        let token_lock = store.lock(wait)?;
+        // Two state directories may share one token file.
+        let token_lock = take(&store.beside(".lock"), wait, stop).await?;
         store.recover()?;
+        store.drop_stale_candidate()?;
         Ok(Workplace {
             store,
             _run_lock: run_lock,
@@ -41,7 +48,7 @@ impl Workplace {
     /// The tokens, if they belong to the client that is configured.
     pub(crate) fn load_tokens(&self, client_id: Option<&str>) -> Result<TokenFile> {
         let tokens = match self.store.load() {
-            Err(error) if !self.store.exists() && self.store.candidate().exists() => {
+            Err(error) if !self.store.exists() && self.store.has_candidate() => {
                 return Err(
                     error.safe("an authorization was begun and not finished; its tokens are kept")
                 );
@@ -63,6 +70,34 @@ impl Workplace {
 /// The secret to refresh with: as configured now, else as the token file kept it.
 pub(crate) fn refresh_secret(configured: Option<ClientSecret>) -> Option<SecretString> {
     configured.map(|secret| secret.value)
+}
+
+async fn take(path: &Path, wait: Duration, stop: &mut Stop) -> Result<Lock> {
+    let deadline = Instant::now() + wait;
+    let mut announced = false;
+    loop {
+        stop.check()?;
+        if let Some(lock) = Lock::try_take(path)? {
+            return Ok(lock);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Error::new(
+                Exit::TryLater,
+                format!("another run holds the lock {}", path.display()),
+            )
+            .safe("this run has changed nothing and spent no token")
+            .next("nothing, if this was a scheduled run: the next one takes its turn; --lock-wait 10m waits"));
+        }
+        if !announced {
+            tracing::info!("waiting for the run that holds the lock {}", path.display());
+            announced = true;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(POLL.min(left)) => {}
+            stopped = stop.wished() => return Err(stopped),
+        }
+    }
 }
 
 /// Makes a directory of ours, 0700, if it is not there.

@@ -55,7 +55,7 @@ impl Output {
             _ => check_file(&path)?,
         }
         let output = Output { kind, path };
-        if kind == Kind::File {
+        if kind == Kind::File && !dry_run {
             growing::check(&output.path, known.as_ref())?;
         }
         if known.is_none() {

@@ -21,11 +21,10 @@ pub(crate) enum Recovered {
 ///
 /// Errors: 73 if its directory is missing or cannot be written to: then it stays as it is.
 pub(crate) fn recover(ledger: &mut Ledger, printer: &mut Printer) -> Result<Option<Recovered>> {
-    if let Some(last) = ledger.last_published()? {
+    if let Some(last) = ledger.last_finished()? {
+        // Killed with only the tidying up left to do.
         publish::remove_marker(&last);
-        if last.kind != Kind::Directory {
-            publish::remove_stage(&last);
-        }
+        publish::remove_stage(&last);
     }
     let Some(batch) = ledger.unfinished_batch()? else {
         return Ok(None);

@@ -45,7 +45,7 @@ pub(crate) async fn authorize(
     if let Some(code) = &args.code {
         return setting.finish_begun(code).await;
     }
-    if setting.store.candidate().exists() && setting.finish_candidate().await? {
+    if setting.store.has_candidate() && setting.finish_candidate().await? {
         return Ok(());
     }
     let begun = setting.begin()?;
@@ -140,8 +140,8 @@ impl<'a> Setting<'a> {
 
     /// Trades the code for tokens and puts them in force.
     async fn trade(&self, begun: &Begun, code: &SecretString) -> Result<()> {
-        let stop = Stop::listen()?;
-        let workplace = self.enter()?;
+        let mut stop = Stop::listen()?;
+        let workplace = self.enter(&mut stop).await?;
         let http = Http::new(&self.network)?;
         let mut form = vec![
             ("grant_type", "authorization_code".into()),
@@ -162,7 +162,7 @@ impl<'a> Setting<'a> {
                 http: http.clone(),
                 form: form.clone(),
                 client_secret: self.secret.as_ref().map(|secret| secret.value.clone()),
-                tokens: self.blank(begun.client_id.clone(), SecretString::default()),
+                tokens: self.blank(&workplace, begun.client_id.clone(), SecretString::default()),
                 reservation,
             };
             let trouble = match request.send().await? {
@@ -211,13 +211,19 @@ impl<'a> Setting<'a> {
 
     /// Finishes an authorization whose process died after it had got tokens. `false`: they are of no use any more.
     async fn finish_candidate(&self) -> Result<bool> {
-        let workplace = self.enter()?;
+        let mut stop = Stop::listen()?;
+        let workplace = self.enter(&mut stop).await?;
+        let candidate = workplace.store.candidate();
+        candidate.recover()?;
+        if !candidate.exists() {
+            return Ok(false);
+        }
         tracing::info!("finishing an authorization that was interrupted");
-        match self.adopt(&workplace, Stop::listen()?).await {
+        match self.adopt(&workplace, stop).await {
             Ok(()) => Ok(true),
             Err(error) if matches!(error.exit(), Exit::NeedsHuman | Exit::Config) => {
                 tracing::warn!("{error}");
-                workplace.store.candidate().remove()?;
+                candidate.remove()?;
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -250,10 +256,11 @@ impl<'a> Setting<'a> {
                 ),
             );
         };
-        let stop = Stop::listen()?;
-        let workplace = self.enter()?;
+        let mut stop = Stop::listen()?;
+        let workplace = self.enter(&mut stop).await?;
         let candidate = workplace.store.candidate();
-        let mut tokens = self.blank(client_id, found.refresh_token);
+        let mut tokens = self.blank(&workplace, client_id, found.refresh_token);
+        tokens.generation += 1;
         tokens.client_secret = found.client_secret.or(tokens.client_secret);
         tokens.access_token = found.access_token.unwrap_or_default();
         tokens.token_type = found.token_type;
@@ -332,11 +339,19 @@ impl<'a> Setting<'a> {
         ))
     }
 
-    /// A token file without tokens of its own yet.
-    fn blank(&self, client_id: String, refresh_token: SecretString) -> TokenFile {
+    /// A token file without tokens of its own yet, of the generation in force: what is merged into it is newer.
+    fn blank(
+        &self,
+        workplace: &Workplace,
+        client_id: String,
+        refresh_token: SecretString,
+    ) -> TokenFile {
         let kept = self.secret.as_ref().filter(|secret| !secret.from_file);
         TokenFile {
-            generation: 0,
+            generation: workplace
+                .store
+                .load()
+                .map_or(0, |present| present.generation),
             client_id,
             client_secret: kept.map(|secret| secret.value.clone()),
             account_id: None,
@@ -348,8 +363,8 @@ impl<'a> Setting<'a> {
         }
     }
 
-    fn enter(&self) -> Result<Workplace> {
-        Workplace::enter(&self.paths, self.args.network.lock_wait.max(PATIENCE))
+    async fn enter(&self, stop: &mut Stop) -> Result<Workplace> {
+        Workplace::enter(&self.paths, self.args.network.lock_wait.max(PATIENCE), stop).await
     }
 
     /// Verifier and state between `--print-url` and `--code`.

@@ -50,10 +50,10 @@ async fn go(
     let network = Network::new(common, &args.network)?;
     let since = Since::parse(args.since.as_deref())?;
     let configured = secret::client_secret(env)?;
-    let stop = Stop::listen()?;
+    let mut stop = Stop::listen()?;
 
     // 1. Take the locks. 2a. Finish what a killed run left of the tokens.
-    let workplace = Workplace::enter(&paths, args.network.lock_wait)?;
+    let workplace = Workplace::enter(&paths, args.network.lock_wait, &mut stop).await?;
     let tokens = workplace.load_tokens(common.client_id.as_deref())?;
 
     // Building the HTTP client comes before the refresh token is spent: a missing CA bundle fails here.

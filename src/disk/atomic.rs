@@ -111,12 +111,24 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
         Ok(()) => {}
         // Some network and FUSE file systems do not know the flag: a hard link refuses as well.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
-            std::fs::hard_link(from, to)?;
+            match std::fs::hard_link(from, to) {
+                // Killed between the two steps: what is left is the second.
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && is_same(from, to)? => {}
+                other => other?,
+            }
             std::fs::remove_file(from)?;
         }
         Err(e) => return Err(e.into()),
     }
     sync_parent(to)
+}
+
+fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+    let (one, other) = (
+        std::fs::symlink_metadata(one)?,
+        std::fs::symlink_metadata(other)?,
+    );
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }
 
 /// Puts `content` in place of `path` as a whole: a reader sees the old file or the new one, also after a crash.

@@ -120,10 +120,10 @@ impl Ledger {
         )
     }
 
-    /// The batch published last.
-    pub(crate) fn last_published(&self) -> Result<Option<BatchRecord>> {
+    /// The last batch that is done with: published, or void.
+    pub(crate) fn last_finished(&self) -> Result<Option<BatchRecord>> {
         self.first(
-            &format!("{SELECT} WHERE state = 'published' ORDER BY id DESC LIMIT 1"),
+            &format!("{SELECT} WHERE state IN ('published', 'void') ORDER BY id DESC LIMIT 1"),
             [],
             read_batch,
         )

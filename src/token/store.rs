@@ -5,14 +5,12 @@
 //! (an answer that could not be understood) and `.lock`. Whoever calls anything here holds that lock.
 
 use crate::disk::atomic;
-use crate::disk::lock::Lock;
 use crate::error::{Error, Result};
 use crate::token::model::{TokenFile, Unreadable};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Bytes set aside for the next token file before the refresh token is spent; also the bound of a token answer.
 pub(crate) const RESERVED: usize = 64 * 1024;
@@ -70,9 +68,30 @@ impl TokenStore {
         }
     }
 
-    /// Guards the tokens against a second process, also one with another state directory.
-    pub(crate) fn lock(&self, wait: Duration) -> Result<Lock> {
-        Lock::take(&self.beside(".lock"), wait)
+    /// Whether `authorize` has got tokens that are not yet in force, also half stored ones.
+    pub(crate) fn has_candidate(&self) -> bool {
+        let candidate = self.candidate();
+        candidate.exists() || candidate.beside(".next").exists()
+    }
+
+    /// Removes candidate tokens that are in force already: whoever was killed had only to clean up. To refresh them
+    /// again would be to show AWeber a spent token, which may cost the live ones.
+    pub(crate) fn drop_stale_candidate(&self) -> Result<()> {
+        let candidate = self.candidate();
+        if !self.has_candidate() {
+            return Ok(());
+        }
+        candidate.recover()?;
+        let generation = |store: &TokenStore| -> Result<Option<u64>> {
+            let content = read_if_there(&store.path)?;
+            Ok(content
+                .and_then(|content| TokenFile::parse(&content).ok())
+                .map(|tokens| tokens.generation))
+        };
+        match (generation(&candidate)?, generation(self)?) {
+            (Some(candidates), Some(present)) if candidates < present => candidate.remove(),
+            _ => Ok(()),
+        }
     }
 
     /// Finishes what a killed process left behind, from what is on disk alone: a whole `.next` of a higher
@@ -151,6 +170,8 @@ impl TokenStore {
     /// one will take, then sets room aside for it. To be called before the refresh token is spent.
     pub(crate) fn prepare(&self, present: Option<&TokenFile>) -> Result<Reservation> {
         self.try_prepare(present).map_err(|e| {
+            // Holds the present content or blanks; the error above is the one to report.
+            let _ = atomic::remove_if_there(&self.beside(".next"));
             let error = Error::disk("cannot store tokens in", &self.path, &e)
                 .safe("found before the refresh token was spent: it is untouched and still works");
             let busy = rustix::io::Errno::from_io_error(&e) == Some(rustix::io::Errno::BUSY);
@@ -223,19 +244,24 @@ impl Reservation {
         let bytes = tokens.to_bytes();
         let written = self.file.write_all_at(&bytes, 0);
         self.used = true;
-        let stored = written
-            .and_then(|()| self.file.sync_all())
+        let (next, path) = (self.next.display(), self.path.display());
+        written.map_err(|e| {
+            Error::disk("cannot write the new tokens to", &self.next, &e)
+                .safe("no export was touched; whether the old refresh token still works only AWeber knows")
+                .next("heal the disk, then run again; if that ends with 77: aweber-sync authorize")
+        })?;
+        let in_force = self
+            .file
+            .sync_all()
             .and_then(|()| atomic::rename(&self.next, &self.path));
-        match stored {
-            Ok(()) => {
-                // Only for those who look into the file: cuts off the blanks. Whole either way.
-                let _ = self.file.set_len(bytes.len() as u64);
-                Ok(())
-            }
-            Err(e) => Err(Error::disk("cannot finish storing the new tokens in", &self.path, &e)
-                .safe(format!("the new tokens were written to {}", self.next.display()))
-                .next("keep that file, heal the disk, then run again: the next run puts it in force")),
-        }
+        in_force.map_err(|e| {
+            Error::disk("cannot finish storing the new tokens in", &self.path, &e)
+                .safe(format!("the new tokens are written, in {next} or already in {path}: leave both as they are"))
+                .next("heal the disk, then run again: the next run puts them in force")
+        })?;
+        // Only for those who look into the file: cuts off the blanks. Whole either way.
+        let _ = self.file.set_len(bytes.len() as u64);
+        Ok(())
     }
 
     /// Keeps an answer that could not be understood, in the room set aside; says where.
