@@ -90,7 +90,7 @@ impl<'a> CatchUp<'a> {
             Plan::Recent { after } => {
                 let query = self.find(None, after);
                 let expect = self.progress.mark.is_some();
-                self.walk(Walker::new(query, None, Verify::Count, expect))
+                self.walk(Walker::new(query, None, Verify::Count, expect), None)
                     .await?;
                 self.check_pending(true).await?;
             }
@@ -102,8 +102,8 @@ impl<'a> CatchUp<'a> {
                 if let Some(after) = unconfirmed_after {
                     let query = self.find(Some(Status::Unconfirmed), after);
                     let expect = self.list.unconfirmed > 0;
-                    self.walk(Walker::new(query, None, Verify::Count, expect))
-                        .await?;
+                    let walker = Walker::new(query, None, Verify::Count, expect);
+                    self.walk(walker, Some(Status::Unconfirmed)).await?;
                 }
                 self.walk_everything(status, after).await?;
                 self.check_pending(false).await?;
@@ -147,10 +147,10 @@ impl<'a> CatchUp<'a> {
         )
     }
 
-    /// A walk that begins anew if it is interrupted.
-    async fn walk(&mut self, mut walker: Walker) -> Result<()> {
+    /// A walk that begins anew if it is interrupted. `asked`: the only status it asked for.
+    async fn walk(&mut self, mut walker: Walker, asked: Option<Status>) -> Result<()> {
         while let Some(rows) = walker.next(self.session).await? {
-            self.take(&rows)?;
+            self.take(&rows, asked)?;
             self.checkpoint_if_due()?;
         }
         Ok(())
@@ -181,7 +181,7 @@ impl<'a> CatchUp<'a> {
         loop {
             match walker.next(self.session).await {
                 Ok(Some(rows)) => {
-                    self.take(&rows)?;
+                    self.take(&rows, status)?;
                     if self.collector.checkpoint_is_due() {
                         self.save_walk(walker.place())?;
                         self.checkpoint()?;
@@ -252,16 +252,20 @@ impl<'a> CatchUp<'a> {
     }
 
     /// The new rows of a page: export, remember as pending, or let go.
-    fn take(&mut self, rows: &Rows) -> Result<()> {
+    fn take(&mut self, rows: &Rows, asked: Option<Status>) -> Result<()> {
         let subscribers: Vec<Subscriber<'_>> = rows
             .fresh
             .iter()
             .filter_map(|i| rows.page.subscriber(*i))
             .collect();
-        self.take_subscribers(subscribers)
+        self.take_subscribers(subscribers, asked)
     }
 
-    fn take_subscribers(&mut self, subscribers: Vec<Subscriber<'_>>) -> Result<()> {
+    fn take_subscribers(
+        &mut self,
+        subscribers: Vec<Subscriber<'_>>,
+        asked: Option<Status>,
+    ) -> Result<()> {
         let list = self.list.this.id;
         let mut wanted = Vec::with_capacity(subscribers.len());
         let mut others = Vec::new();
@@ -272,7 +276,11 @@ impl<'a> CatchUp<'a> {
             if self.is_before_since(&written) {
                 continue;
             }
-            match subscriber.status() {
+            let status = match (subscriber.status(), asked) {
+                (StatusCell::Absent, Some(asked)) => StatusCell::Known(asked),
+                (status, _) => status,
+            };
+            match status {
                 StatusCell::Known(status) if self.wanted.statuses.contains(&status) => {
                     wanted.push(subscriber)
                 }
@@ -321,8 +329,8 @@ impl<'a> CatchUp<'a> {
         if unseen > 0 && ask_for_unconfirmed {
             let query = self.find(Some(Status::Unconfirmed), pending_after(oldest));
             // Whoever a shift hides from this walk is asked for by id.
-            self.walk(Walker::new(query, None, Verify::EndOnly, false))
-                .await?;
+            let walker = Walker::new(query, None, Verify::EndOnly, false);
+            self.walk(walker, Some(Status::Unconfirmed)).await?;
         }
         let mut after = i64::MIN;
         loop {
@@ -356,7 +364,7 @@ impl<'a> CatchUp<'a> {
         };
         match self.session.get(&path, read).await? {
             Found::There(text) => match Subscriber::parse(&text) {
-                Some(subscriber) => self.take_subscribers(vec![subscriber]),
+                Some(subscriber) => self.take_subscribers(vec![subscriber], None),
                 None => Err(Error::new(
                     Exit::Unavailable,
                     "a subscriber could not be read twice",
