@@ -1,7 +1,8 @@
 //! What a person types: the clap structs and their help. Every option has an environment variable, secrets
 //! excepted, which never are arguments. Pure but for reading the environment, as clap does.
 
-use crate::exit;
+use crate::exit::{self, Exit};
+use crate::layout::split_record;
 use clap::builder::{BoolishValueParser, OsStr, Resettable};
 use clap::parser::ValueSource;
 use clap::{
@@ -20,7 +21,6 @@ use std::time::Duration;
         Connect an account with `aweber-sync authorize`, then put `aweber-sync run` into cron.",
     after_help = "Every option can be set by the environment variable shown beside it; an empty variable counts as unset.",
     after_long_help = exit::HELP,
-    arg_required_else_help = true,
     subcommand_required = true,
     max_term_width = 100
 )]
@@ -33,6 +33,7 @@ pub(crate) struct Cli {
 
 /// Options that every command takes.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
     /// Holds token.json, the ledger and the lock [default: systemd's $STATE_DIRECTORY, else
     /// $XDG_STATE_HOME/aweber-sync, i.e. ~/.local/state/aweber-sync]
@@ -109,6 +110,7 @@ pub(crate) struct Common {
 
 /// Options of the commands that talk to AWeber.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Network options")]
 pub(crate) struct Network {
     /// Requests in any 60 seconds, at most; AWeber allows 120, shared with the account's other integrations
     #[arg(long, env = "AWEBER_SYNC_REQUESTS_PER_MINUTE", value_name = "N", default_value_t = 110, value_parser = clap::value_parser!(u32).range(1..), hide_env_values = true)]
@@ -236,6 +238,31 @@ pub(crate) struct Run {
     )]
     pub(crate) statuses: Vec<crate::subscriber::Status>,
 
+    /// csv, or jsonl: one object a line, every field as the API gave it
+    #[arg(
+        long,
+        env = "AWEBER_SYNC_FORMAT",
+        value_name = "FORMAT",
+        default_value = "csv",
+        hide_possible_values = true,
+        hide_env_values = true
+    )]
+    pub(crate) format: Format,
+
+    /// Choose and order the columns; custom.NAME gives a custom field a column of its own [default: all]
+    #[arg(
+        long,
+        env = "AWEBER_SYNC_COLUMNS",
+        value_name = "LIST",
+        hide_env_values = true
+    )]
+    pub(crate) columns: Option<String>,
+
+    /// For spreadsheets: byte order mark, CRLF, and an apostrophe before each cell that would run as a formula: one
+    /// that begins with = + - @, tab or carriage return. Plain numbers and phone numbers of digits and blanks stay
+    #[arg(long, env = "AWEBER_SYNC_EXCEL", value_parser = BoolishValueParser::new(), hide_env_values = true)]
+    pub(crate) excel: bool,
+
     /// Page through everything, not only the recent part, and export what was never exported. Once a month is a good
     /// habit: it finds what came with an old date (imports, moves)
     #[arg(long, env = "AWEBER_SYNC_FULL", value_parser = BoolishValueParser::new(), hide_env_values = true)]
@@ -250,9 +277,25 @@ pub(crate) struct Run {
     pub(crate) network: Network,
 }
 
+/// The format of exported files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// Comma-separated values.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+}
+
 /// Reads the command line; on a usage error or `--help` clap prints and leaves (2, 0).
 pub(crate) fn parse() -> Cli {
-    let matches = ignore_empty_variables(Cli::command()).get_matches();
+    let mut command = ignore_empty_variables(Cli::command());
+    if std::env::args_os().len() <= 1 {
+        // Also with options in the environment, which clap counts as arguments. Without a terminal to print to there
+        // is nobody to help.
+        let _ = command.print_help();
+        std::process::exit(Exit::Usage.code().into());
+    }
+    let matches = command.get_matches();
     let mut cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(e) => e.exit(),
@@ -286,19 +329,6 @@ fn split_variable(values: &mut Vec<String>, matches: &ArgMatches, id: &str) {
         return;
     }
     *values = values.iter().flat_map(|text| split_record(text)).collect();
-}
-
-fn split_record(text: &str) -> Vec<String> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .trim(csv::Trim::All)
-        .flexible(true)
-        .from_reader(text.as_bytes());
-    let fields = reader
-        .records()
-        .flatten()
-        .flat_map(|record| record.iter().map(str::to_owned).collect::<Vec<_>>());
-    fields.filter(|field| !field.is_empty()).collect()
 }
 
 /// `90s`, `26h`, `1h 30m`; a bare number is seconds.
@@ -336,15 +366,6 @@ mod tests {
                 assert!(arg.get_env().is_some(), "{id}");
             }
         }
-    }
-
-    #[test]
-    fn a_variable_of_names_is_one_csv_record() {
-        assert_eq!(
-            split_record("a, b c ,\"d, e\",,7"),
-            ["a", "b c", "d, e", "7"]
-        );
-        assert_eq!(split_record(" "), Vec::<String>::new());
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) fn account_path(account: &str) -> String {
     format!("/1.0/accounts/{account}")
 }
 
-/// All lists of an account, in AWeber's order. One request per hundred.
+/// All lists of an account, in AWeber's order. One request for the first hundred, one for each 99 more.
 pub(crate) async fn fetch_lists(session: &mut Session, account: &str) -> Result<Vec<List>> {
     let query = Query {
         path: format!("{}/lists", account_path(account)),
@@ -51,18 +51,19 @@ pub(crate) async fn fetch_lists(session: &mut Session, account: &str) -> Result<
     .next("nothing, if the next run succeeds"))
 }
 
-/// `None` if what came does not add up.
+/// `None` if what came does not hang together. As in [`next`](crate::pages::next), a page begins with the last list of
+/// the page before: if it does not, one was deleted meanwhile, and another has moved out of sight.
 async fn fetch_once(session: &mut Session, query: &Query) -> Result<Option<Vec<List>>> {
     let origin = session.origin().clone();
     let mut lists: Vec<List> = Vec::new();
-    let mut start = 0;
     loop {
         let read = |body| {
             let page = Page::parse(body, query, &origin)?;
             let lists = (0..page.len()).map(|i| read_list(page.entry(i), page.keys[i].id));
             Ok((lists.collect::<Vec<_>>(), page.has_next, page.total_size))
         };
-        let Found::There((more, has_next, total)) = session.get(&query.page(start), read).await?
+        let start = lists.len().saturating_sub(1) as u64;
+        let Found::There((page, has_next, total)) = session.get(&query.page(start), read).await?
         else {
             return Err(Error::new(
                 Exit::NeedsHuman,
@@ -71,19 +72,22 @@ async fn fetch_once(session: &mut Session, query: &Query) -> Result<Option<Vec<L
             .safe("nothing was exported")
             .next("aweber-sync authorize"));
         };
-        start += more.len() as u64;
-        let before = lists.len();
-        for list in more {
-            if !lists.iter().any(|known| known.this.id == list.this.id) {
-                lists.push(list);
-            }
+        let id = |list: Option<&List>| list.map(|list| list.this.id);
+        if !lists.is_empty() && id(lists.last()) != id(page.first()) {
+            return Ok(None);
         }
+        let more: Vec<List> = page
+            .into_iter()
+            .filter(|list| lists.iter().all(|known| known.this.id != list.this.id))
+            .collect();
+        let nothing_more = more.is_empty();
+        lists.extend(more);
         if !has_next {
             // Without a total an empty answer is believed: there is nothing to hold it against.
             let complete = total.is_none_or(|total| lists.len() as u64 >= total);
             return Ok(complete.then_some(lists));
         }
-        if lists.len() == before {
+        if nothing_more {
             return Ok(None);
         }
     }

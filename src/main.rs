@@ -28,6 +28,8 @@ mod pages;
 
 mod rows;
 
+mod layout;
+
 mod lists;
 mod render;
 

@@ -1,64 +1,114 @@
 //! Rows in, bytes out: the bytes of the header and of a page's rows as they stand in the file. Pure.
-//! RFC 4180 quoting where a cell needs it, LF at the end of each record.
 
-use crate::rows::{self, ListRef};
+use crate::layout::{Format, Layout};
+use crate::rows::{self, ListRef, without_blanks};
 use crate::subscriber::Subscriber;
+use std::borrow::Cow;
 
-/// The header record.
-pub(crate) fn header() -> Vec<u8> {
-    record(rows::header())
+/// Tells a spreadsheet that the file is UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// What the file begins with: the header record; nothing in jsonl.
+pub(crate) fn header(layout: &Layout) -> Vec<u8> {
+    let names = layout.columns.iter().map(|column| column.name());
+    match layout.format {
+        Format::Csv => records(layout.format, [names.collect()]),
+        Format::Excel => [BYTE_ORDER_MARK, &records(layout.format, [names.collect()])].concat(),
+        Format::Jsonl => Vec::new(),
+    }
 }
 
 /// One record per subscriber.
 pub(crate) fn rows<'a>(
+    layout: &'a Layout,
     list: &'a ListRef,
     subscribers: impl Iterator<Item = &'a Subscriber<'a>>,
 ) -> Vec<u8> {
-    let mut writer = writer();
-    for subscriber in subscribers {
+    match layout.format {
+        Format::Jsonl => {
+            let mut lines = String::new();
+            for subscriber in subscribers {
+                without_blanks(subscriber.json(), &mut lines);
+                lines.push('\n');
+            }
+            lines.into_bytes()
+        }
+        Format::Csv => {
+            let cells = subscribers
+                .map(|subscriber| rows::cells(&layout.columns, list, subscriber).collect());
+            records(layout.format, cells)
+        }
+        Format::Excel => {
+            let cells = subscribers.map(|subscriber| {
+                let cells = rows::cells(&layout.columns, list, subscriber);
+                cells.map(harmless).collect()
+            });
+            records(layout.format, cells)
+        }
+    }
+}
+
+/// CSV records: quoted where a cell needs it, LF or CRLF at the end.
+fn records<'a>(format: Format, rows: impl IntoIterator<Item = Vec<Cow<'a, str>>>) -> Vec<u8> {
+    let terminator = match format {
+        Format::Excel => csv::Terminator::CRLF,
+        _ => csv::Terminator::Any(b'\n'),
+    };
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(terminator)
+        .from_writer(Vec::with_capacity(64 * 1024));
+    for cells in rows {
         // Writing into memory cannot fail.
-        let _ = writer.write_record(rows::cells(list, subscriber).map(Text));
+        let _ = writer.write_record(cells.iter().map(|cell| cell.as_bytes()));
     }
     writer.into_inner().unwrap_or_default()
 }
 
-fn record(cells: Vec<&str>) -> Vec<u8> {
-    let mut writer = writer();
-    // Writing into memory cannot fail.
-    let _ = writer.write_record(cells);
-    writer.into_inner().unwrap_or_default()
-}
-
-fn writer() -> csv::Writer<Vec<u8>> {
-    csv::WriterBuilder::new()
-        .terminator(csv::Terminator::Any(b'\n'))
-        .from_writer(Vec::with_capacity(16 * 1024))
-}
-
-struct Text<'a>(std::borrow::Cow<'a, str>);
-
-impl AsRef<[u8]> for Text<'_> {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
+/// Puts an apostrophe before a cell that a spreadsheet would run as a formula: one that begins with = + - @, a tab
+/// or a carriage return (OWASP, 'CSV Injection'). A number with a sign, also with blanks in it as in a phone number,
+/// stays as it is: nothing in it can be calculated.
+fn harmless(cell: Cow<'_, str>) -> Cow<'_, str> {
+    let mut characters = cell.chars();
+    match characters.next() {
+        Some('=' | '@' | '\t' | '\r') => {}
+        Some('+' | '-') => {
+            let rest = characters.as_str();
+            let points = rest.matches('.').count();
+            let only_digits = rest
+                .chars()
+                .all(|c| c.is_ascii_digit() || c == ' ' || c == '.');
+            if only_digits && points <= 1 && rest.starts_with(|c: char| c.is_ascii_digit()) {
+                return cell;
+            }
+        }
+        _ => return cell,
     }
+    Cow::Owned(format!("'{cell}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::Column;
+
+    fn list() -> ListRef {
+        ListRef {
+            id: 3,
+            name: "News, daily".into(),
+        }
+    }
+
+    fn render(layout: &Layout, json: &str) -> String {
+        let one = Subscriber::parse(json).unwrap();
+        String::from_utf8(rows(layout, &list(), [&one].into_iter())).unwrap()
+    }
 
     #[test]
     fn records_are_quoted_where_needed_and_end_in_lf() {
-        let list = ListRef {
-            id: 3,
-            name: "News, daily".into(),
-        };
         let json =
             r#"{"id":1,"email":"a@example.com","name":"O\"Neil\r\nJr","status":"subscribed"}"#;
-        let one = Subscriber::parse(json).unwrap();
-        let text = String::from_utf8(rows(&list, [&one].into_iter())).unwrap();
         assert_eq!(
-            text,
+            render(&Layout::new(Format::Csv, None), json),
             format!(
                 "3,\"News, daily\",1,a@example.com,\"O\"\"Neil\r\nJr\",subscribed{}\n",
                 ",".repeat(22)
@@ -69,11 +119,55 @@ mod tests {
     #[test]
     fn the_header_has_as_many_cells_as_a_row() {
         let commas = |bytes: &[u8]| bytes.iter().filter(|b| **b == b',').count();
-        let list = ListRef {
-            id: 3,
-            name: "x".into(),
-        };
-        let one = Subscriber::parse(r#"{"id":1}"#).unwrap();
-        assert_eq!(commas(&header()), commas(&rows(&list, [&one].into_iter())));
+        let layout = Layout::new(Format::Csv, None);
+        // The list's name holds one more.
+        assert_eq!(
+            commas(&header(&layout)) + 1,
+            commas(render(&layout, r#"{"id":1}"#).as_bytes())
+        );
+    }
+
+    #[test]
+    fn jsonl_is_the_object_as_it_came_on_one_line() {
+        let json = "{ \"id\": 1,\n \"latitude\": 40.10, \"x\": {\"b\": \" \\n \", \"a\": 12345678901234567890} }";
+        let layout = Layout::new(Format::Jsonl, None);
+        assert_eq!(header(&layout), b"");
+        assert_eq!(
+            render(&layout, json),
+            "{\"id\":1,\"latitude\":40.10,\"x\":{\"b\":\" \\n \",\"a\":12345678901234567890}}\n"
+        );
+    }
+
+    #[test]
+    fn a_spreadsheet_gets_a_mark_crlf_and_no_formulas() {
+        let columns = vec![
+            Column::from_name("name").unwrap(),
+            Column::from_name("longitude").unwrap(),
+        ];
+        let layout = Layout::new(Format::Excel, Some(columns));
+        assert_eq!(header(&layout), b"\xEF\xBB\xBFname,longitude\r\n");
+        assert_eq!(
+            render(&layout, r#"{"id":1,"name":"=1+1","longitude":-71.05}"#),
+            "'=1+1,-71.05\r\n"
+        );
+        for (cell, safe) in [
+            ("=cmd|x", "'=cmd|x"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("+1+1", "'+1+1"),
+            ("-2-3", "'-2-3"),
+            ("+1-555-0100", "'+1-555-0100"),
+            ("\tx", "'\tx"),
+            ("\rx", "'\rx"),
+            ("-", "'-"),
+            ("+a", "'+a"),
+            ("+1 555 0100", "+1 555 0100"),
+            ("+15550100", "+15550100"),
+            ("-71.0589", "-71.0589"),
+            ("1+1", "1+1"),
+            (" =x", " =x"),
+            ("", ""),
+        ] {
+            assert_eq!(harmless(cell.into()), safe, "{cell}");
+        }
     }
 }

@@ -19,26 +19,91 @@ pub(crate) struct ListRef {
     pub(crate) name: String,
 }
 
-/// The header: the list's two columns, then every field of the API in its documented order.
-pub(crate) fn header() -> Vec<&'static str> {
-    ["list_id", "list_name"].into_iter().chain(FIELDS).collect()
+/// A column of the export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// `list_id`.
+    ListId,
+    /// `list_name`.
+    ListName,
+    /// The field at that place of [`FIELDS`].
+    Field(usize),
+    /// `custom.NAME`: one custom field. Names match exactly: they can differ by case alone.
+    Custom(String),
 }
 
-/// The cells of a row, in the order of [`header`].
+impl Column {
+    /// Every column there is without asking, in the documented order.
+    pub(crate) fn all() -> Vec<Column> {
+        let fields = (0..FIELDS.len()).map(Column::Field);
+        [Column::ListId, Column::ListName]
+            .into_iter()
+            .chain(fields)
+            .collect()
+    }
+
+    /// The column of that name.
+    pub(crate) fn from_name(name: &str) -> Option<Column> {
+        match name.strip_prefix("custom.") {
+            Some("") => None,
+            Some(custom) => Some(Column::Custom(custom.to_owned())),
+            None => Column::all()
+                .into_iter()
+                .find(|column| column.name() == name),
+        }
+    }
+
+    /// What stands in the header.
+    pub(crate) fn name(&self) -> Cow<'_, str> {
+        match self {
+            Column::ListId => Cow::Borrowed("list_id"),
+            Column::ListName => Cow::Borrowed("list_name"),
+            Column::Field(field) => Cow::Borrowed(FIELDS[*field]),
+            Column::Custom(name) => Cow::Owned(format!("custom.{name}")),
+        }
+    }
+}
+
+/// The cells of a row, one a column.
 pub(crate) fn cells<'a>(
+    columns: &'a [Column],
     list: &'a ListRef,
     subscriber: &Subscriber<'a>,
 ) -> impl Iterator<Item = Cow<'a, str>> {
-    let own = [
-        Cow::Owned(list.id.to_string()),
-        Cow::Borrowed(list.name.as_str()),
-    ];
-    let fields: [Cow<'a, str>; FIELDS.len()] = std::array::from_fn(|i| {
+    let field = |i: usize| {
         subscriber
             .raw(i)
             .map_or(Cow::Borrowed(""), |raw| cell(FIELDS[i], raw))
+    };
+    let custom_fields = if columns
+        .iter()
+        .any(|column| matches!(column, Column::Custom(_)))
+    {
+        custom_fields(subscriber)
+    } else {
+        Vec::new()
+    };
+    let cells = columns.iter().map(|column| match column {
+        Column::ListId => Cow::Owned(list.id.to_string()),
+        Column::ListName => Cow::Borrowed(list.name.as_str()),
+        Column::Field(i) => field(*i),
+        Column::Custom(name) => custom_fields
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map_or(Cow::Borrowed(""), |(_, raw)| cell("", raw.get())),
     });
-    own.into_iter().chain(fields)
+    cells.collect::<Vec<_>>().into_iter()
+}
+
+/// A subscriber's custom fields, in the order they came; none if there is no such object.
+pub(crate) fn custom_fields<'a>(subscriber: &Subscriber<'a>) -> Vec<(String, &'a RawValue)> {
+    let raw = FIELDS
+        .iter()
+        .position(|field| *field == "custom_fields")
+        .and_then(|place| subscriber.raw(place));
+    raw.and_then(|raw| serde_json::from_str::<Pairs<'_>>(raw).ok())
+        .map_or_else(Vec::new, |Pairs(pairs)| pairs)
 }
 
 fn cell<'a>(field: &str, raw: &'a str) -> Cow<'a, str> {
@@ -167,7 +232,11 @@ mod tests {
     #[test]
     fn the_header_is_the_contract() {
         assert_eq!(
-            header().join(", "),
+            Column::all()
+                .iter()
+                .map(Column::name)
+                .collect::<Vec<_>>()
+                .join(", "),
             "list_id, list_name, id, email, name, status, subscribed_at, verified_at, is_verified, \
              subscription_method, subscription_url, ad_tracking, ip_address, country, region, city, postal_code, \
              area_code, dma_code, latitude, longitude, tags, custom_fields, misc_notes, \
@@ -189,7 +258,7 @@ mod tests {
         };
         let bare = Subscriber::parse(r#"{"id":5}"#).unwrap();
         assert_eq!(
-            cells(&list, &bare).collect::<Vec<_>>()[..4],
+            cells(&Column::all(), &list, &bare).collect::<Vec<_>>()[..4],
             ["1", "L", "5", ""]
         );
     }
@@ -238,5 +307,35 @@ mod tests {
             "2025-11-21T15:56:38Z"
         );
         assert_eq!(one("name", r#"{"odd": 1}"#), r#"{"odd":1}"#);
+    }
+
+    #[test]
+    fn columns_are_chosen_by_name_and_custom_fields_match_exactly() {
+        let names = [
+            "email",
+            "custom.Color",
+            "custom.COLOR",
+            "custom.absent",
+            "list_name",
+        ];
+        let columns: Vec<Column> = names
+            .iter()
+            .map(|name| Column::from_name(name).unwrap())
+            .collect();
+        let list = ListRef {
+            id: 1,
+            name: "L".into(),
+        };
+        let json =
+            r#"{"id":5,"email":"a@b","custom_fields":{"Color":"blue","COLOR":null,"n":1.50}}"#;
+        let subscriber = Subscriber::parse(json).unwrap();
+        let cells: Vec<_> = cells(&columns, &list, &subscriber).collect();
+        assert_eq!(cells, ["a@b", "blue", "", "", "L"]);
+        for (name, column) in names.iter().zip(&columns) {
+            assert_eq!(column.name(), *name);
+        }
+        for unknown in ["", "Email", "custom.", "custom"] {
+            assert_eq!(Column::from_name(unknown), None, "{unknown}");
+        }
     }
 }

@@ -108,6 +108,7 @@ pub(crate) struct RowKey {
 pub(crate) struct Subscriber<'a> {
     /// The record id.
     pub(crate) id: i64,
+    json: &'a str,
     fields: [Option<&'a RawValue>; FIELDS.len()],
 }
 
@@ -116,7 +117,12 @@ impl<'a> Subscriber<'a> {
     pub(crate) fn parse(json: &'a str) -> Option<Subscriber<'a>> {
         let Fields(fields) = serde_json::from_str(json).ok()?;
         let id = text(fields[ID]?).parse().ok()?;
-        Some(Subscriber { id, fields })
+        Some(Subscriber { id, json, fields })
+    }
+
+    /// The whole object as it came.
+    pub(crate) fn json(&self) -> &'a str {
+        self.json
     }
 
     /// The raw JSON of the field at that place of [`FIELDS`]; `None` if absent.

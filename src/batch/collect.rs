@@ -5,10 +5,11 @@ use super::publish;
 use super::stage::Stage;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::layout::Layout;
 use crate::ledger::Ledger;
 use crate::ledger::batches::{BatchRecord, Kind, State};
 use crate::render;
-use crate::rows::{self, ListRef};
+use crate::rows::{Column, ListRef, custom_fields};
 use crate::subscriber::Subscriber;
 use chrono::{DateTime, Utc};
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ const CHECKPOINT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct ExportOptions {
     pub(crate) output: Output,
+    /// Format and columns.
+    pub(crate) layout: Layout,
     /// Mode of published files.
     pub(crate) mode: u32,
     /// For stage files of growing files and standard output.
@@ -36,13 +39,24 @@ pub(crate) struct Collector {
     /// In a dry run without a stage file.
     open: Option<(BatchRecord, Option<Stage>)>,
     rows: u64,
+    /// Custom fields that have a column and were on no subscriber yet.
+    unseen: Vec<String>,
     last_checkpoint: Instant,
 }
 
 impl Collector {
     /// Nothing collected yet.
     pub(crate) fn new(options: ExportOptions) -> Collector {
+        let unseen = options
+            .layout
+            .columns
+            .iter()
+            .filter_map(|column| match column {
+                Column::Custom(name) => Some(name.clone()),
+                _ => None,
+            });
         Collector {
+            unseen: unseen.collect(),
             options,
             open: None,
             rows: 0,
@@ -53,6 +67,11 @@ impl Collector {
     /// New rows so far.
     pub(crate) fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Custom fields that were asked for and that none of the new rows has.
+    pub(crate) fn unseen_custom_fields(&self) -> &[String] {
+        if self.rows == 0 { &[] } else { &self.unseen }
     }
 
     /// The number of the batch under way.
@@ -80,12 +99,21 @@ impl Collector {
                 new.push(subscriber);
             }
         }
+        for subscriber in &new {
+            if self.unseen.is_empty() {
+                break;
+            }
+            let fields = custom_fields(subscriber);
+            self.unseen
+                .retain(|name| fields.iter().all(|(field, _)| field != name));
+        }
         let count = new.len() as u64;
         self.rows += count;
         if let Some((batch, Some(stage))) = &mut self.open
             && count > 0
         {
-            let bytes = render::rows(list, new.into_iter());
+            let layout = &self.options.layout;
+            let bytes = render::rows(layout, list, new.into_iter());
             stage.append(&bytes).map_err(|e| cannot_stage(batch, &e))?;
             batch.rows += count;
         }
@@ -133,7 +161,7 @@ impl Collector {
         let own = self.options.state_dir.join(format!("batch-{id}.part"));
         let (target, stage, marker) = match output.kind {
             Kind::Directory => {
-                let name = file_name(named_at);
+                let name = file_name(named_at, &self.options.layout);
                 (
                     output.path.join(&name),
                     output.path.join(format!(".{name}.part")),
@@ -150,8 +178,8 @@ impl Collector {
             stage,
             marker,
             mode: self.options.mode,
-            format: "csv".to_owned(),
-            columns: rows::header().join(","),
+            format: self.options.layout.format.word().to_owned(),
+            columns: self.options.layout.columns_text(),
             named_at,
             length: 0,
             rows: 0,
@@ -167,7 +195,7 @@ impl Collector {
         let mut stage = Stage::create(&batch.stage).map_err(|e| cannot_stage(&batch, &e))?;
         if batch.with_header {
             stage
-                .append(&render::header())
+                .append(&render::header(&self.options.layout))
                 .map_err(|e| cannot_stage(&batch, &e))?;
         }
         self.open = Some((batch, Some(stage)));
@@ -176,9 +204,13 @@ impl Collector {
 }
 
 /// `subscribers-20261122T030000Z.csv`.
-pub(crate) fn file_name(named_at: i64) -> String {
+pub(crate) fn file_name(named_at: i64, layout: &Layout) -> String {
     let time = DateTime::<Utc>::from_timestamp(named_at, 0).unwrap_or_default();
-    format!("subscribers-{}.csv", time.format("%Y%m%dT%H%M%SZ"))
+    format!(
+        "subscribers-{}.{}",
+        time.format("%Y%m%dT%H%M%SZ"),
+        layout.format.extension()
+    )
 }
 
 fn cannot_stage(batch: &BatchRecord, cause: &std::io::Error) -> Error {

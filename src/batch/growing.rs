@@ -4,6 +4,7 @@
 use crate::disk::atomic;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::layout::Layout;
 use crate::ledger::batches::KnownOutput;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -23,7 +24,7 @@ pub(crate) struct Place {
 }
 
 /// Where to append to, if the file is as we left it, new, or rotated. Errors: 73 if somebody else writes to it.
-pub(crate) fn check(path: &Path, known: Option<&KnownOutput>) -> Result<Place> {
+pub(crate) fn check(path: &Path, known: Option<&KnownOutput>, layout: &Layout) -> Result<Place> {
     let found = match std::fs::metadata(path) {
         Ok(found) => found.len(),
         Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
@@ -43,6 +44,19 @@ pub(crate) fn check(path: &Path, known: Option<&KnownOutput>) -> Result<Place> {
         }) => (*length, tail.as_deref()),
         _ => (0, None),
     };
+    if let Some(shape) = known.and_then(|known| known.shape.as_ref())
+        && *shape != layout.shape()
+    {
+        let shown = path.display();
+        return Err(Error::config(format!(
+            "{shown} holds rows of another shape ({shape}) than is wanted now ({})",
+            layout.shape()
+        ))
+        .safe("it was left as it is; nothing was fetched and no row is lost")
+        .next(format!(
+            "give --format and --columns as before, or mv '{shown}' '{shown}.old' (the next run begins a new file)"
+        )));
+    }
     let same =
         || -> io::Result<bool> { Ok(Some(tail(&File::open(path)?, length)?.as_str()) == left) };
     if found == length && same().map_err(|e| Error::output("cannot read", path, &e))? {

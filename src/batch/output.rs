@@ -4,6 +4,7 @@ use super::growing;
 use crate::disk::atomic;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::layout::Layout;
 use crate::ledger::Ledger;
 use crate::ledger::batches::{Kind, KnownOutput};
 use std::os::unix::ffi::OsStrExt;
@@ -25,6 +26,7 @@ impl Output {
     pub(crate) fn settle(
         given: Option<&Path>,
         state_dir: &Path,
+        layout: &Layout,
         ledger: &mut Ledger,
         dry_run: bool,
     ) -> Result<Output> {
@@ -56,13 +58,14 @@ impl Output {
         }
         let output = Output { kind, path };
         if kind == Kind::File && !dry_run {
-            growing::check(&output.path, known.as_ref())?;
+            growing::check(&output.path, known.as_ref(), layout)?;
         }
         if known.is_none() {
             let remembered = KnownOutput {
                 kind,
                 length: None,
                 tail: None,
+                shape: None,
             };
             ledger.set_output(&output.path, &remembered)?;
         }

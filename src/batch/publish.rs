@@ -6,6 +6,7 @@ use super::growing;
 use crate::disk::atomic;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::layout::Layout;
 use crate::ledger::Ledger;
 use crate::ledger::batches::{BatchRecord, Kind, KnownOutput, State};
 use crate::render;
@@ -20,7 +21,7 @@ const NAMES: u32 = 1000;
 /// Standard output, with one header however many batches are printed.
 #[derive(Debug, Default)]
 pub(crate) struct Printer {
-    header_printed: bool,
+    header_printed: Option<Vec<u8>>,
 }
 
 /// Publishes a batch whose stage file is complete and synced; says where it is now.
@@ -64,7 +65,9 @@ pub(crate) fn rename_into_place(ledger: &mut Ledger, mut batch: BatchRecord) -> 
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 // Another job's file: take the next name, which the ledger knows before the file does.
                 batch.named_at += 1;
-                batch.target.set_file_name(file_name(batch.named_at));
+                batch
+                    .target
+                    .set_file_name(file_name(batch.named_at, &layout_of(&batch)?));
                 ledger.put_batch(&batch)?;
                 ledger.commit()?;
             }
@@ -85,7 +88,8 @@ pub(crate) fn remove_marker(batch: &BatchRecord) {
 }
 
 fn into_file(ledger: &mut Ledger, mut batch: BatchRecord) -> Result<PathBuf> {
-    let place = growing::check(&batch.target, ledger.output(&batch.target)?.as_ref())?;
+    let known = ledger.output(&batch.target)?;
+    let place = growing::check(&batch.target, known.as_ref(), &layout_of(&batch)?)?;
     batch.state = State::Appending;
     batch.appended_at = Some(place.at);
     batch.with_header = place.with_header;
@@ -96,8 +100,9 @@ fn into_file(ledger: &mut Ledger, mut batch: BatchRecord) -> Result<PathBuf> {
 
 /// From 'appending' on: append what is missing, settle, remove the stage file.
 pub(crate) fn finish_appending(ledger: &mut Ledger, batch: BatchRecord) -> Result<PathBuf> {
+    let layout = layout_of(&batch)?;
     let header = if batch.with_header {
-        render::header()
+        render::header(&layout)
     } else {
         Vec::new()
     };
@@ -107,6 +112,7 @@ pub(crate) fn finish_appending(ledger: &mut Ledger, batch: BatchRecord) -> Resul
         kind: Kind::File,
         length: Some(length),
         tail: Some(growing::fingerprint(&batch.target, length)?),
+        shape: Some(layout.shape()),
     };
     settle(ledger, &batch, Some(known))?;
     remove_stage(&batch);
@@ -121,10 +127,13 @@ fn to_stdout(
     batch.state = State::Ready;
     ledger.put_batch(&batch)?;
     ledger.commit()?;
+    let header = render::header(&layout_of(&batch)?);
+    // A second batch of another shape begins with a header of its own.
+    let header_due = printer.header_printed.as_deref() != Some(header.as_slice());
     let print = || -> io::Result<()> {
         let mut out = io::stdout().lock();
-        if !printer.header_printed {
-            out.write_all(&render::header())?;
+        if header_due {
+            out.write_all(&header)?;
         }
         io::copy(&mut File::open(&batch.stage)?, &mut out)?;
         out.flush()
@@ -137,10 +146,22 @@ fn to_stdout(
         .safe("the batch counts as not published; the next run prints all of it")
         .next("look at the program that reads our output")
     })?;
-    printer.header_printed = true;
+    printer.header_printed = Some(header);
     settle(ledger, &batch, None)?;
     remove_stage(&batch);
     Ok(batch.target)
+}
+
+/// The layout that the batch was recorded with.
+fn layout_of(batch: &BatchRecord) -> Result<Layout> {
+    Layout::parse(&batch.format, &batch.columns).ok_or_else(|| {
+        Error::config(format!(
+            "batch {} has a format that this version does not know",
+            batch.id
+        ))
+        .safe("its rows are kept")
+        .next("install the newer aweber-sync again")
+    })
 }
 
 /// The ledger's word that the batch is out.

@@ -76,9 +76,14 @@ fn finish_rename(ledger: &mut Ledger, batch: BatchRecord) -> Result<Option<PathB
 /// Killed while appending to the growing file.
 fn finish_append(ledger: &mut Ledger, mut batch: BatchRecord) -> Result<Option<PathBuf>> {
     check_directory(&batch)?;
-    if !stage::cut(&batch.stage, batch.length)
-        .map_err(|e| publish::cannot("cannot finish", &batch, &e))?
-    {
+    let found = std::fs::metadata(&batch.target).map_or(0, |file| file.len());
+    let complete = stage::cut(&batch.stage, batch.length)
+        .map_err(|e| publish::cannot("cannot finish", &batch, &e))?;
+    if !complete && found == 0 {
+        // Nothing of it stands anywhere.
+        return void(ledger, &batch);
+    }
+    if !complete {
         return Err(Error::new(
             Exit::LocalIo,
             format!(
@@ -89,11 +94,10 @@ fn finish_append(ledger: &mut Ledger, mut batch: BatchRecord) -> Result<Option<P
         )
         .safe("the file was left as it is")
         .next(format!(
-            "put that file back; without it: mv '{0}' '{0}.old', then aweber-sync run",
+            "put that file back; without it: mv '{0}' '{0}.old', then aweber-sync run, which fetches the rows again",
             batch.target.display()
         )));
     }
-    let found = std::fs::metadata(&batch.target).map_or(0, |file| file.len());
     if found == 0 {
         // Rotated meanwhile, or never begun: all of it goes into a new file.
         batch.appended_at = Some(0);

@@ -10,11 +10,13 @@ use crate::cli;
 use crate::config::{Env, Network, Paths};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::layout::{Format, Layout, split_record};
 use crate::ledger::Ledger;
 use crate::ledger::runs::RunTotals;
 use crate::lists::{List, account_path, fetch_lists, select};
 use crate::pages::collection::{Page, Query};
 use crate::report::Summary;
+use crate::rows::Column;
 use crate::secret;
 use crate::stamp;
 use crate::stop::Stop;
@@ -49,6 +51,7 @@ async fn go(
     let paths = Paths::new(common, env)?;
     let network = Network::new(common, &args.network)?;
     let since = Since::parse(args.since.as_deref())?;
+    let layout = layout(args)?;
     let configured = secret::client_secret(env)?;
     let mut stop = Stop::listen()?;
 
@@ -79,6 +82,7 @@ async fn go(
         paths: &paths,
         account,
         since,
+        layout,
         run,
     };
     let outcome = job.work(&mut session, &mut ledger, summary).await;
@@ -125,6 +129,7 @@ struct Job<'a> {
     paths: &'a Paths,
     account: String,
     since: Since,
+    layout: Layout,
     run: i64,
 }
 
@@ -154,6 +159,7 @@ impl Job<'_> {
         let output = Output::settle(
             args.output.as_deref(),
             &self.paths.state_dir,
+            &self.layout,
             ledger,
             args.dry_run,
         )?;
@@ -173,11 +179,17 @@ impl Job<'_> {
         // 4. Page through the lists; 5. collect who is new.
         let mut collector = Collector::new(ExportOptions {
             output,
+            layout: self.layout.clone(),
             mode: args.output_mode,
             state_dir: self.paths.state_dir.clone(),
             dry_run: args.dry_run,
         });
         let outcome = self.collect(session, ledger, &mut collector, summary).await;
+        for name in collector.unseen_custom_fields() {
+            tracing::warn!(
+                "no new subscriber has a custom field named {name:?}: its column is empty (names match exactly)"
+            );
+        }
 
         // 6. Publish what there is, unless the disk failed or somebody wants us gone: then the next run does.
         let exit = outcome.as_ref().err().map_or(Exit::Done, Error::exit);
@@ -361,6 +373,53 @@ pub(crate) async fn whose(session: &mut Session) -> Result<Account> {
         )
         .next("aweber-sync authorize")),
     }
+}
+
+/// Format and columns as asked for. Errors: 2 for a column that does not exist.
+fn layout(args: &cli::Run) -> Result<Layout> {
+    let format = match (args.format, args.excel) {
+        (cli::Format::Csv, false) => Format::Csv,
+        (cli::Format::Csv, true) => Format::Excel,
+        (cli::Format::Jsonl, false) => Format::Jsonl,
+        (cli::Format::Jsonl, true) => {
+            return Err(Error::new(
+                Exit::Usage,
+                "--excel goes with --format csv only",
+            ));
+        }
+    };
+    let Some(text) = args.columns.as_deref() else {
+        return Ok(Layout::new(format, None));
+    };
+    if format == Format::Jsonl {
+        return Err(Error::new(
+            Exit::Usage,
+            "--columns goes with --format csv only: jsonl has every field",
+        ));
+    }
+    let columns: Vec<Column> = split_record(text)
+        .iter()
+        .map(|name| Column::from_name(name).ok_or_else(|| unknown_column(name)))
+        .collect::<Result<_>>()?;
+    if columns.is_empty() {
+        return Err(Error::new(Exit::Usage, "--columns names no column"));
+    }
+    Ok(Layout::new(format, Some(columns)))
+}
+
+fn unknown_column(name: &str) -> Error {
+    let names: Vec<String> = Column::all()
+        .iter()
+        .map(|column| column.name().into_owned())
+        .collect();
+    Error::new(
+        Exit::Usage,
+        format!("--columns: there is no column {name:?}"),
+    )
+    .next(format!(
+        "choose from {}, and custom.NAME for a custom field",
+        names.join(", ")
+    ))
 }
 
 /// `--since`: a day, or today by AWeber's clock.

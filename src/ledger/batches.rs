@@ -67,6 +67,8 @@ pub(crate) struct KnownOutput {
     pub(crate) length: Option<u64>,
     /// Fingerprint of its end.
     pub(crate) tail: Option<String>,
+    /// Format and columns of what stands in it.
+    pub(crate) shape: Option<String>,
 }
 
 impl Kind {
@@ -197,13 +199,14 @@ impl Ledger {
     /// What is known of an output path.
     pub(crate) fn output(&self, path: &Path) -> Result<Option<KnownOutput>> {
         self.first(
-            "SELECT kind, length, tail FROM output WHERE path = ?1",
+            "SELECT kind, length, tail, shape FROM output WHERE path = ?1",
             [from_path(path)],
             |row| {
                 Ok(KnownOutput {
                     kind: Kind::from_word(&row.get::<_, String>(0)?),
                     length: row.get::<_, Option<i64>>(1)?.map(|length| length as u64),
                     tail: row.get(2)?,
+                    shape: row.get(3)?,
                 })
             },
         )
@@ -212,12 +215,13 @@ impl Ledger {
     /// Remembers an output.
     pub(crate) fn set_output(&mut self, path: &Path, output: &KnownOutput) -> Result<()> {
         self.change(
-            "INSERT OR REPLACE INTO output (path, kind, length, tail) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT OR REPLACE INTO output (path, kind, length, tail, shape) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![
                 from_path(path),
                 output.kind.word(),
                 output.length.map(|length| length as i64),
-                output.tail
+                output.tail,
+                output.shape
             ],
         )?;
         Ok(())

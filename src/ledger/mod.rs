@@ -66,7 +66,8 @@ CREATE TABLE output (                -- what was written to before
     path TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
     length INTEGER,                  -- a growing file as we left it
-    tail TEXT                        -- SHA-256 of its last 4,096 bytes
+    tail TEXT,                       -- SHA-256 of its last 4,096 bytes
+    shape TEXT                       -- format and columns of what stands in it
 );
 CREATE TABLE run (
     id INTEGER PRIMARY KEY,
