@@ -12,6 +12,7 @@ use crate::pages::collection::Query;
 use crate::pages::next::Walk;
 use crate::pages::walk::{Rows, Verify, Walker};
 use crate::plan::{LINK_DAYS, Plan, pending_after, plan};
+use crate::progress;
 use crate::stamp;
 use crate::subscriber::{Status, StatusCell, Subscriber};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -151,6 +152,7 @@ impl<'a> CatchUp<'a> {
     async fn walk(&mut self, mut walker: Walker, asked: Option<Status>) -> Result<()> {
         while let Some(rows) = walker.next(self.session).await? {
             self.take(&rows, asked)?;
+            progress::advance(rows.fresh.len() as u64);
             self.checkpoint_if_due()?;
         }
         Ok(())
@@ -182,6 +184,7 @@ impl<'a> CatchUp<'a> {
             match walker.next(self.session).await {
                 Ok(Some(rows)) => {
                     self.take(&rows, status)?;
+                    progress::advance(rows.fresh.len() as u64);
                     if self.collector.checkpoint_is_due() {
                         self.save_walk(walker.place())?;
                         self.checkpoint()?;

@@ -97,6 +97,17 @@ pub(crate) struct Common {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
+    /// Log lines for people, or one JSON object a line
+    #[arg(
+        long,
+        global = true,
+        env = "AWEBER_SYNC_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_env_values = true
+    )]
+    pub(crate) log_format: LogFormat,
+
     /// How much to say: error, warn, info, debug, trace [default: info on a terminal and under systemd, else warn]
     #[arg(
         long = "log",
@@ -138,6 +149,13 @@ pub(crate) struct Network {
 pub(crate) enum Cmd {
     Authorize(Authorize),
     Run(Run),
+    Lists(Lists),
+    Status(Status),
+    Forget(Forget),
+    Revoke(Revoke),
+    Completions(Completions),
+    #[command(hide = true)]
+    Man(Man),
 }
 
 /// Connect an AWeber account: print the authorization URL, read the code that AWeber shows, store the tokens.
@@ -273,8 +291,107 @@ pub(crate) struct Run {
     #[arg(long, env = "AWEBER_SYNC_DRY_RUN", value_parser = BoolishValueParser::new(), hide_env_values = true)]
     pub(crate) dry_run: bool,
 
+    /// Stop after this long, publish what there is, go on in the next run; exit code 75 [default: never]
+    #[arg(long, env = "AWEBER_SYNC_MAX_DURATION", value_name = "D", value_parser = duration, hide_env_values = true)]
+    pub(crate) max_duration: Option<Duration>,
+
+    /// Write metrics for Prometheus' textfile collector to this file, replaced as a whole
+    #[arg(
+        long,
+        env = "AWEBER_SYNC_METRICS_FILE",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    pub(crate) metrics_file: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) network: Network,
+}
+
+/// Show the account's lists: id, name, counts.
+#[derive(Args, Debug)]
+#[command(after_long_help = exit::HELP)]
+pub(crate) struct Lists {
+    /// As one JSON object with a version
+    #[arg(long, env = "AWEBER_SYNC_JSON", value_parser = BoolishValueParser::new(), hide_env_values = true)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Is the job healthy? The token (never its value), the last runs, rows, what is pending.
+///
+/// Asks nothing of the network and waits for no run.
+#[derive(Args, Debug)]
+#[command(after_long_help = exit::HELP)]
+pub(crate) struct Status {
+    /// As one JSON object with a version; later versions add fields and change none
+    #[arg(long, env = "AWEBER_SYNC_JSON", value_parser = BoolishValueParser::new(), hide_env_values = true)]
+    pub(crate) json: bool,
+
+    /// Exit with 1 if the last success is older, e.g. 26h for a daily job: for monitoring
+    #[arg(long, env = "AWEBER_SYNC_MAX_AGE", value_name = "D", value_parser = duration, hide_env_values = true)]
+    pub(crate) max_age: Option<Duration>,
+}
+
+/// Let the ledger forget a list, so that the next run exports it again: for a lost CSV or an emptied CRM.
+#[derive(Args, Debug)]
+#[command(after_long_help = exit::HELP)]
+pub(crate) struct Forget {
+    /// The list: its id, unique_list_id or name. With an id that the ledger knows nothing is asked of AWeber
+    #[arg(
+        long,
+        env = "AWEBER_SYNC_FORGET_LIST",
+        value_name = "ID|NAME",
+        hide_env_values = true
+    )]
+    pub(crate) list: String,
+
+    /// Only who subscribed on this day (UTC) or later
+    #[arg(
+        long,
+        env = "AWEBER_SYNC_FORGET_SINCE",
+        value_name = "DATE",
+        hide_env_values = true
+    )]
+    pub(crate) since: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Revoke the tokens at AWeber and remove the token file. Ledger and exports stay.
+#[derive(Args, Debug)]
+#[command(after_long_help = exit::HELP)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Print a completion script for a shell: bash, zsh, fish, elvish, powershell.
+#[derive(Args, Debug)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Write the man pages into a directory, for packages.
+#[derive(Args, Debug)]
+pub(crate) struct Man {
+    /// Where to
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+}
+
+/// The format of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// The format of exported files.

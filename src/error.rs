@@ -77,6 +77,18 @@ impl Error {
         self
     }
 
+    /// Says it: to people in its three parts, in JSON also as fields of their own.
+    pub(crate) fn log(&self) {
+        tracing::error!(
+            event = "failed",
+            exit_code = self.exit.code(),
+            what = self.what,
+            safe = self.safe,
+            next = self.next,
+            "{self}"
+        );
+    }
+
     /// The exit code this failure asks for.
     pub(crate) fn exit(&self) -> Exit {
         self.exit

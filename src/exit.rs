@@ -6,6 +6,8 @@
 pub(crate) enum Exit {
     /// 0: done and complete, also when nothing was new.
     Done,
+    /// 1: `status --max-age`: the last success is too long ago.
+    Stale,
     /// 2: usage.
     Usage,
     /// 69: AWeber unreachable or failing after retries, for all or for some lists.
@@ -30,12 +32,14 @@ pub(crate) enum Exit {
 pub(crate) const HELP: &str = "\
 Exit codes:
   0    done and complete, also when nothing was new
+  1    status --max-age: the last success is too long ago
   2    usage: an option is wrong
   69   AWeber unreachable or failing after retries, for all or for some lists
        (the others are exported and published)
   73   the output cannot be written
   74   local I/O failed: disk full, ledger damaged
-  75   try again later: another run holds the lock, or AWeber's rate limit lasts
+  75   try again later: another run holds the lock, the time budget is spent, or
+       AWeber's rate limit lasts
   77   a human must run `aweber-sync authorize` again
   78   configuration, or something only AWeber's support can heal
   130  stopped by SIGINT, 143 by SIGTERM: what was fetched is kept for the next run
@@ -46,6 +50,7 @@ impl Exit {
     pub(crate) fn code(self) -> u8 {
         match self {
             Exit::Done => 0,
+            Exit::Stale => 1,
             Exit::Usage => 2,
             Exit::Unavailable => 69,
             Exit::Output => 73,
@@ -78,7 +83,8 @@ impl Exit {
             Exit::Output => 4,
             Exit::TryLater => 5,
             Exit::Unavailable => 6,
-            Exit::Done => 7,
+            Exit::Stale => 7,
+            Exit::Done => 8,
         }
     }
 }

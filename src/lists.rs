@@ -24,6 +24,8 @@ pub(crate) struct List {
     pub(crate) subscribed: u64,
     /// As above.
     pub(crate) unconfirmed: u64,
+    /// As above.
+    pub(crate) unsubscribed: u64,
 }
 
 /// Path of an account.
@@ -109,6 +111,7 @@ fn read_list(json: &str, id: i64) -> List {
         unique_list_id: text("unique_list_id"),
         subscribed: number("total_subscribed_subscribers"),
         unconfirmed: number("total_unconfirmed_subscribers"),
+        unsubscribed: number("total_unsubscribed_subscribers"),
     }
 }
 
@@ -195,6 +198,7 @@ mod tests {
             unique_list_id: unique.into(),
             subscribed: 0,
             unconfirmed: 0,
+            unsubscribed: 0,
         })
         .collect()
     }

@@ -4,12 +4,14 @@
 //! modules are listed in the order in which data flows; each uses only those above it.
 
 mod exit;
+mod json;
 
 mod error;
 
 mod cli;
 mod config;
 mod logging;
+mod progress;
 mod secret;
 mod stamp;
 
@@ -38,6 +40,8 @@ mod ledger;
 mod batch;
 
 mod catch_up;
+mod metrics;
+mod ping;
 mod plan;
 mod report;
 mod workplace;
@@ -51,35 +55,44 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = cli::parse();
     let journal = logging::is_journal(&config::process_env);
-    logging::start(logging::level(&cli.common, journal), journal);
-    let outcome = tokio::runtime::Builder::new_current_thread()
+    logging::start(
+        logging::level(&cli.common, journal),
+        cli.common.log_format,
+        journal,
+    );
+    let exit = match run(&cli) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            error.log();
+            error.exit()
+        }
+    };
+    ExitCode::from(exit.code())
+}
+
+fn run(cli: &cli::Cli) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Look at the sockets only when no task is ready: one that has just got new tokens stores them first.
         .event_interval(u32::MAX)
         .build()
-        .map_err(|e| Error::new(Exit::LocalIo, format!("cannot start: {e}")))
-        .and_then(|runtime| runtime.block_on(command(&cli)));
-    match outcome {
-        Ok(()) => ExitCode::from(Exit::Done.code()),
-        Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::from(error.exit().code())
-        }
-    }
+        .map_err(|e| Error::new(Exit::LocalIo, format!("cannot start: {e}")))?;
+    let outcome = runtime.block_on(command(cli));
+    // Does not wait for a thread that prints to somebody who does not read.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn command(cli: &cli::Cli) -> Result<()> {
+    let (common, env) = (&cli.common, &config::process_env);
     match &cli.command {
-        cli::Cmd::Authorize(args) => {
-            commands::authorize::authorize(&cli.common, args, &config::process_env).await
-        }
-        cli::Cmd::Run(args) => {
-            let (summary, outcome) =
-                commands::run::run(&cli.common, args, &config::process_env).await;
-            if outcome.is_ok() {
-                tracing::info!("{}", summary.line());
-            }
-            outcome
-        }
+        cli::Cmd::Authorize(args) => commands::authorize::authorize(common, args, env).await,
+        cli::Cmd::Run(args) => commands::run::run(common, args, env).await,
+        cli::Cmd::Lists(args) => commands::lists::lists(common, args, env).await,
+        cli::Cmd::Status(args) => commands::status::status(common, args, env).await,
+        cli::Cmd::Forget(args) => commands::forget::forget(common, args, env).await,
+        cli::Cmd::Revoke(args) => commands::revoke::revoke(common, args, env).await,
+        cli::Cmd::Completions(args) => commands::pages::completions(args),
+        cli::Cmd::Man(args) => commands::pages::man(args),
     }
 }

@@ -2,13 +2,11 @@
 //! Null, empty and absent are all an empty cell; numbers keep their digits; a value of another type than
 //! documented is carried over.
 
+use crate::json::Pairs;
 use crate::stamp;
 use crate::subscriber::{FIELDS, Subscriber, raw_text};
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
 
 /// The list a row belongs to. Its name can change; its id is what counts.
 #[derive(Clone, Debug)]
@@ -193,31 +191,6 @@ pub(crate) fn without_blanks(json: &str, out: &mut String) {
             in_string = c == '"';
         }
         out.push(c);
-    }
-}
-
-/// An object's pairs in the order they came.
-struct Pairs<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PairsVisitor;
-        impl<'de> Visitor<'de> for PairsVisitor {
-            type Value = Pairs<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de>, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Pairs(pairs))
-            }
-        }
-        deserializer.deserialize_map(PairsVisitor)
     }
 }
 

@@ -1,8 +1,9 @@
-//! SIGTERM and SIGINT as a wish that is honoured at the next safe point: between requests, in a wait, in the middle
+//! SIGTERM, SIGINT and the end of the time budget as a wish that is honoured at the next safe point: between requests, in a wait, in the middle
 //! of a GET; never while a refresh is under way, also not on the second signal.
 
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -13,8 +14,8 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Begins to listen for both signals. To be called inside the runtime.
-    pub(crate) fn listen() -> Result<Stop> {
+    /// Begins to listen for both signals, and ends the run after `budget`. To be called inside the runtime.
+    pub(crate) fn listen(budget: Option<Duration>) -> Result<Stop> {
         let failed = |e: std::io::Error| {
             Error::new(Exit::LocalIo, format!("cannot listen for signals: {e}"))
         };
@@ -22,18 +23,26 @@ impl Stop {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let (sender, wish) = watch::channel(None);
         tokio::spawn(async move {
-            // The first signal decides the exit code; a later one finds the stop under way already.
-            let exit = tokio::select! {
-                _ = terminate.recv() => Exit::Terminated,
-                _ = interrupt.recv() => Exit::Interrupted,
-            };
-            let _ = sender.send(Some(exit));
-            // Keeps both handlers alive: without them a second signal would kill a refresh under way.
+            let mut budget = Box::pin(spent(budget));
+            let mut over = false;
+            // For ever: with a handler gone, a second signal would kill a refresh under way.
             loop {
-                tokio::select! {
-                    _ = terminate.recv() => {},
-                    _ = interrupt.recv() => {},
-                }
+                let exit = tokio::select! {
+                    _ = terminate.recv() => Exit::Terminated,
+                    _ = interrupt.recv() => Exit::Interrupted,
+                    () = &mut budget, if !over => {
+                        over = true;
+                        Exit::TryLater
+                    }
+                };
+                // The first signal decides the exit code; it also comes before the end of the budget.
+                sender.send_if_modified(|wish| {
+                    let first = matches!(wish, None | Some(Exit::TryLater));
+                    if first {
+                        *wish = Some(exit);
+                    }
+                    first
+                });
             }
         });
         Ok(Stop { wish })
@@ -47,6 +56,16 @@ impl Stop {
         }
     }
 
+    /// Returns once a signal came; the end of the time budget does not count.
+    pub(crate) async fn signalled(&mut self) -> Error {
+        let signal =
+            |wish: &Option<Exit>| matches!(wish, Some(Exit::Terminated | Exit::Interrupted));
+        match self.wish.wait_for(signal).await.map(|exit| *exit) {
+            Ok(Some(exit)) => stopped(exit),
+            _ => std::future::pending().await,
+        }
+    }
+
     /// Returns once a stop is wished for; pending for ever otherwise.
     pub(crate) async fn wished(&mut self) -> Error {
         match self.wish.wait_for(Option::is_some).await.map(|exit| *exit) {
@@ -56,13 +75,20 @@ impl Stop {
     }
 }
 
+async fn spent(budget: Option<Duration>) {
+    match budget {
+        Some(budget) => tokio::time::sleep(budget).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn stopped(exit: Exit) -> Error {
-    let signal = if exit == Exit::Terminated {
-        "SIGTERM"
-    } else {
-        "SIGINT"
+    let what = match exit {
+        Exit::Terminated => "stopped by SIGTERM",
+        Exit::Interrupted => "stopped by SIGINT",
+        _ => "stopped: --max-duration is over",
     };
-    Error::new(exit, format!("stopped by {signal}"))
+    Error::new(exit, what)
         .safe("the tokens are stored; what was fetched is kept")
         .next("nothing: the next run goes on from there")
 }

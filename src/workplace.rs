@@ -6,7 +6,6 @@ use crate::disk::atomic;
 use crate::disk::lock::Lock;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::secret::{ClientSecret, SecretString};
 use crate::stop::Stop;
 use crate::token::model::TokenFile;
 use crate::token::store::TokenStore;
@@ -28,12 +27,13 @@ const POLL: Duration = Duration::from_millis(50);
 impl Workplace {
     /// Takes the locks (75 if they stay taken for that long) and recovers the token file.
     pub(crate) async fn enter(paths: &Paths, wait: Duration, stop: &mut Stop) -> Result<Workplace> {
+        let store = TokenStore::at(&paths.token_file)?;
+        if !store.directory().is_dir() && store.directory() != paths.state_dir {
+            // A slip of the pen makes no directories; `authorize` makes the right one.
+            store.load()?;
+        }
         make_directory(&paths.state_dir)?;
         let run_lock = take(&paths.lock(), wait, stop).await?;
-        let store = TokenStore::at(&paths.token_file)?;
-        if let Some(directory) = store.path().parent() {
-            make_directory(directory)?;
-        }
         // Two state directories may share one token file.
         let token_lock = take(&store.beside(".lock"), wait, stop).await?;
         store.recover()?;
@@ -65,11 +65,6 @@ impl Workplace {
             _ => Ok(tokens),
         }
     }
-}
-
-/// The secret to refresh with: as configured now, else as the token file kept it.
-pub(crate) fn refresh_secret(configured: Option<ClientSecret>) -> Option<SecretString> {
-    configured.map(|secret| secret.value)
 }
 
 async fn take(path: &Path, wait: Duration, stop: &mut Stop) -> Result<Lock> {

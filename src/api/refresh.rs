@@ -55,7 +55,7 @@ impl Session {
     /// Errors: 77 refresh token dead, 78 client refused or blocked, 75 rate limit, 69 no answer, 74 cannot be stored
     /// (found before the token is spent).
     pub(super) async fn refresh_refused(&mut self) -> Result<()> {
-        let mut reservation = self.store.prepare(Some(&self.tokens))?;
+        let mut reservation = self.store.prepare()?;
         let (mut repeats, mut rate_limits) = (0, 0);
         let mut rescued: Vec<(PathBuf, Vec<u8>)> = Vec::new();
         loop {
@@ -92,7 +92,7 @@ impl Session {
                 Trouble::NotUnderstood(trouble, answer) => {
                     if !answer.is_empty() && !rescued.iter().any(|(_, known)| *known == answer) {
                         rescued.push((reservation.rescue(&answer)?, answer));
-                        reservation = self.store.prepare(Some(&self.tokens))?;
+                        reservation = self.store.prepare()?;
                     }
                     trouble
                 }

@@ -123,6 +123,11 @@ impl Session {
         self.owed.take()
     }
 
+    /// The wish to stop, for others who wait.
+    pub(crate) fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
     /// The API's origin, which every link must stay on.
     pub(crate) fn origin(&self) -> &url::Url {
         self.http.api_origin()

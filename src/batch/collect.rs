@@ -109,6 +109,9 @@ impl Collector {
         }
         let count = new.len() as u64;
         self.rows += count;
+        if let (Some(batch), 1..) = (self.batch(), count) {
+            ledger.count_rows(batch, list.id, count)?;
+        }
         if let Some((batch, Some(stage))) = &mut self.open
             && count > 0
         {
@@ -140,14 +143,14 @@ impl Collector {
     }
 
     /// Publishes the batch, if there is one; says where it is now.
-    pub(crate) fn publish(
+    pub(crate) async fn publish(
         mut self,
         ledger: &mut Ledger,
         printer: &mut publish::Printer,
     ) -> Result<Option<PathBuf>> {
         self.checkpoint(ledger)?;
         match self.open.take() {
-            Some((batch, Some(_))) => publish::publish(ledger, batch, printer).map(Some),
+            Some((batch, Some(_))) => publish::publish(ledger, batch, printer).await.map(Some),
             _ => Ok(None),
         }
     }

@@ -49,8 +49,9 @@ pub(crate) fn check(path: &Path, known: Option<&KnownOutput>, layout: &Layout) -
     {
         let shown = path.display();
         return Err(Error::config(format!(
-            "{shown} holds rows of another shape ({shape}) than is wanted now ({})",
-            layout.shape()
+            "{shown} holds rows of another shape ({}) than is wanted now ({})",
+            shortened(shape),
+            shortened(&layout.shape())
         ))
         .safe("it was left as it is; nothing was fetched and no row is lost")
         .next(format!(
@@ -82,6 +83,15 @@ pub(crate) fn check(path: &Path, known: Option<&KnownOutput>, layout: &Layout) -
             "mv '{shown}' '{shown}.old' (the next run begins a new file), or give another --output; a directory takes \
              one file a batch and needs no such care"
         )))
+}
+
+/// Enough of a shape to tell it from another.
+fn shortened(shape: &str) -> String {
+    let mut short: String = shape.chars().take(60).collect();
+    if short.len() < shape.len() {
+        short.push('…');
+    }
+    short
 }
 
 /// Appends `header` and the stage file, or what is still missing of them: what stands behind `at` must be a beginning

@@ -10,6 +10,7 @@ use crate::layout::Layout;
 use crate::ledger::Ledger;
 use crate::ledger::batches::{BatchRecord, Kind, KnownOutput, State};
 use crate::render;
+use crate::stop::Stop;
 use chrono::Utc;
 use std::fs::File;
 use std::io::{self, Write};
@@ -19,13 +20,56 @@ use std::path::PathBuf;
 const NAMES: u32 = 1000;
 
 /// Standard output, with one header however many batches are printed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Printer {
+    stop: Stop,
     header_printed: Option<Vec<u8>>,
 }
 
+impl Printer {
+    /// Nothing printed yet.
+    pub(crate) fn new(stop: Stop) -> Printer {
+        Printer {
+            stop,
+            header_printed: None,
+        }
+    }
+
+    /// Prints header and stage file. A reader that does not read must not keep us from heeding a signal, so this
+    /// happens on a thread of its own.
+    async fn print(&mut self, header: Vec<u8>, stage: PathBuf) -> Result<()> {
+        // A second batch of another shape begins with a header of its own.
+        let header_due = self.header_printed.as_ref() != Some(&header);
+        let begin = if header_due {
+            header.clone()
+        } else {
+            Vec::new()
+        };
+        let printing = tokio::task::spawn_blocking(move || -> io::Result<()> {
+            let mut out = io::stdout().lock();
+            out.write_all(&begin)?;
+            io::copy(&mut File::open(&stage)?, &mut out)?;
+            out.flush()
+        });
+        let printed = tokio::select! {
+            printed = printing => printed.unwrap_or_else(|e| Err(io::Error::other(e))),
+            stopped = self.stop.signalled() => return Err(stopped),
+        };
+        printed.map_err(|e| {
+            Error::new(
+                Exit::Output,
+                format!("cannot write to standard output: {e}"),
+            )
+            .safe("the batch counts as not published; the next run prints all of it")
+            .next("look at the program that reads our output")
+        })?;
+        self.header_printed = Some(header);
+        Ok(())
+    }
+}
+
 /// Publishes a batch whose stage file is complete and synced; says where it is now.
-pub(crate) fn publish(
+pub(crate) async fn publish(
     ledger: &mut Ledger,
     batch: BatchRecord,
     printer: &mut Printer,
@@ -33,7 +77,7 @@ pub(crate) fn publish(
     match batch.kind {
         Kind::Directory => into_directory(ledger, batch),
         Kind::File => into_file(ledger, batch),
-        Kind::Stdout => to_stdout(ledger, batch, printer),
+        Kind::Stdout => to_stdout(ledger, batch, printer).await,
     }
 }
 
@@ -119,7 +163,7 @@ pub(crate) fn finish_appending(ledger: &mut Ledger, batch: BatchRecord) -> Resul
     Ok(batch.target)
 }
 
-fn to_stdout(
+async fn to_stdout(
     ledger: &mut Ledger,
     mut batch: BatchRecord,
     printer: &mut Printer,
@@ -128,25 +172,7 @@ fn to_stdout(
     ledger.put_batch(&batch)?;
     ledger.commit()?;
     let header = render::header(&layout_of(&batch)?);
-    // A second batch of another shape begins with a header of its own.
-    let header_due = printer.header_printed.as_deref() != Some(header.as_slice());
-    let print = || -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        if header_due {
-            out.write_all(&header)?;
-        }
-        io::copy(&mut File::open(&batch.stage)?, &mut out)?;
-        out.flush()
-    };
-    print().map_err(|e| {
-        Error::new(
-            Exit::Output,
-            format!("cannot write to standard output: {e}"),
-        )
-        .safe("the batch counts as not published; the next run prints all of it")
-        .next("look at the program that reads our output")
-    })?;
-    printer.header_printed = Some(header);
+    printer.print(header, batch.stage.clone()).await?;
     settle(ledger, &batch, None)?;
     remove_stage(&batch);
     Ok(batch.target)

@@ -20,7 +20,10 @@ pub(crate) enum Recovered {
 /// Finishes the batch that no run has finished, with the options it was recorded with.
 ///
 /// Errors: 73 if its directory is missing or cannot be written to: then it stays as it is.
-pub(crate) fn recover(ledger: &mut Ledger, printer: &mut Printer) -> Result<Option<Recovered>> {
+pub(crate) async fn recover(
+    ledger: &mut Ledger,
+    printer: &mut Printer,
+) -> Result<Option<Recovered>> {
     if let Some(last) = ledger.last_finished()? {
         // Killed with only the tidying up left to do.
         publish::remove_marker(&last);
@@ -33,7 +36,7 @@ pub(crate) fn recover(ledger: &mut Ledger, printer: &mut Printer) -> Result<Opti
     let published = match batch.state {
         State::Ready if batch.kind == Kind::Directory => finish_rename(ledger, batch)?,
         State::Appending => finish_append(ledger, batch)?,
-        _ => finish_open(ledger, batch, printer)?,
+        _ => finish_open(ledger, batch, printer).await?,
     };
     Ok(Some(match published {
         Some(path) => Recovered::Published(path, rows),
@@ -42,7 +45,7 @@ pub(crate) fn recover(ledger: &mut Ledger, printer: &mut Printer) -> Result<Opti
 }
 
 /// Killed while collecting: what the ledger counts is published, what stands behind it is cut off.
-fn finish_open(
+async fn finish_open(
     ledger: &mut Ledger,
     batch: BatchRecord,
     printer: &mut Printer,
@@ -52,7 +55,7 @@ fn finish_open(
         && stage::cut(&batch.stage, batch.length)
             .map_err(|e| publish::cannot("cannot finish", &batch, &e))?;
     if usable {
-        publish::publish(ledger, batch, printer).map(Some)
+        publish::publish(ledger, batch, printer).await.map(Some)
     } else {
         void(ledger, &batch)
     }

@@ -1,6 +1,7 @@
 //! `aweber-sync authorize`: connect an account. The new tokens are durable before anything is decided about them.
 
 use super::run::{Account, whose};
+use super::say;
 use crate::api::http::Http;
 use crate::api::retry::{RATE_LIMIT_WAITS, REPEATS, wait};
 use crate::api::session::{Session, random_byte, rate_limited};
@@ -11,14 +12,14 @@ use crate::config::{Env, Network, Paths};
 use crate::disk::atomic;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::json::OwnPairs;
 use crate::secret::{self, ClientSecret, ExposeSecret, SecretString};
 use crate::stop::Stop;
 use crate::token::import::parse_credentials;
 use crate::token::model::TokenFile;
 use crate::token::store::TokenStore;
 use crate::workplace::{Workplace, make_directory};
-use serde_json::Map;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -111,7 +112,7 @@ impl<'a> Setting<'a> {
     fn print_url(&self) -> Result<()> {
         let begun = self.begin()?;
         let file = self.begun_file();
-        make_directory(file.parent().unwrap_or(Path::new("/")))?;
+        make_directory(self.store.directory())?;
         atomic::replace_file(&file, &begun.to_bytes(), atomic::PRIVATE)
             .map_err(|e| Error::disk("cannot write", &file, &e).safe("nothing was changed"))?;
         say(&format!("{}\n", begun.url(&self.network.auth)))
@@ -140,7 +141,7 @@ impl<'a> Setting<'a> {
 
     /// Trades the code for tokens and puts them in force.
     async fn trade(&self, begun: &Begun, code: &SecretString) -> Result<()> {
-        let mut stop = Stop::listen()?;
+        let mut stop = Stop::listen(None)?;
         let workplace = self.enter(&mut stop).await?;
         let http = Http::new(&self.network)?;
         let mut form = vec![
@@ -154,7 +155,7 @@ impl<'a> Setting<'a> {
                 .clone()
                 .map(|verifier| ("code_verifier", verifier)),
         );
-        let mut reservation = workplace.store.candidate().prepare(None)?;
+        let mut reservation = workplace.store.candidate().prepare()?;
         let (mut repeats, mut rate_limits) = (0, 0);
         loop {
             stop.check()?;
@@ -211,7 +212,7 @@ impl<'a> Setting<'a> {
 
     /// Finishes an authorization whose process died after it had got tokens. `false`: they are of no use any more.
     async fn finish_candidate(&self) -> Result<bool> {
-        let mut stop = Stop::listen()?;
+        let mut stop = Stop::listen(None)?;
         let workplace = self.enter(&mut stop).await?;
         let candidate = workplace.store.candidate();
         candidate.recover()?;
@@ -256,7 +257,7 @@ impl<'a> Setting<'a> {
                 ),
             );
         };
-        let mut stop = Stop::listen()?;
+        let mut stop = Stop::listen(None)?;
         let workplace = self.enter(&mut stop).await?;
         let candidate = workplace.store.candidate();
         let mut tokens = self.blank(&workplace, client_id, found.refresh_token);
@@ -266,7 +267,7 @@ impl<'a> Setting<'a> {
         tokens.token_type = found.token_type;
         tokens.account_id = found.account_id;
         tokens.expires_at = found.expires_at.unwrap_or(0);
-        candidate.install(&tokens, None)?;
+        candidate.install(&tokens)?;
         tracing::warn!(
             "read {}; from our first refresh on that program's token is dead: stop using it",
             found.format
@@ -328,7 +329,7 @@ impl<'a> Setting<'a> {
             other: kept.unwrap_or_default(),
             ..new
         };
-        workplace.store.install(&tokens, present.as_ref())?;
+        workplace.store.install(&tokens)?;
         candidate.remove()?;
         atomic::remove_if_there(&self.begun_file())
             .map_err(|e| Error::disk("cannot remove", &self.begun_file(), &e))?;
@@ -359,11 +360,12 @@ impl<'a> Setting<'a> {
             refresh_token,
             token_type: None,
             expires_at: 0,
-            other: Map::new(),
+            other: OwnPairs::default(),
         }
     }
 
     async fn enter(&self, stop: &mut Stop) -> Result<Workplace> {
+        make_directory(self.store.directory())?;
         Workplace::enter(&self.paths, self.args.network.lock_wait.max(PATIENCE), stop).await
     }
 
@@ -466,17 +468,4 @@ fn open_browser(url: &str) {
         }
     }
     let _ = browser.spawn();
-}
-
-/// To the person at the terminal.
-fn say(text: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|e| {
-            Error::new(
-                Exit::Output,
-                format!("cannot write to standard output: {e}"),
-            )
-        })
 }

@@ -1,4 +1,27 @@
 //! The commands, one module each. They know all the other modules; nobody knows them but `main`.
 
 pub(crate) mod authorize;
+pub(crate) mod connect;
+pub(crate) mod forget;
+pub(crate) mod lists;
+pub(crate) mod pages;
+pub(crate) mod revoke;
 pub(crate) mod run;
+pub(crate) mod status;
+
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use std::io::Write;
+
+/// Prints what was asked for, to standard output. Logs and errors go to standard error.
+fn say(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|e| {
+            Error::new(
+                Exit::Output,
+                format!("cannot write to standard output: {e}"),
+            )
+        })
+}

@@ -8,43 +8,104 @@ use crate::batch::recover::{Recovered, recover};
 use crate::catch_up::{CatchUp, Wanted};
 use crate::cli;
 use crate::config::{Env, Network, Paths};
+use crate::disk::atomic;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layout::{Format, Layout, split_record};
 use crate::ledger::Ledger;
 use crate::ledger::runs::RunTotals;
 use crate::lists::{List, account_path, fetch_lists, select};
+use crate::metrics::Metrics;
 use crate::pages::collection::{Page, Query};
+use crate::ping::{Ping, Pinger};
+use crate::progress;
 use crate::report::Summary;
 use crate::rows::Column;
 use crate::secret;
 use crate::stamp;
 use crate::stop::Stop;
 use crate::token::model::TokenFile;
-use crate::workplace::{Workplace, refresh_secret};
+use crate::workplace::Workplace;
 use chrono::{DateTime, NaiveDate, Utc};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The collector of Prometheus is another user; there are only numbers in it.
+const METRICS_MODE: u32 = 0o644;
 
 /// How many lists in a row may find nobody at the other end before the rest is left to the next run.
 const UNREACHABLE_LISTS: u32 = 2;
 
-/// Runs the job. What it did is in the summary whether or not it failed.
-pub(crate) async fn run(
-    common: &cli::Common,
-    args: &cli::Run,
-    env: Env<'_>,
-) -> (Summary, Result<()>) {
+/// Runs the job, and tells whoever watches it.
+pub(crate) async fn run(common: &cli::Common, args: &cli::Run, env: Env<'_>) -> Result<()> {
+    let began = Instant::now();
     let mut summary = Summary {
         dry_run: args.dry_run,
         ..Summary::default()
     };
-    let outcome = go(common, args, env, &mut summary).await;
-    (summary, outcome)
+    let pinger = Pinger::from_env(env)?;
+    let outcome = go(common, args, env, pinger.as_ref(), &mut summary).await;
+    let exit = outcome.as_ref().err().map_or(Exit::Done, Error::exit);
+    if outcome.is_ok() {
+        tracing::info!(event = "run_done", "{}", summary.line());
+    }
+    // A run that another one kept out has nothing to tell: the other one does.
+    if summary.locked_out {
+        return outcome;
+    }
+    if let Some(path) = &args.metrics_file {
+        write_metrics(path, &summary, exit, began.elapsed());
+    }
+    if let Some(pinger) = pinger {
+        let what = if exit == Exit::Done {
+            Ping::Success
+        } else {
+            Ping::Fail
+        };
+        let text = match &outcome {
+            Ok(()) => summary.line(),
+            Err(error) => error.to_string(),
+        };
+        pinger
+            .send(what, &format!("exit code {}\n{text}\n", exit.code()))
+            .await;
+    }
+    outcome
+}
+
+/// A metric that cannot be written is no reason to fail a run that did its work.
+fn write_metrics(path: &Path, summary: &Summary, exit: Exit, duration: Duration) {
+    let now = Utc::now().timestamp();
+    let before = || Metrics::read_last_success(&std::fs::read_to_string(path).unwrap_or_default());
+    let metrics = Metrics {
+        last_success: if exit == Exit::Done {
+            Some(now)
+        } else {
+            summary.last_success.or_else(before)
+        },
+        ended_at: now,
+        exit_code: exit.code(),
+        duration_seconds: duration.as_secs_f64(),
+        rows: summary.rows(),
+        requests: summary.requests,
+        refreshes: summary.refreshes,
+        pending: summary.pending,
+        token_expires_at: summary.token_expires_at,
+    };
+    if let Err(e) = atomic::replace_file(path, metrics.render().as_bytes(), METRICS_MODE) {
+        tracing::warn!(
+            event = "metrics_failed",
+            "cannot write the metrics to {}: {e}",
+            path.display()
+        );
+    }
 }
 
 async fn go(
     common: &cli::Common,
     args: &cli::Run,
     env: Env<'_>,
+    pinger: Option<&Pinger>,
     summary: &mut Summary,
 ) -> Result<()> {
     // What was typed is checked before anything is touched.
@@ -53,10 +114,19 @@ async fn go(
     let since = Since::parse(args.since.as_deref())?;
     let layout = layout(args)?;
     let configured = secret::client_secret(env)?;
-    let mut stop = Stop::listen()?;
+    let mut stop = Stop::listen(args.max_duration)?;
 
     // 1. Take the locks. 2a. Finish what a killed run left of the tokens.
-    let workplace = Workplace::enter(&paths, args.network.lock_wait, &mut stop).await?;
+    let workplace = match Workplace::enter(&paths, args.network.lock_wait, &mut stop).await {
+        Err(error) if error.exit() == Exit::TryLater => {
+            summary.locked_out = true;
+            return Err(error);
+        }
+        other => other?,
+    };
+    if let Some(pinger) = pinger {
+        pinger.send(Ping::Start, "").await;
+    }
     let tokens = workplace.load_tokens(common.client_id.as_deref())?;
 
     // Building the HTTP client comes before the refresh token is spent: a missing CA bundle fails here.
@@ -64,7 +134,7 @@ async fn go(
         network,
         workplace.store.clone(),
         tokens,
-        refresh_secret(configured),
+        configured.map(|secret| secret.value),
         stop,
     )?;
     let account = match session.tokens().account_id.clone() {
@@ -91,6 +161,9 @@ async fn go(
     // 7. Report. A ledger that cannot take it has said so already.
     let counts = session.counts();
     (summary.requests, summary.refreshes) = (counts.requests, counts.refreshes);
+    summary.token_expires_at = Some(session.tokens().expires_at);
+    summary.last_success = ledger.last_success().unwrap_or_default();
+    summary.pending = ledger.pending().ok();
     let totals = RunTotals {
         exit: outcome.as_ref().err().map_or(Exit::Done, Error::exit),
         rows: summary.rows(),
@@ -116,7 +189,7 @@ fn with_owed(outcome: Result<()>, session: &mut Session) -> Result<()> {
         (outcome, None) => outcome,
         (Ok(()), Some(owed)) => Err(owed),
         (Err(error), Some(owed)) if error.exit().worse(Exit::NeedsHuman) == Exit::NeedsHuman => {
-            tracing::error!("{error}");
+            error.log();
             Err(owed)
         }
         (Err(error), Some(_)) => Err(error),
@@ -143,9 +216,9 @@ impl Job<'_> {
         let args = self.args;
 
         // 2b. Finish the batch that a killed run left behind, with the options it was recorded with.
-        let mut printer = Printer::default();
+        let mut printer = Printer::new(session.stop());
         if !args.dry_run {
-            match recover(ledger, &mut printer)? {
+            match recover(ledger, &mut printer).await? {
                 Some(Recovered::Published(path, rows)) => {
                     tracing::info!(rows, path = %path.display(), "published what a killed run had left");
                     summary.recovered = Some((path, rows));
@@ -185,6 +258,7 @@ impl Job<'_> {
             dry_run: args.dry_run,
         });
         let outcome = self.collect(session, ledger, &mut collector, summary).await;
+        progress::end();
         for name in collector.unseen_custom_fields() {
             tracing::warn!(
                 "no new subscriber has a custom field named {name:?}: its column is empty (names match exactly)"
@@ -196,7 +270,7 @@ impl Job<'_> {
         match exit {
             Exit::LocalIo | Exit::Output => {}
             Exit::Terminated | Exit::Interrupted => collector.checkpoint(ledger)?,
-            _ => match collector.publish(ledger, &mut printer) {
+            _ => match collector.publish(ledger, &mut printer).await {
                 Ok(published) => summary.published = published,
                 Err(error) => return Err(worse(outcome, error)),
             },
@@ -221,10 +295,12 @@ impl Job<'_> {
             full: self.args.full,
             run: self.run,
         };
+        progress::begin(lists.iter().map(|list| self.to_look_at(ledger, list)).sum());
         let mut failures: Vec<Error> = Vec::new();
         let mut unreachable = 0;
         for list in &lists {
             let before = collector.rows();
+            progress::list(&list.this.name);
             let outcome = match CatchUp::new(session, ledger, collector, &wanted, list) {
                 Ok(catch_up) => catch_up.run().await,
                 Err(error) => Err(error),
@@ -251,9 +327,7 @@ impl Job<'_> {
                 }
                 Err(error) => {
                     let error = error.during(named(list));
-                    failures
-                        .into_iter()
-                        .for_each(|failure| tracing::error!("{failure}"));
+                    failures.into_iter().for_each(|failure| failure.log());
                     return Err(error);
                 }
             }
@@ -265,6 +339,21 @@ impl Job<'_> {
             }
         }
         all_failures(failures, lists.len())
+    }
+}
+
+/// For the progress bar.
+impl Job<'_> {
+    /// How many subscribers are to be looked at on a list: all of them if its first export is not complete.
+    fn to_look_at(&self, ledger: &Ledger, list: &List) -> u64 {
+        let progress = ledger.progress(list.this.id).unwrap_or_default();
+        let everything = self.args.full || progress.statuses.is_none();
+        let done = progress.walk.map_or(0, |walk| walk.seen);
+        if everything {
+            (list.subscribed + list.unconfirmed).saturating_sub(done)
+        } else {
+            0
+        }
     }
 }
 
@@ -282,7 +371,7 @@ fn all_failures(mut failures: Vec<Error>, lists: usize) -> Result<()> {
         return Ok(());
     };
     for failure in failures {
-        tracing::error!("{failure}");
+        failure.log();
     }
     Err(last.or_safe(safe))
 }
@@ -291,11 +380,11 @@ fn all_failures(mut failures: Vec<Error>, lists: usize) -> Result<()> {
 fn worse(outcome: Result<()>, error: Error) -> Error {
     match outcome {
         Err(first) if first.exit().worse(error.exit()) == first.exit() => {
-            tracing::error!("{error}");
+            error.log();
             first
         }
         Err(first) => {
-            tracing::error!("{first}");
+            first.log();
             error
         }
         Ok(()) => error,
@@ -303,7 +392,7 @@ fn worse(outcome: Result<()>, error: Error) -> Error {
 }
 
 /// The account id is part of a path and of a file name.
-fn checked_account(account: String) -> Result<String> {
+pub(crate) fn checked_account(account: String) -> Result<String> {
     if !account.is_empty() && account.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(account);
     }
@@ -315,7 +404,7 @@ fn checked_account(account: String) -> Result<String> {
 }
 
 /// Asks AWeber whose tokens these are, and keeps the answer in the token file.
-async fn learn_account(session: &mut Session, workplace: &Workplace) -> Result<String> {
+pub(crate) async fn learn_account(session: &mut Session, workplace: &Workplace) -> Result<String> {
     let account = whose(session).await?.id;
     let present = session.tokens().clone();
     let tokens = TokenFile {
@@ -323,7 +412,7 @@ async fn learn_account(session: &mut Session, workplace: &Workplace) -> Result<S
         account_id: Some(account.clone()),
         ..present.clone()
     };
-    workplace.store.install(&tokens, Some(&present))?;
+    workplace.store.install(&tokens)?;
     session.replace_tokens(tokens);
     Ok(account)
 }

@@ -167,6 +167,16 @@ impl Ledger {
         Ok(())
     }
 
+    /// Counts rows of a list into a batch.
+    pub(crate) fn count_rows(&mut self, batch: i64, list: i64, rows: u64) -> Result<()> {
+        self.change(
+            "INSERT INTO batch_list (batch, list, rows) VALUES (?1, ?2, ?3)
+             ON CONFLICT (batch, list) DO UPDATE SET rows = rows + ?3",
+            params![batch, list, rows as i64],
+        )?;
+        Ok(())
+    }
+
     /// The batch is out: what it exported and how far it got the lists is settled.
     pub(crate) fn settle_batch(&mut self, batch: i64, now: i64) -> Result<()> {
         self.change(
@@ -185,6 +195,7 @@ impl Ledger {
     pub(crate) fn void_batch(&mut self, batch: i64) -> Result<()> {
         self.change("UPDATE batch SET state = 'void' WHERE id = ?1", [batch])?;
         self.change("DELETE FROM subscription WHERE batch = ?1", [batch])?;
+        self.change("DELETE FROM batch_list WHERE batch = ?1", [batch])?;
         self.change(
             "UPDATE list SET progress = settled WHERE settled != progress",
             [],

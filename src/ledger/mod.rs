@@ -5,6 +5,8 @@
 //! Writes gather in one transaction until [`Ledger::commit`], which the export calls at its checkpoints.
 
 pub(crate) mod batches;
+pub(crate) mod forget;
+pub(crate) mod history;
 pub(crate) mod lists;
 pub(crate) mod runs;
 
@@ -62,6 +64,12 @@ CREATE TABLE batch (
     with_header INTEGER NOT NULL,
     published_at INTEGER
 );
+CREATE TABLE batch_list (            -- how many rows of which list
+    batch INTEGER NOT NULL,
+    list INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    PRIMARY KEY (batch, list)
+) WITHOUT ROWID;
 CREATE TABLE output (                -- what was written to before
     path TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -121,6 +129,14 @@ impl Ledger {
         ledger.configure()?;
         ledger.check_version()?;
         Ok(ledger)
+    }
+
+    /// Opens an existing ledger to look at it; takes no lock of ours. `None`: there is none.
+    pub(crate) fn look(path: &Path) -> Result<Option<Ledger>> {
+        match path.metadata() {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            _ => Ledger::open(path, true).map(Some),
+        }
     }
 
     fn in_memory(path: &Path) -> Result<Ledger> {

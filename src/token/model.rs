@@ -3,12 +3,26 @@
 //! Shape (JSON): `version, generation, client_id, client_secret?, account_id?, access_token, refresh_token,
 //! token_type?, expires_at` (Unix seconds). Keys that we do not know survive every rewrite.
 
+use crate::json::{OwnPairs, Pairs};
 use crate::token::refresh::Renewal;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::fmt;
+
+/// Our own keys.
+const KEYS: [&str; 9] = [
+    "version",
+    "generation",
+    "client_id",
+    "client_secret",
+    "account_id",
+    "access_token",
+    "refresh_token",
+    "token_type",
+    "expires_at",
+];
 
 /// The version of the shape that we write and the newest that we read.
 const VERSION: u64 = 1;
@@ -27,8 +41,8 @@ pub(crate) struct TokenFile {
     pub(crate) token_type: Option<String>,
     /// When the access token dies, Unix seconds by the local clock; 0 if unknown.
     pub(crate) expires_at: i64,
-    /// Keys of others.
-    pub(crate) other: Map<String, Value>,
+    /// Keys of others, to the digit as they came.
+    pub(crate) other: OwnPairs,
 }
 
 /// Why a text is no token file. Says nothing of what it holds.
@@ -67,13 +81,16 @@ struct Shape<'a> {
     token_type: Option<&'a str>,
     expires_at: i64,
     #[serde(flatten)]
-    other: &'a Map<String, Value>,
+    other: &'a OwnPairs,
 }
 
 impl TokenFile {
     /// Understands the content of a token file; blanks after the object are allowed.
     pub(crate) fn parse(content: &[u8]) -> Result<TokenFile, Unreadable> {
         let Ok(Value::Object(mut map)) = serde_json::from_slice(content) else {
+            return Err(Unreadable::NotJson);
+        };
+        let Ok(Pairs(pairs)) = serde_json::from_slice::<Pairs<'_>>(content) else {
             return Err(Unreadable::NotJson);
         };
         let version = map
@@ -84,12 +101,12 @@ impl TokenFile {
         if version > VERSION as i64 {
             return Err(Unreadable::Newer(version as u64));
         }
-        let mut take = |key| map.shift_remove(key).and_then(string);
+        let mut take = |key| map.remove(key).and_then(string);
         let (client_id, refresh_token) = (take("client_id"), take("refresh_token"));
         let client_secret = take("client_secret").map(SecretString::from);
         let access_token = take("access_token").unwrap_or_default();
         let (account_id, token_type) = (take("account_id"), take("token_type"));
-        let mut take = |key| map.shift_remove(key).as_ref().and_then(number);
+        let mut take = |key| map.remove(key).as_ref().and_then(number);
         let (generation, expires_at) = (take("generation"), take("expires_at"));
         Ok(TokenFile {
             generation: generation.and_then(|g| g.try_into().ok()).unwrap_or(0),
@@ -102,7 +119,13 @@ impl TokenFile {
                 .into(),
             token_type,
             expires_at: expires_at.unwrap_or(0),
-            other: map,
+            other: OwnPairs(
+                pairs
+                    .into_iter()
+                    .filter(|(key, _)| !KEYS.contains(&key.as_str()))
+                    .map(|(key, value)| (key, value.to_owned()))
+                    .collect(),
+            ),
         })
     }
 
@@ -170,7 +193,7 @@ mod tests {
     use super::*;
 
     const FILE: &str = r#"{"note":"mine","version":1,"generation":4,"client_id":"c","account_id":"12",
-        "access_token":"AT-1","refresh_token":"RT-1","expires_at":1700000000.5,"x":{"b":1,"a":2}}"#;
+        "access_token":"AT-1","refresh_token":"RT-1","expires_at":1700000000.5,"x":{"b":12345678901234567890123,"a":40.10}}"#;
 
     fn renewal(refresh_token: Option<&str>) -> Renewal {
         Renewal {
@@ -186,7 +209,11 @@ mod tests {
         let file = TokenFile::parse(FILE.as_bytes()).unwrap();
         let text = String::from_utf8(file.to_bytes().to_vec()).unwrap();
         let again = TokenFile::parse(text.as_bytes()).unwrap();
-        assert_eq!(again.other, file.other);
+        assert!(
+            text.contains("12345678901234567890123") && text.contains("40.10"),
+            "{text}"
+        );
+        assert_eq!(again.other.0.len(), 2);
         assert_eq!(again.expires_at, 1_700_000_000);
         assert!(text.find("note").unwrap() < text.find("\"x\"").unwrap());
         assert!(text.find("\"b\"").unwrap() < text.find("\"a\"").unwrap());
@@ -202,7 +229,7 @@ mod tests {
         assert_eq!((kept.generation, kept.expires_at), (5, 8200));
         let replaced = file.renewed(&renewal(Some("RT-2")), 1000);
         assert_eq!(replaced.refresh_token.expose_secret(), "RT-2");
-        assert_eq!(replaced.other, file.other);
+        assert_eq!(replaced.other.0.len(), 2);
     }
 
     #[test]

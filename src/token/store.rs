@@ -7,6 +7,7 @@
 use crate::disk::atomic;
 use crate::error::{Error, Result};
 use crate::token::model::{TokenFile, Unreadable};
+use secrecy::zeroize::Zeroizing;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -52,6 +53,11 @@ impl TokenStore {
     /// The resolved path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The directory that it is in.
+    pub(crate) fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
     }
 
     /// `token.json` + suffix, in the same directory.
@@ -168,8 +174,8 @@ impl TokenStore {
 
     /// Proves that the next tokens can be stored: rewrites the present content through the very path that the new
     /// one will take, then sets room aside for it. To be called before the refresh token is spent.
-    pub(crate) fn prepare(&self, present: Option<&TokenFile>) -> Result<Reservation> {
-        self.try_prepare(present).map_err(|e| {
+    pub(crate) fn prepare(&self) -> Result<Reservation> {
+        self.try_prepare().map_err(|e| {
             // Holds the present content or blanks; the error above is the one to report.
             let _ = atomic::remove_if_there(&self.beside(".next"));
             let error = Error::disk("cannot store tokens in", &self.path, &e)
@@ -182,17 +188,19 @@ impl TokenStore {
             } else {
                 format!(
                     "make {} writable for the user that runs the job",
-                    self.path.parent().unwrap_or(Path::new("/")).display()
+                    self.directory().display()
                 )
             })
         })
     }
 
-    fn try_prepare(&self, present: Option<&TokenFile>) -> io::Result<Reservation> {
+    fn try_prepare(&self) -> io::Result<Reservation> {
         let next = self.beside(".next");
-        if let Some(present) = present {
+        if self.exists() {
+            // The very bytes: a file that somebody wrote by hand stays as it is if the refresh fails.
+            let present = Zeroizing::new(std::fs::read(&self.path)?);
             let file = self.create_next(&next)?;
-            file.write_all_at(&present.to_bytes(), 0)?;
+            file.write_all_at(&present, 0)?;
             file.sync_all()?;
             atomic::rename(&next, &self.path)?;
         }
@@ -218,8 +226,8 @@ impl TokenStore {
     }
 
     /// Stores `tokens` durably, with all of the above.
-    pub(crate) fn install(&self, tokens: &TokenFile, present: Option<&TokenFile>) -> Result<()> {
-        self.prepare(present)?.store(tokens)
+    pub(crate) fn install(&self, tokens: &TokenFile) -> Result<()> {
+        self.prepare()?.store(tokens)
     }
 
     /// Removes the token file and everything beside it that could hold a token.
@@ -344,7 +352,7 @@ mod tests {
     fn store() -> (tempfile::TempDir, TokenStore) {
         let directory = tempfile::tempdir().unwrap();
         let store = TokenStore::at(&directory.path().join("token.json")).unwrap();
-        store.install(&tokens(1), None).unwrap();
+        store.install(&tokens(1)).unwrap();
         (directory, store)
     }
 
@@ -392,12 +400,7 @@ mod tests {
     #[test]
     fn storing_leaves_one_tidy_private_file() {
         let (directory, store) = store();
-        let present = store.load().unwrap();
-        store
-            .prepare(Some(&present))
-            .unwrap()
-            .store(&tokens(2))
-            .unwrap();
+        store.prepare().unwrap().store(&tokens(2)).unwrap();
         let content = std::fs::read(store.path()).unwrap();
         assert_eq!(content, tokens(2).to_bytes().as_slice());
         let mode = std::fs::metadata(store.path())
@@ -411,10 +414,10 @@ mod tests {
     #[test]
     fn an_unused_reservation_is_gone_and_a_rescued_answer_never_replaces_another() {
         let (_directory, store) = store();
-        drop(store.prepare(None).unwrap());
+        drop(store.prepare().unwrap());
         assert!(!store.beside(".next").exists());
         for n in ["", ".2", ".3"] {
-            let kept = store.prepare(None).unwrap().rescue(b"odd").unwrap();
+            let kept = store.prepare().unwrap().rescue(b"odd").unwrap();
             assert_eq!(kept, store.beside(&format!(".rescued{n}")));
         }
     }

@@ -1,0 +1,82 @@
+//! `aweber-sync revoke`: ends the tokens at AWeber and removes the token file.
+
+use super::say;
+use crate::api::envelope::Problem;
+use crate::api::http::Http;
+use crate::cli;
+use crate::config::{Env, Network, Paths};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::secret::{self, ExposeSecret};
+use crate::stop::Stop;
+use crate::workplace::Workplace;
+
+/// Where tokens are revoked (AWeber API, section 1 'Revoke').
+const REVOKE_PATH: &str = "/oauth2/revoke";
+
+/// Revokes the refresh token, and with it what it granted; then removes the file.
+pub(crate) async fn revoke(common: &cli::Common, args: &cli::Revoke, env: Env<'_>) -> Result<()> {
+    let paths = Paths::new(common, env)?;
+    let network = Network::new(common, &args.network)?;
+    let configured = secret::client_secret(env)?;
+    let mut stop = Stop::listen(None)?;
+    let workplace = Workplace::enter(&paths, args.network.lock_wait, &mut stop).await?;
+    let tokens = workplace.load_tokens(common.client_id.as_deref())?;
+    let secret = configured
+        .map(|secret| secret.value)
+        .or(tokens.client_secret);
+    let http = Http::new(&network)?;
+    for (token, hint) in [
+        (&tokens.refresh_token, "refresh_token"),
+        (&tokens.access_token, "access_token"),
+    ] {
+        if token.expose_secret().is_empty() {
+            continue;
+        }
+        let mut form = vec![("token", token.expose_secret()), ("token_type_hint", hint)];
+        let basic = secret
+            .as_ref()
+            .map(|secret| (tokens.client_id.as_str(), secret));
+        if basic.is_none() {
+            form.push(("client_id", tokens.client_id.as_str()));
+        }
+        let kept = "the token file was left as it is";
+        let reply = http
+            .post_form(REVOKE_PATH, &form, basic)
+            .await
+            .map_err(|fault| {
+                Error::new(Exit::Unavailable, format!("cannot revoke: {}", fault.what))
+                    .safe(kept)
+                    .next("aweber-sync revoke, when AWeber answers again")
+            })?;
+        let problem = Problem::read(&reply.body);
+        let answered = format!(
+            "cannot revoke: AWeber answered {}{}",
+            reply.status,
+            problem.in_brackets()
+        );
+        match reply.status {
+            200..=299 => {}
+            500..=599 | 300..=399 | 403 | 429 => {
+                return Err(Error::new(Exit::Unavailable, answered)
+                    .safe(kept)
+                    .next("aweber-sync revoke, later"));
+            }
+            _ => {
+                return Err(Error::config(answered).safe(kept).next(format!(
+                    "check client id and secret; or disconnect the app in your AWeber account and remove {}",
+                    workplace.store.path().display()
+                )));
+            }
+        }
+    }
+    workplace.store.remove()?;
+    workplace.store.candidate().remove()?;
+    say(&format!(
+        "Revoked: AWeber accepts these tokens no more, and {} is removed.\n\
+         Ledger and exports stay in {}.\n\
+         If the app is used nowhere else, delete it at labs.aweber.com/apps.\n",
+        workplace.store.path().display(),
+        paths.state_dir.display()
+    ))
+}

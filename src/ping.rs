@@ -1,0 +1,84 @@
+//! Pings in the manner of Healthchecks: `/start`, the plain URL, `/fail`. The URL is a secret: whoever knows it can
+//! say that all is well. A ping never fails the run.
+
+use crate::api::http::ping;
+use crate::config::Env;
+use crate::error::{Error, Result};
+use crate::secret::{ExposeSecret, SecretString};
+use std::path::PathBuf;
+
+/// How often a ping is tried.
+const TRIES: u32 = 2;
+
+/// Where to ping.
+#[derive(Debug)]
+pub(crate) struct Pinger {
+    url: SecretString,
+}
+
+/// What to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ping {
+    /// The run has begun.
+    Start,
+    /// It succeeded.
+    Success,
+    /// It failed.
+    Fail,
+}
+
+impl Pinger {
+    /// From `AWEBER_SYNC_PING_URL` or the file named by `AWEBER_SYNC_PING_URL_FILE`. Errors: 78, never with the URL.
+    pub(crate) fn from_env(env: Env<'_>) -> Result<Option<Pinger>> {
+        let text = match (
+            env("AWEBER_SYNC_PING_URL"),
+            env("AWEBER_SYNC_PING_URL_FILE"),
+        ) {
+            (Some(url), _) => url
+                .into_string()
+                .map_err(|_| Error::config("AWEBER_SYNC_PING_URL is not UTF-8"))?,
+            (None, Some(file)) => {
+                let file = PathBuf::from(file);
+                std::fs::read_to_string(&file).map_err(|e| {
+                    Error::config(format!(
+                        "cannot read the ping URL from {}: {e}",
+                        file.display()
+                    ))
+                    .next("put the URL into that file, or unset AWEBER_SYNC_PING_URL_FILE")
+                })?
+            }
+            (None, None) => return Ok(None),
+        };
+        let text = text.trim().trim_end_matches('/').to_owned();
+        let usable =
+            url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        if !usable {
+            return Err(Error::config("the ping URL is no http or https URL")
+                .next("copy it from the check's page, or unset AWEBER_SYNC_PING_URL"));
+        }
+        Ok(Some(Pinger { url: text.into() }))
+    }
+
+    /// Pings, twice if need be.
+    pub(crate) async fn send(&self, what: Ping, body: &str) {
+        let Ok(mut url) = url::Url::parse(self.url.expose_secret()) else {
+            return;
+        };
+        let end = match what {
+            Ping::Start => "/start",
+            Ping::Success => "",
+            Ping::Fail => "/fail",
+        };
+        let path = format!("{}{end}", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        for _ in 0..TRIES {
+            match ping(url.clone(), body.to_owned()).await {
+                Ok(200..=299) => return,
+                Ok(status) => {
+                    tracing::warn!(event = "ping_failed", "the ping was answered with {status}")
+                }
+                Err(what) => tracing::warn!(event = "ping_failed", "the ping failed: {what}"),
+            }
+        }
+    }
+}
