@@ -16,6 +16,7 @@ use crate::progress;
 use crate::stamp;
 use crate::subscriber::{Status, StatusCell, Subscriber};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use std::time::Duration;
 
 /// How many keys of a walk are kept for going on in another process.
 const KEYS_KEPT: usize = 100;
@@ -23,6 +24,9 @@ const KEYS_KEPT: usize = 100;
 /// How old, by AWeber's clock, a stopped `--full` may be to be gone on with: what was imported with old dates since
 /// then may stand before its place.
 const FULL_KEEPS: TimeDelta = TimeDelta::days(2);
+
+/// A wait for the rate limit that is worth a checkpoint before it.
+const LONG_WAIT: Duration = Duration::from_secs(1);
 
 /// How many pending ids are looked up in the ledger at a time.
 const IDS_AT_A_TIME: u32 = 100;
@@ -185,7 +189,7 @@ impl<'a> CatchUp<'a> {
                 Ok(Some(rows)) => {
                     self.take(&rows, status)?;
                     progress::advance(rows.fresh.len() as u64);
-                    if self.collector.checkpoint_is_due() {
+                    if self.is_checkpoint_due() {
                         self.save_walk(walker.place())?;
                         self.checkpoint()?;
                     }
@@ -241,8 +245,13 @@ impl<'a> CatchUp<'a> {
             .set_progress(self.list.this.id, &self.progress, batch_open)
     }
 
+    /// Also before a long wait: a kill during it must cost nothing.
+    fn is_checkpoint_due(&mut self) -> bool {
+        self.collector.checkpoint_is_due() || self.session.wait_ahead() > LONG_WAIT
+    }
+
     fn checkpoint_if_due(&mut self) -> Result<()> {
-        if self.collector.checkpoint_is_due() {
+        if self.is_checkpoint_due() {
             self.checkpoint()?;
         }
         Ok(())

@@ -15,13 +15,18 @@ use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::registry::LookupSpan;
 
 /// How much is said: as asked for, else all is said to a person or a journal, and only trouble to a cron mail.
-pub(crate) fn level(common: &crate::cli::Common, journal: bool) -> LevelFilter {
+/// A dry run is there for what it says.
+pub(crate) fn level(cli: &crate::cli::Cli, journal: bool) -> LevelFilter {
+    let common = &cli.common;
+    let talkative = journal
+        || io::stderr().is_terminal()
+        || matches!(&cli.command, crate::cli::Cmd::Run(run) if run.dry_run);
     match (common.quiet, common.verbose, common.log) {
         (true, _, _) => LevelFilter::ERROR,
         (_, 1, _) => LevelFilter::DEBUG,
         (_, 2.., _) => LevelFilter::TRACE,
         (_, _, Some(level)) => level,
-        _ if journal || io::stderr().is_terminal() => LevelFilter::INFO,
+        _ if talkative => LevelFilter::INFO,
         _ => LevelFilter::WARN,
     }
 }

@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     let cli = cli::parse();
     let journal = logging::is_journal(&config::process_env);
     logging::start(
-        logging::level(&cli.common, journal),
+        logging::level(&cli, journal),
         cli.common.log_format,
         journal,
     );

@@ -84,8 +84,15 @@ impl Session {
     }
 
     /// Takes over when earlier runs asked (milliseconds since 1970), for the rate limit.
-    pub(crate) fn remember_requests(&mut self, earlier: impl IntoIterator<Item = i64>) {
-        self.limiter = Limiter::new(self.network.requests_per_minute, earlier);
+    pub(crate) fn remember_requests(&mut self, earlier: Vec<i64>) {
+        let own: Vec<i64> = self.limiter.recent().collect();
+        let all = earlier.into_iter().chain(own);
+        self.limiter = Limiter::new(self.network.requests_per_minute, all);
+    }
+
+    /// How long the next request has to wait for its turn.
+    pub(crate) fn wait_ahead(&mut self) -> Duration {
+        self.limiter.wait(now_ms())
     }
 
     /// When the last requests were over, for the next run.

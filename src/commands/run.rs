@@ -267,15 +267,26 @@ impl Job<'_> {
 
         // 6. Publish what there is, unless the disk failed or somebody wants us gone: then the next run does.
         let exit = outcome.as_ref().err().map_or(Exit::Done, Error::exit);
-        match exit {
-            Exit::LocalIo | Exit::Output => {}
-            Exit::Terminated | Exit::Interrupted => collector.checkpoint(ledger)?,
+        let kept = match exit {
+            // Which of the rows since the last checkpoint are in the stage file nobody knows: find them again.
+            Exit::LocalIo | Exit::Output => ledger.rollback(),
+            Exit::Terminated | Exit::Interrupted => collector.checkpoint(ledger),
             _ => match collector.publish(ledger, &mut printer).await {
-                Ok(published) => summary.published = published,
-                Err(error) => return Err(worse(outcome, error)),
+                Ok(published) => {
+                    summary.published = published;
+                    Ok(())
+                }
+                Err(error) => Err(error),
             },
+        };
+        match kept {
+            Ok(()) => outcome,
+            Err(error) => {
+                // Whatever the run ends with: nothing counts that is not in a batch.
+                let taken_back = ledger.rollback();
+                Err(worse(taken_back.and(outcome), error))
+            }
         }
-        outcome
     }
 
     async fn collect(
@@ -285,7 +296,11 @@ impl Job<'_> {
         collector: &mut Collector,
         summary: &mut Summary,
     ) -> Result<()> {
-        let all = fetch_lists(session, &self.account).await?;
+        let all = fetch_lists(session, &self.account).await.map_err(|error| {
+            error
+                .during("the account's lists")
+                .or_safe("the tokens are stored; nothing was exported by this run, no row is lost")
+        })?;
         let lists = select(all, &self.args.lists, &self.args.exclude_lists)?;
         let today = session.now().unwrap_or_else(Utc::now).date_naive();
         let wanted = Wanted {
@@ -297,7 +312,7 @@ impl Job<'_> {
         };
         progress::begin(lists.iter().map(|list| self.to_look_at(ledger, list)).sum());
         let mut failures: Vec<Error> = Vec::new();
-        let mut unreachable = 0;
+        let (mut unreachable, mut done) = (0, 0);
         for list in &lists {
             let before = collector.rows();
             progress::list(&list.this.name);
@@ -316,6 +331,7 @@ impl Job<'_> {
                         "list is up to date"
                     );
                     unreachable = 0;
+                    done += 1;
                 }
                 Err(error) if error.exit() == Exit::Unavailable => {
                     failures.push(error.during(named(list)));
@@ -326,7 +342,9 @@ impl Job<'_> {
                     };
                 }
                 Err(error) => {
-                    let error = error.during(named(list));
+                    let error = error.during(named(list)).or_safe(
+                        "what was found before is kept; this and the following lists keep their place for the next run",
+                    );
                     failures.into_iter().for_each(|failure| failure.log());
                     return Err(error);
                 }
@@ -338,7 +356,7 @@ impl Job<'_> {
                 break;
             }
         }
-        all_failures(failures, lists.len())
+        all_failures(failures, done, lists.len())
     }
 }
 
@@ -362,10 +380,9 @@ fn named(list: &List) -> String {
 }
 
 /// One error for the lists that failed: each is named, the others are out.
-fn all_failures(mut failures: Vec<Error>, lists: usize) -> Result<()> {
+fn all_failures(mut failures: Vec<Error>, done: usize, lists: usize) -> Result<()> {
     let safe = format!(
-        "{} of {lists} lists are up to date and exported; the failed ones keep their place for the next run",
-        lists.saturating_sub(failures.len())
+        "{done} of {lists} lists are up to date and exported; the others keep their place for the next run"
     );
     let Some(last) = failures.pop() else {
         return Ok(());
@@ -405,7 +422,10 @@ pub(crate) fn checked_account(account: String) -> Result<String> {
 
 /// Asks AWeber whose tokens these are, and keeps the answer in the token file.
 pub(crate) async fn learn_account(session: &mut Session, workplace: &Workplace) -> Result<String> {
-    let account = whose(session).await?.id;
+    let account = whose(session).await.map_err(|error| {
+        error.or_safe("the tokens are stored; nothing was exported by this run, no row is lost")
+    })?;
+    let account = account.id;
     let present = session.tokens().clone();
     let tokens = TokenFile {
         generation: present.generation + 1,

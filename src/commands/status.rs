@@ -17,6 +17,9 @@ use std::time::Duration;
 /// Days that the sparkline covers.
 const DAYS: usize = 30;
 
+/// Characters of a run's message shown.
+const NOTE: usize = 90;
+
 /// Runs shown.
 const RUNS: u32 = 5;
 
@@ -205,7 +208,13 @@ fn to_text(picture: &Picture, now: i64) -> String {
             (None, Some(_)) => "?".to_owned(),
         };
         let note = match (&run.message, run.ended_at) {
-            (Some(message), _) => message.lines().next().unwrap_or_default().to_owned(),
+            (Some(message), _) => message
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .take(NOTE)
+                .collect(),
             (None, None) => "under way, or killed".to_owned(),
             _ => String::new(),
         };

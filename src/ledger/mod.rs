@@ -204,6 +204,17 @@ impl Ledger {
         Ok(())
     }
 
+    /// Takes everything since the last commit back: what the stage file may not hold must not count as exported.
+    pub(crate) fn rollback(&mut self) -> Result<()> {
+        if self.in_transaction && !self.dry_run {
+            self.in_transaction = false;
+            self.connection
+                .execute_batch("ROLLBACK")
+                .map_err(|e| failed(&self.path, &e))?;
+        }
+        Ok(())
+    }
+
     /// Runs one statement in the present transaction; says how many rows it changed.
     fn change(&mut self, sql: &str, parameters: impl rusqlite::Params) -> Result<usize> {
         if !self.in_transaction {
