@@ -30,9 +30,17 @@ impl Limiter {
 
     /// How long to wait before the next request may leave.
     pub(crate) fn wait(&mut self, now_ms: i64) -> Duration {
-        // A time in the future is a clock that was set back: it says nothing.
-        self.ended
-            .retain(|at| (now_ms - WINDOW_MS + 1..=now_ms).contains(at));
+        if self.ended.back().is_some_and(|last| *last > now_ms) {
+            // A time in the future is a clock that was set back: it says nothing.
+            self.ended.retain(|at| *at <= now_ms);
+        }
+        while self
+            .ended
+            .front()
+            .is_some_and(|first| *first <= now_ms - WINDOW_MS)
+        {
+            self.ended.pop_front();
+        }
         if self.ended.len() < self.limit {
             return Duration::ZERO;
         }
