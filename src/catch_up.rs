@@ -36,7 +36,7 @@ const IDS_AT_A_TIME: u32 = 100;
 pub(crate) struct Wanted {
     pub(crate) account: String,
     pub(crate) statuses: Vec<Status>,
-    /// For a list never exported before.
+    /// For a list never looked at before.
     pub(crate) since: Option<NaiveDate>,
     pub(crate) full: bool,
     /// The number of the run.
@@ -65,10 +65,7 @@ impl<'a> CatchUp<'a> {
         wanted: &'a Wanted,
         list: &'a List,
     ) -> Result<CatchUp<'a>> {
-        let mut progress = ledger.progress(list.this.id)?;
-        if progress == Progress::default() {
-            progress.since = wanted.since.map(|day| day.to_string());
-        }
+        let progress = ledger.progress(list.this.id)?;
         Ok(CatchUp {
             session,
             ledger,
@@ -303,7 +300,12 @@ impl<'a> CatchUp<'a> {
                     self.ledger
                         .note_pending(list, subscriber.id, at, now, self.wanted.run)?;
                 }
-                _ => others.push(subscriber.id),
+                StatusCell::Known(_) => others.push(subscriber.id),
+                // A word that we do not know: neither exported nor forgotten.
+                StatusCell::Other => {
+                    self.ledger
+                        .touch_pending(list, subscriber.id, self.wanted.run)?
+                }
             }
         }
         self.new += self
@@ -335,7 +337,7 @@ impl<'a> CatchUp<'a> {
     async fn check_pending(&mut self, ask_for_unconfirmed: bool) -> Result<()> {
         let list = self.list.this.id;
         if self.wanted.statuses.contains(&Status::Unconfirmed) {
-            return self.ledger.forget_pending(list);
+            return self.ledger.forget_pending(list, self.collector.batch());
         }
         let (unseen, oldest) = self.ledger.unchecked_pending(list, self.wanted.run)?;
         if unseen > 0 && ask_for_unconfirmed {

@@ -201,6 +201,9 @@ pub(crate) struct Authorize {
 ///
 /// Refreshes the token, asks AWeber for what is new on each list, and publishes the new subscribers as one file.
 /// Without a terminal it is silent when all is well, so that cron mails nothing.
+///
+/// AWEBER_SYNC_PING_URL, or the file named by AWEBER_SYNC_PING_URL_FILE, names a check in the manner of Healthchecks to
+/// ping: /start, the URL itself on success, /fail with the summary. The URL is a secret, so it is no argument.
 #[derive(Args, Debug)]
 #[command(after_long_help = exit::HELP)]
 pub(crate) struct Run {
@@ -446,6 +449,10 @@ fn split_variable(values: &mut Vec<String>, matches: &ArgMatches, id: &str) {
         return;
     }
     *values = values.iter().flat_map(|text| split_record(text)).collect();
+    if values.is_empty() {
+        // Nothing but commas: an empty name, which is an error, rather than all lists.
+        values.push(String::new());
+    }
 }
 
 /// `90s`, `26h`, `1h 30m`; a bare number is seconds.

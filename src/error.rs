@@ -65,12 +65,6 @@ impl Error {
         self
     }
 
-    /// What to type next, unless something closer to the failure has said it already.
-    pub(crate) fn or_next(mut self, next: impl Into<String>) -> Error {
-        self.next.get_or_insert_with(|| next.into());
-        self
-    }
-
     /// Puts the work that failed in front: "list 7: cannot …".
     pub(crate) fn during(mut self, doing: impl fmt::Display) -> Error {
         self.what = format!("{doing}: {}", self.what);
@@ -148,8 +142,8 @@ mod tests {
     }
 
     #[test]
-    fn the_closest_advice_wins() {
-        let error = Error::config("x").next("first").or_next("second");
-        assert!(error.to_string().ends_with("next: first"));
+    fn the_closest_word_on_what_is_safe_wins() {
+        let error = Error::config("x").safe("first").or_safe("second");
+        assert!(error.to_string().ends_with("safe: first"));
     }
 }

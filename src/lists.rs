@@ -85,8 +85,11 @@ async fn fetch_once(session: &mut Session, query: &Query) -> Result<Option<Vec<L
         let nothing_more = more.is_empty();
         lists.extend(more);
         if !has_next {
-            // Without a total an empty answer is believed: there is nothing to hold it against.
-            let complete = total.is_none_or(|total| lists.len() as u64 >= total);
+            // An empty answer is believed only with a total that says so.
+            let complete = match total {
+                Some(total) => lists.len() as u64 >= total,
+                None => !lists.is_empty(),
+            };
             return Ok(complete.then_some(lists));
         }
         if nothing_more {
@@ -136,6 +139,12 @@ fn ids(option: &str, all: &[List], names: &[String]) -> Result<Vec<i64>> {
 }
 
 fn id_of(option: &str, all: &[List], name: &str) -> Result<i64> {
+    if name.is_empty() {
+        return Err(not_one(
+            format!("{option} names no list"),
+            &all.iter().collect::<Vec<_>>(),
+        ));
+    }
     let by_id = all
         .iter()
         .filter(|list| list.this.id.to_string() == name)

@@ -4,11 +4,17 @@
 use crate::api::http::ping;
 use crate::config::Env;
 use crate::error::{Error, Result};
+use crate::exit::Exit;
 use crate::secret::{ExposeSecret, SecretString};
+use crate::stop::Stop;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// How often a ping is tried.
 const TRIES: u32 = 2;
+
+/// What is left for a ping after a signal.
+const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// Where to ping.
 #[derive(Debug)]
@@ -59,8 +65,24 @@ impl Pinger {
         Ok(Some(Pinger { url: text.into() }))
     }
 
-    /// Pings, twice if need be.
-    pub(crate) async fn send(&self, what: Ping, body: &str) {
+    /// Pings, twice if need be. A signal cuts that short: half a second is left to say so, none to begin.
+    pub(crate) async fn send(&self, what: Ping, body: &str, mut stop: Stop) {
+        let signalled = stop
+            .check()
+            .is_err_and(|error| error.exit() != Exit::TryLater);
+        match (signalled, what) {
+            (true, Ping::Start) => {}
+            (true, _) => {
+                let _ = tokio::time::timeout(LAST_WORD, self.try_send(what, body)).await;
+            }
+            (false, _) => tokio::select! {
+                () = self.try_send(what, body) => {}
+                _ = stop.signalled() => {}
+            },
+        }
+    }
+
+    async fn try_send(&self, what: Ping, body: &str) {
         let Ok(mut url) = url::Url::parse(self.url.expose_secret()) else {
             return;
         };

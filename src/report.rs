@@ -35,6 +35,15 @@ impl Summary {
         self.lists.iter().map(|(_, new)| new).sum()
     }
 
+    /// New rows that are out.
+    pub(crate) fn published_rows(&self) -> u64 {
+        if self.published.is_some() {
+            self.rows()
+        } else {
+            0
+        }
+    }
+
     /// One line for people.
     pub(crate) fn line(&self) -> String {
         let rows = self.rows();

@@ -7,6 +7,15 @@ use crate::error::{Error, Result};
 pub(crate) use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
 
+/// A foreign text without our secrets: a server may repeat what it was sent.
+pub(crate) fn masked(text: &str, secrets: &[&SecretString]) -> String {
+    let known = secrets
+        .iter()
+        .map(|secret| secret.expose_secret())
+        .filter(|secret| !secret.is_empty());
+    known.fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
+}
+
 /// The client secret as configured outside the token file.
 #[derive(Debug)]
 pub(crate) struct ClientSecret {

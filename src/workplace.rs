@@ -37,7 +37,6 @@ impl Workplace {
         // Two state directories may share one token file.
         let token_lock = take(&store.beside(".lock"), wait, stop).await?;
         store.recover()?;
-        store.drop_stale_candidate()?;
         Ok(Workplace {
             store,
             _run_lock: run_lock,

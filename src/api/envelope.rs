@@ -2,6 +2,7 @@
 //! A `{"error":{"type":…,"message":…}}` and B `{"error":"…","error_description":"…"}`. A gateway may answer in
 //! HTML: then there is neither. Pure.
 
+use crate::secret::{SecretString, masked};
 use serde_json::Value;
 
 /// What an error answer says.
@@ -17,15 +18,15 @@ pub(crate) struct Problem {
 const LONGEST: usize = 200;
 
 impl Problem {
-    /// Reads either envelope; anything else leaves both parts empty.
-    pub(crate) fn read(body: &[u8]) -> Problem {
+    /// Reads either envelope; anything else leaves both parts empty. None of `secrets` stands in what is kept.
+    pub(crate) fn read(body: &[u8], secrets: &[&SecretString]) -> Problem {
         let Ok(value) = serde_json::from_slice::<Value>(body) else {
             return Problem::default();
         };
         let text = |value: Option<&Value>| {
             value
                 .and_then(Value::as_str)
-                .map(printable)
+                .map(|text| printable(text, secrets))
                 .unwrap_or_default()
         };
         match value.get("error") {
@@ -34,7 +35,7 @@ impl Problem {
                 message: text(error.get("message")),
             },
             Some(Value::String(error)) => Problem {
-                kind: printable(error),
+                kind: printable(error, secrets),
                 message: text(value.get("error_description")),
             },
             _ => Problem::default(),
@@ -57,8 +58,9 @@ impl Problem {
 }
 
 /// A foreign text fit for a log line: one line, no control characters, bounded.
-fn printable(text: &str) -> String {
-    text.chars()
+fn printable(text: &str, secrets: &[&SecretString]) -> String {
+    masked(text, secrets)
+        .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(LONGEST)
         .collect()
@@ -87,7 +89,7 @@ mod tests {
             ("<html>502</html>", "", ""),
             ("", "", ""),
         ] {
-            let problem = Problem::read(body.as_bytes());
+            let problem = Problem::read(body.as_bytes(), &[]);
             assert_eq!(
                 (problem.kind.as_str(), problem.message.as_str()),
                 (kind, message),
@@ -102,8 +104,18 @@ mod tests {
             r#"{{"error":"a\nb","error_description":"{}"}}"#,
             "x".repeat(9999)
         );
-        let problem = Problem::read(body.as_bytes());
+        let problem = Problem::read(body.as_bytes(), &[]);
         assert_eq!(problem.kind, "a b");
         assert_eq!(problem.message.len(), LONGEST);
+    }
+
+    #[test]
+    fn a_server_that_repeats_a_secret_does_not_get_it_into_a_message() {
+        let secret = SecretString::from("RT-secret");
+        let long = "x".repeat(LONGEST - 3);
+        let body = format!(r#"{{"error":"for RT-secret","error_description":"{long}RT-secret"}}"#);
+        let problem = Problem::read(body.as_bytes(), &[&secret]);
+        assert_eq!(problem.kind, "for …");
+        assert_eq!(problem.message, format!("{long}…"));
     }
 }

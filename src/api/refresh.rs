@@ -28,7 +28,14 @@ impl Session {
         let Err(error) = self.refresh_refused().await else {
             return Ok(());
         };
-        let left = self.tokens.expires_at - Utc::now().timestamp();
+        // Across processes only the local clock is there to ask.
+        let left = match self.dies_at {
+            Some(at) => at.saturating_duration_since(Instant::now()).as_secs() as i64,
+            None => self
+                .tokens
+                .expires_at
+                .saturating_sub(Utc::now().timestamp()),
+        };
         if left < WORTH_USING {
             return Err(error);
         }
@@ -38,6 +45,7 @@ impl Session {
             Exit::Unavailable if self.refresh_at.is_some() => {
                 tracing::warn!("{error}");
                 self.refresh_at = Instant::now().checked_add(AGAIN);
+                self.refresh_failed = false;
                 return Ok(());
             }
             _ => return Err(error),
@@ -46,6 +54,7 @@ impl Session {
             "AWeber no longer accepts the refresh token; going on with the access token, {left} s before it dies"
         );
         self.refresh_at = None;
+        self.refresh_failed = false;
         self.owed = Some(error.or_safe("this run went on with the access token that still lived"));
         Ok(())
     }
@@ -55,6 +64,12 @@ impl Session {
     /// Errors: 77 refresh token dead, 78 client refused or blocked, 75 rate limit, 69 no answer, 74 cannot be stored
     /// (found before the token is spent).
     pub(super) async fn refresh_refused(&mut self) -> Result<()> {
+        let outcome = self.spend().await;
+        self.refresh_failed = outcome.is_err();
+        outcome
+    }
+
+    async fn spend(&mut self) -> Result<()> {
         let mut reservation = self.store.prepare()?;
         let (mut repeats, mut rate_limits) = (0, 0);
         let mut rescued: Vec<(PathBuf, Vec<u8>)> = Vec::new();
@@ -92,7 +107,11 @@ impl Session {
                 Trouble::NotUnderstood(trouble, answer) => {
                     if !answer.is_empty() && !rescued.iter().any(|(_, known)| *known == answer) {
                         rescued.push((reservation.rescue(&answer)?, answer));
-                        reservation = self.store.prepare()?;
+                        let kept = rescued.last().map(|(path, _)| kept_in(path));
+                        reservation = self
+                            .store
+                            .prepare()
+                            .map_err(|e| e.safe(kept.unwrap_or_default()))?;
                     }
                     trouble
                 }
@@ -135,6 +154,7 @@ impl Session {
 
     fn put_in_force(&mut self, tokens: TokenFile, renewal: &Renewal, sent: Instant) {
         let life = Duration::from_secs(renewal.expires_in);
+        self.dies_at = sent.checked_add(life);
         self.refresh_at = sent.checked_add(life - AHEAD.min(life / 10));
         self.tokens = tokens;
         self.counts.refreshes += 1;

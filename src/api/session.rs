@@ -48,6 +48,8 @@ pub(crate) struct Session {
     pub(super) tokens: TokenFile,
     /// When to refresh ahead of the access token's end, by the monotonic clock.
     pub(super) refresh_at: Option<Instant>,
+    /// When the access token dies, by the monotonic clock; None: an earlier process got it.
+    pub(super) dies_at: Option<Instant>,
     /// The refresh token is dead; this error is owed at the end of the run that still lives on the access token.
     pub(super) owed: Option<Error>,
     pub(super) limiter: Limiter,
@@ -55,6 +57,9 @@ pub(crate) struct Session {
     pub(super) counts: Counts,
     now: Option<DateTime<Utc>>,
     unreachable: bool,
+    pub(super) refresh_failed: bool,
+    /// The local clock when the session began, and the monotonic one: from there on only that one counts.
+    began: (i64, Instant),
 }
 
 impl Session {
@@ -75,11 +80,14 @@ impl Session {
             store,
             tokens,
             refresh_at: None,
+            dies_at: None,
             owed: None,
             stop,
             counts: Counts::default(),
             now: None,
             unreachable: false,
+            refresh_failed: false,
+            began: (Utc::now().timestamp_millis(), Instant::now()),
         })
     }
 
@@ -92,7 +100,8 @@ impl Session {
 
     /// How long the next request has to wait for its turn.
     pub(crate) fn wait_ahead(&mut self) -> Duration {
-        self.limiter.wait(now_ms())
+        let now = self.now_ms();
+        self.limiter.wait(now)
     }
 
     /// When the last requests were over, for the next run.
@@ -164,7 +173,7 @@ impl Session {
                     self.unreachable = false;
                     let problem = match reply.status {
                         200..=299 => Problem::default(),
-                        _ => Problem::read(&reply.body),
+                        _ => Problem::read(&reply.body, &self.secrets()),
                     };
                     let answered =
                         format!("AWeber answered {}{}", reply.status, problem.in_brackets());
@@ -223,6 +232,17 @@ impl Session {
         }
     }
 
+    /// What no message may repeat.
+    fn secrets(&self) -> Vec<&SecretString> {
+        let tokens = [&self.tokens.access_token, &self.tokens.refresh_token];
+        tokens.into_iter().chain(&self.client_secret).collect()
+    }
+
+    /// Whether a refresh that was needed could not be done: then nothing else can be asked either.
+    pub(crate) fn cannot_refresh(&self) -> bool {
+        self.refresh_failed
+    }
+
     /// Whether the last request found nobody at the other end.
     pub(crate) fn is_unreachable(&self) -> bool {
         self.unreachable
@@ -254,7 +274,7 @@ impl Session {
     pub(super) async fn wait_for_turn(&mut self) -> Result<()> {
         loop {
             self.stop.check()?;
-            let wait = self.limiter.wait(now_ms());
+            let wait = self.limiter.wait(self.now_ms());
             if wait.is_zero() {
                 return Ok(());
             }
@@ -276,11 +296,19 @@ impl Session {
 
     pub(super) fn note_request(&mut self) {
         self.counts.requests += 1;
-        self.limiter.note(now_ms());
+        let now = self.now_ms();
+        self.limiter.note(now);
     }
 
-    pub(super) fn note_date(&mut self, reply: &Reply) {
-        if let Some(date) = reply.date {
+    /// Unix milliseconds; a local clock that jumps during the run does not open the window.
+    fn now_ms(&self) -> i64 {
+        let (wall, monotonic) = self.began;
+        wall + monotonic.elapsed().as_millis() as i64
+    }
+
+    /// Only of a success: a gateway that answers in AWeber's place has a clock of its own.
+    fn note_date(&mut self, reply: &Reply) {
+        if let (200..=299, Some(date)) = (reply.status, reply.date) {
             self.now = Some(date);
         }
     }
@@ -299,11 +327,6 @@ pub(crate) fn rate_limited(answered: &str) -> Error {
     Error::new(Exit::TryLater, format!("{answered}, and again after every wait"))
         .safe("nothing is lost: the next run goes on from here")
         .next("nothing, or a lower --requests-per-minute: other integrations of the account share the limit")
-}
-
-/// Unix milliseconds by the local clock.
-fn now_ms() -> i64 {
-    Utc::now().timestamp_millis()
 }
 
 /// For jitter; a generator that fails costs the jitter only.

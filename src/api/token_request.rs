@@ -69,7 +69,8 @@ impl TokenRequest {
     async fn send_and_store(self) -> Result<TokenOutcome> {
         let (sent_at, sent) = (Utc::now().timestamp(), Instant::now());
         let answer = self.post().await;
-        match read(answer, self.tokens.refresh_token.expose_secret().is_empty()) {
+        let first = self.tokens.refresh_token.expose_secret().is_empty();
+        match read(answer, first, &self.secrets()) {
             Ok(renewal) => {
                 let tokens = self.tokens.renewed(&renewal, sent_at);
                 self.reservation.store(&tokens)?;
@@ -77,6 +78,19 @@ impl TokenRequest {
             }
             Err(trouble) => Ok(TokenOutcome::Nothing(trouble, self.reservation)),
         }
+    }
+
+    /// What no message may repeat.
+    fn secrets(&self) -> Vec<&SecretString> {
+        let tokens = [&self.tokens.refresh_token, &self.tokens.access_token];
+        let form = self
+            .form
+            .iter()
+            .filter(|(name, _)| !matches!(*name, "grant_type" | "redirect_uri"));
+        form.map(|(_, value)| value)
+            .chain(&self.client_secret)
+            .chain(tokens)
+            .collect()
     }
 
     /// A confidential client shows id and secret in the Basic header, a public one its id in the form and never a
@@ -104,6 +118,7 @@ impl TokenRequest {
 fn read(
     answer: std::result::Result<Reply, Fault>,
     first: bool,
+    secrets: &[&SecretString],
 ) -> std::result::Result<Renewal, Trouble> {
     let granted = |renewal: Renewal, body: Vec<u8>| {
         if first && renewal.refresh_token.is_none() {
@@ -126,7 +141,7 @@ fn read(
     };
     let answered =
         |problem: &Problem| format!("AWeber answered {}{}", reply.status, problem.in_brackets());
-    Err(match read_answer(reply.status, &reply.body) {
+    Err(match read_answer(reply.status, &reply.body, secrets) {
         TokenAnswer::Granted(renewal) => return granted(renewal, reply.body),
         TokenAnswer::NotUnderstood => match read_cut_tokens(&reply.body) {
             Some(renewal) => return Ok(renewal),

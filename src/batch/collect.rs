@@ -150,6 +150,13 @@ impl Collector {
     ) -> Result<Option<PathBuf>> {
         self.checkpoint(ledger)?;
         match self.open.take() {
+            Some((batch, Some(_))) if batch.rows == 0 => {
+                // Its first row could not be noted: there is nothing to publish.
+                ledger.void_batch(batch.id)?;
+                ledger.commit()?;
+                publish::remove_stage(&batch);
+                Ok(None)
+            }
             Some((batch, Some(_))) => publish::publish(ledger, batch, printer).await.map(Some),
             _ => Ok(None),
         }
@@ -161,14 +168,19 @@ impl Collector {
         // A clock that was set back must not reuse a name, nor sort a later batch before an earlier one.
         let named_at = Utc::now().timestamp().max(last_name + 1);
         let output = &self.options.output;
-        let own = self.options.state_dir.join(format!("batch-{id}.part"));
+        // Another job may export into the same directory in the same second: what is under way has a name of its own.
+        let tag = random_tag()?;
+        let own = self
+            .options
+            .state_dir
+            .join(format!("batch-{id}-{tag}.part"));
         let (target, stage, marker) = match output.kind {
             Kind::Directory => {
                 let name = file_name(named_at, &self.options.layout);
                 (
                     output.path.join(&name),
-                    output.path.join(format!(".{name}.part")),
-                    Some(output.path.join(format!(".{name}.ready"))),
+                    output.path.join(format!(".{name}.{tag}.part")),
+                    Some(output.path.join(format!(".{name}.{tag}.ready"))),
                 )
             }
             _ => (output.path.clone(), own, None),
@@ -204,6 +216,16 @@ impl Collector {
         self.open = Some((batch, Some(stage)));
         Ok(id)
     }
+}
+
+/// Eight hexadecimal digits that no other job draws.
+fn random_tag() -> Result<String> {
+    use ring::rand::SecureRandom;
+    let mut random = [0; 4];
+    ring::rand::SystemRandom::new()
+        .fill(&mut random)
+        .map_err(|_| Error::new(Exit::LocalIo, "the system gives no random bytes"))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// `subscribers-20261122T030000Z.csv`.

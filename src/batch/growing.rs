@@ -55,7 +55,7 @@ pub(crate) fn check(path: &Path, known: Option<&KnownOutput>, layout: &Layout) -
         ))
         .safe("it was left as it is; nothing was fetched and no row is lost")
         .next(format!(
-            "give --format and --columns as before, or mv '{shown}' '{shown}.old' (the next run begins a new file)"
+            "give --format, --columns and --excel as before, or mv '{shown}' '{shown}.old' (the next run begins a new file)"
         )));
     }
     let same =

@@ -60,7 +60,8 @@ impl Output {
         if kind == Kind::File && !dry_run {
             growing::check(&output.path, known.as_ref(), layout)?;
         }
-        if known.is_none() {
+        // A file is remembered once something stands in it: until then a directory of that name may still be meant.
+        if known.is_none() && kind == Kind::Directory {
             let remembered = KnownOutput {
                 kind,
                 length: None,

@@ -64,10 +64,14 @@ async fn finish_open(
 /// Killed between 'ready' and 'published'.
 fn finish_rename(ledger: &mut Ledger, batch: BatchRecord) -> Result<Option<PathBuf>> {
     check_directory(&batch)?;
-    if batch.stage.exists() {
+    if is_there(&batch.stage, &batch)? {
         return publish::rename_into_place(ledger, batch).map(Some);
     }
-    if batch.marker.as_deref().is_some_and(Path::exists) {
+    let marked = match &batch.marker {
+        Some(marker) => is_there(marker, &batch)?,
+        None => false,
+    };
+    if marked {
         // Renamed, and perhaps taken away by its reader already.
         publish::settle(ledger, &batch, None)?;
         publish::remove_marker(&batch);
@@ -79,10 +83,14 @@ fn finish_rename(ledger: &mut Ledger, batch: BatchRecord) -> Result<Option<PathB
 /// Killed while appending to the growing file.
 fn finish_append(ledger: &mut Ledger, mut batch: BatchRecord) -> Result<Option<PathBuf>> {
     check_directory(&batch)?;
-    let found = std::fs::metadata(&batch.target).map_or(0, |file| file.len());
+    let found = match std::fs::metadata(&batch.target) {
+        Ok(file) => file.len(),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => 0,
+        Err(e) => return Err(publish::cannot("cannot look at", &batch, &e)),
+    };
     let complete = stage::cut(&batch.stage, batch.length)
         .map_err(|e| publish::cannot("cannot finish", &batch, &e))?;
-    if !complete && found == 0 {
+    if !complete && (found == 0 || batch.appended_at == Some(found)) {
         // Nothing of it stands anywhere.
         return void(ledger, &batch);
     }
@@ -117,6 +125,12 @@ fn void(ledger: &mut Ledger, batch: &BatchRecord) -> Result<Option<PathBuf>> {
     publish::remove_stage(batch);
     publish::remove_marker(batch);
     Ok(None)
+}
+
+/// Only a file that is surely not there counts as gone: nothing may be concluded from a disk that does not answer.
+fn is_there(path: &Path, batch: &BatchRecord) -> Result<bool> {
+    path.try_exists()
+        .map_err(|e| publish::cannot("cannot finish", batch, &e))
 }
 
 /// A directory that is not there may be a volume that is not mounted: nothing may be concluded from its emptiness.

@@ -17,9 +17,9 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// A new one, empty, 0600.
+    /// A new one, empty, 0600; never one that is there already.
     pub(crate) fn create(path: &Path) -> io::Result<Stage> {
-        let file = atomic::create_private(path)?;
+        let file = atomic::create_new_private(path)?;
         atomic::sync_parent(path)?;
         Ok(Stage {
             file: BufWriter::with_capacity(BUFFER, file),

@@ -63,49 +63,62 @@ struct Setting<'a> {
     network: Network,
     store: TokenStore,
     client_id: Option<String>,
-    secret: Option<ClientSecret>,
+    /// The client secret as configured outside the token file.
+    configured: Option<ClientSecret>,
+    /// What stands in the token file, whether or not `run` would use it.
+    present: Option<TokenFile>,
 }
 
 impl<'a> Setting<'a> {
     fn new(common: &cli::Common, args: &'a cli::Authorize, env: Env<'_>) -> Result<Setting<'a>> {
         let paths = Paths::new(common, env)?;
         let store = TokenStore::at(&paths.token_file)?;
-        let mut setting = Setting {
+        // Authorizing anew, after a 77 say: the token file knows its client, whatever else is wrong with it.
+        let present = store.peek()?.and_then(std::result::Result::ok);
+        Ok(Setting {
             network: Network::new(common, &args.network)?,
             client_id: common.client_id.clone(),
-            secret: secret::client_secret(env)?,
+            configured: secret::client_secret(env)?,
+            present,
             args,
             paths,
             store,
-        };
-        // Authorizing anew, after a 77 say: the token file knows its client.
-        if let Ok(present) = setting.store.load() {
-            let same = setting
-                .client_id
+        })
+    }
+
+    /// The client to authorize: as configured, else the one of the token file.
+    fn client_id(&self) -> Option<String> {
+        let known = || {
+            self.present
                 .as_ref()
-                .is_none_or(|id| *id == present.client_id);
-            if same && setting.secret.is_none() {
-                setting.secret = present.client_secret.map(|value| ClientSecret {
-                    value,
-                    from_file: false,
-                });
-            }
-            setting.client_id.get_or_insert(present.client_id);
-        }
-        Ok(setting)
+                .map(|present| present.client_id.clone())
+        };
+        self.client_id.clone().or_else(known)
+    }
+
+    /// The secret of a client: as configured, else as the token file kept it for that very client.
+    fn secret_of(&self, client_id: &str) -> Option<SecretString> {
+        let configured = self.configured.as_ref().map(|secret| secret.value.clone());
+        let kept = || {
+            let present = self
+                .present
+                .as_ref()
+                .filter(|present| present.client_id == client_id);
+            present.and_then(|present| present.client_secret.clone())
+        };
+        configured.or_else(kept)
     }
 
     fn begin(&self) -> Result<Begun> {
-        let Some(client_id) = self.client_id.clone() else {
+        let Some(client_id) = self.client_id() else {
             return Err(Error::config("which app? AWeber needs the client id of yours")
                 .safe("nothing was changed")
                 .next("register one at labs.aweber.com/apps with the redirect URI urn:ietf:wg:oauth:2.0:oob, then aweber-sync authorize --client-id ID"));
         };
-        Begun::new(
-            client_id,
-            self.args.redirect_uri.clone(),
-            self.secret.is_none(),
-        )
+        {
+            let public = self.secret_of(&client_id).is_none();
+            Begun::new(client_id, self.args.redirect_uri.clone(), public)
+        }
     }
 
     /// First half in a process of its own.
@@ -128,7 +141,7 @@ impl<'a> Setting<'a> {
                 .safe("nothing was changed")
                 .next("aweber-sync authorize --print-url, with the same --state-dir, and then the code that it leads to"));
         };
-        if begun.verifier.is_some() == self.secret.is_some() {
+        if begun.verifier.is_some() == self.secret_of(&begun.client_id).is_some() {
             return Err(Error::config(
                 "the authorization was begun with a client secret and is continued without, or the other way round",
             )
@@ -162,8 +175,8 @@ impl<'a> Setting<'a> {
             let request = TokenRequest {
                 http: http.clone(),
                 form: form.clone(),
-                client_secret: self.secret.as_ref().map(|secret| secret.value.clone()),
-                tokens: self.blank(&workplace, begun.client_id.clone(), SecretString::default()),
+                client_secret: self.secret_of(&begun.client_id),
+                tokens: self.blank(begun.client_id.clone(), SecretString::default()),
                 reservation,
             };
             let trouble = match request.send().await? {
@@ -187,7 +200,7 @@ impl<'a> Setting<'a> {
                 }
                 Trouble::RateLimited => {
                     rate_limits += 1;
-                    tokio::time::sleep(self.network.rate_limit_wait).await;
+                    pause(self.network.rate_limit_wait, &mut stop).await?;
                 }
                 Trouble::Refused(error) => return Err(refused_code(error)),
                 Trouble::Passing(what) if repeats == REPEATS => {
@@ -202,12 +215,17 @@ impl<'a> Setting<'a> {
                 }
                 Trouble::Passing(what) => {
                     tracing::info!("cannot trade the code yet: {what}; trying again");
-                    tokio::time::sleep(wait(self.network.retry_wait, repeats, random_byte())).await;
+                    pause(
+                        wait(self.network.retry_wait, repeats, random_byte()),
+                        &mut stop,
+                    )
+                    .await?;
                     repeats += 1;
                 }
             }
         }
-        self.adopt(&workplace, stop).await
+        self.adopt(&workplace, self.secret_of(&begun.client_id), stop)
+            .await
     }
 
     /// Finishes an authorization whose process died after it had got tokens. `false`: they are of no use any more.
@@ -220,11 +238,21 @@ impl<'a> Setting<'a> {
             return Ok(false);
         }
         tracing::info!("finishing an authorization that was interrupted");
-        match self.adopt(&workplace, stop).await {
+        let secret = match candidate.load() {
+            Ok(tokens) => self.secret_of(&tokens.client_id).or(tokens.client_secret),
+            Err(_) => None,
+        };
+        match self.adopt(&workplace, secret, stop).await {
             Ok(()) => Ok(true),
-            Err(error) if matches!(error.exit(), Exit::NeedsHuman | Exit::Config) => {
+            Err(error) if error.exit() == Exit::NeedsHuman => {
+                // Most likely dead; should they live after all, they are not lost.
                 tracing::warn!("{error}");
-                candidate.remove()?;
+                candidate.set_aside(&workplace.store)?;
+                Ok(false)
+            }
+            Err(error) if error.exit() == Exit::Config => {
+                // Not the tokens' fault: they stay until new ones have arrived.
+                tracing::warn!("{error}");
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -250,7 +278,7 @@ impl<'a> Setting<'a> {
             unusable(e.to_string())
                 .next("give a credentials file of AWeber's samples or the aweber CLI")
         })?;
-        let Some(client_id) = found.client_id.or_else(|| self.client_id.clone()) else {
+        let Some(client_id) = found.client_id.or_else(|| self.client_id()) else {
             return Err(
                 unusable("it does not say which client its tokens belong to".to_owned()).next(
                     format!("aweber-sync authorize --import '{shown}' --client-id ID"),
@@ -260,8 +288,13 @@ impl<'a> Setting<'a> {
         let mut stop = Stop::listen(None)?;
         let workplace = self.enter(&mut stop).await?;
         let candidate = workplace.store.candidate();
-        let mut tokens = self.blank(&workplace, client_id, found.refresh_token);
+        let mut tokens = self.blank(client_id, found.refresh_token);
         tokens.generation += 1;
+        // The file's own secret first: another client's would make AWeber refuse its tokens.
+        let secret = found
+            .client_secret
+            .clone()
+            .or_else(|| self.secret_of(&tokens.client_id));
         tokens.client_secret = found.client_secret.or(tokens.client_secret);
         tokens.access_token = found.access_token.unwrap_or_default();
         tokens.token_type = found.token_type;
@@ -272,15 +305,20 @@ impl<'a> Setting<'a> {
             "read {}; from our first refresh on that program's token is dead: stop using it",
             found.format
         );
-        self.adopt(&workplace, stop).await
+        self.adopt(&workplace, secret, stop).await
     }
 
     /// Looks up whose the candidate tokens are and, if they may replace the present ones, puts them in force.
-    async fn adopt(&self, workplace: &Workplace, stop: Stop) -> Result<()> {
-        let candidate = workplace.store.candidate();
+    async fn adopt(
+        &self,
+        workplace: &Workplace,
+        secret: Option<SecretString>,
+        stop: Stop,
+    ) -> Result<()> {
+        let store = &workplace.store;
+        let candidate = store.candidate();
         candidate.recover()?;
         let tokens = candidate.load()?;
-        let secret = self.secret.as_ref().map(|secret| secret.value.clone());
         let mut session = Session::new(
             self.network.clone(),
             candidate.clone(),
@@ -288,73 +326,103 @@ impl<'a> Setting<'a> {
             secret,
             stop,
         )?;
-        if session.tokens().access_token.expose_secret().is_empty() {
-            session.refresh().await?;
-        }
-        let account = whose(&mut session).await.map_err(|e| {
-            e.or_safe(format!(
-                "the new tokens are kept in {}",
-                candidate.path().display()
-            ))
-            .or_next("aweber-sync authorize finishes it")
+        let account = self.look_up(&mut session).await.map_err(|error| {
+            let kept = format!("the new tokens are kept in {}", candidate.path().display());
+            match error.exit() {
+                // Their own advice is right; ours is for what passes.
+                Exit::NeedsHuman | Exit::Config => error.or_safe(kept),
+                _ => error
+                    .safe(kept)
+                    .next("aweber-sync authorize, which finishes it"),
+            }
         })?;
-        let present = workplace.store.load().ok();
+        let present = self.check_present(store)?;
         let other = present
             .as_ref()
-            .and_then(|present| present.account_id.as_ref())
-            .filter(|id| **id != account.id);
-        if let Some(other) = other
+            .and_then(|present| present.account_id.clone())
+            .filter(|id| *id != account.id);
+        if let Some(other) = &other
             && !self.args.force
         {
-            candidate.remove()?;
+            let aside = candidate.set_aside(store)?;
             return Err(Error::config(format!(
                 "these tokens are for the account {}, but {} holds those of the account {other}",
                 named(&account),
-                workplace.store.path().display()
+                store.path().display()
             ))
-            .safe("the token file was left as it is; the new tokens were thrown away")
-            .next("another --state-dir for the second account; or, to replace the first: aweber-sync authorize --force"));
+            .safe(format!(
+                "the token file was left as it is; the new tokens are kept in {}",
+                aside.display()
+            ))
+            .next(format!(
+                "for a second account: aweber-sync authorize --state-dir DIR --import '{0}'; to replace the first: \
+                 aweber-sync authorize --force --import '{0}'",
+                aside.display()
+            )));
         }
         let new = session.tokens().clone();
+        let generation = present.as_ref().map_or(0, |present| present.generation);
         let kept = present
-            .as_ref()
             .filter(|_| other.is_none())
-            .map(|present| present.other.clone());
+            .map(|present| present.other);
         let tokens = TokenFile {
-            generation: new
-                .generation
-                .max(present.as_ref().map_or(0, |present| present.generation))
-                + 1,
+            generation: new.generation.max(generation) + 1,
             account_id: Some(account.id.clone()),
             other: kept.unwrap_or_default(),
             ..new
         };
-        workplace.store.install(&tokens)?;
-        candidate.remove()?;
+        store.adopt(&candidate, &tokens)?;
         atomic::remove_if_there(&self.begun_file())
             .map_err(|e| Error::disk("cannot remove", &self.begun_file(), &e))?;
         say(&format!(
             "Connected: {}\nThe tokens are in {}\nNext: aweber-sync run\n",
             named(&account),
-            workplace.store.path().display()
+            store.path().display()
         ))
     }
 
-    /// A token file without tokens of its own yet, of the generation in force: what is merged into it is newer.
-    fn blank(
-        &self,
-        workplace: &Workplace,
-        client_id: String,
-        refresh_token: SecretString,
-    ) -> TokenFile {
-        let kept = self.secret.as_ref().filter(|secret| !secret.from_file);
+    async fn look_up(&self, session: &mut Session) -> Result<Account> {
+        if session.tokens().access_token.expose_secret().is_empty() {
+            session.refresh().await?;
+        }
+        whose(session).await
+    }
+
+    /// The tokens that would be replaced. What cannot be read might be another account's: only `--force` replaces it.
+    fn check_present(&self, store: &TokenStore) -> Result<Option<TokenFile>> {
+        match store.peek()? {
+            None => Ok(None),
+            Some(Ok(present)) => Ok(Some(present)),
+            Some(Err(_)) if self.args.force => Ok(None),
+            Some(Err(why)) => {
+                let shown = store.path().display();
+                Err(Error::config(format!(
+                    "{shown} is there already and cannot be read as a token file: {why}"
+                ))
+                .safe(format!(
+                    "it was left as it is; the new tokens are kept in {}",
+                    store.candidate().path().display()
+                ))
+                .next(format!(
+                    "mv '{shown}' '{shown}.old', then aweber-sync authorize, which finishes it"
+                )))
+            }
+        }
+    }
+
+    /// A token file without tokens of its own yet, of the generation in force.
+    fn blank(&self, client_id: String, refresh_token: SecretString) -> TokenFile {
+        let kept = match &self.configured {
+            Some(secret) => Some(secret.value.clone()).filter(|_| !secret.from_file),
+            None => self.secret_of(&client_id),
+        };
         TokenFile {
-            generation: workplace
-                .store
-                .load()
+            generation: self
+                .present
+                .as_ref()
                 .map_or(0, |present| present.generation),
             client_id,
-            client_secret: kept.map(|secret| secret.value.clone()),
+            client_secret: kept,
             account_id: None,
             access_token: SecretString::default(),
             refresh_token,
@@ -372,6 +440,13 @@ impl<'a> Setting<'a> {
     /// Verifier and state between `--print-url` and `--code`.
     fn begun_file(&self) -> std::path::PathBuf {
         self.store.beside(".authorizing")
+    }
+}
+
+async fn pause(duration: Duration, stop: &mut Stop) -> Result<()> {
+    tokio::select! {
+        () = tokio::time::sleep(duration) => Ok(()),
+        stopped = stop.wished() => Err(stopped.safe("nothing was changed").next("aweber-sync authorize")),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::api::envelope::Problem;
 use crate::api::http::Http;
 use crate::cli;
 use crate::config::{Env, Network, Paths};
+use crate::disk::atomic;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::secret::{self, ExposeSecret};
@@ -41,15 +42,20 @@ pub(crate) async fn revoke(common: &cli::Common, args: &cli::Revoke, env: Env<'_
             form.push(("client_id", tokens.client_id.as_str()));
         }
         let kept = "the token file was left as it is";
-        let reply = http
-            .post_form(REVOKE_PATH, &form, basic)
-            .await
-            .map_err(|fault| {
-                Error::new(Exit::Unavailable, format!("cannot revoke: {}", fault.what))
-                    .safe(kept)
-                    .next("aweber-sync revoke, when AWeber answers again")
-            })?;
-        let problem = Problem::read(&reply.body);
+        let answer = tokio::select! {
+            answer = http.post_form(REVOKE_PATH, &form, basic) => answer,
+            stopped = stop.wished() => return Err(stopped),
+        };
+        let reply = answer.map_err(|fault| {
+            Error::new(Exit::Unavailable, format!("cannot revoke: {}", fault.what))
+                .safe(kept)
+                .next("aweber-sync revoke, when AWeber answers again")
+        })?;
+        let secrets: Vec<_> = [&tokens.refresh_token, &tokens.access_token]
+            .into_iter()
+            .chain(&secret)
+            .collect();
+        let problem = Problem::read(&reply.body, &secrets);
         let answered = format!(
             "cannot revoke: AWeber answered {}{}",
             reply.status,
@@ -57,6 +63,8 @@ pub(crate) async fn revoke(common: &cli::Common, args: &cli::Revoke, env: Env<'_
         );
         match reply.status {
             200..=299 => {}
+            // Revoking the refresh token took the access token along.
+            400..=499 if hint == "access_token" => {}
             500..=599 | 300..=399 | 403 | 429 => {
                 return Err(Error::new(Exit::Unavailable, answered)
                     .safe(kept)
@@ -72,6 +80,8 @@ pub(crate) async fn revoke(common: &cli::Common, args: &cli::Revoke, env: Env<'_
     }
     workplace.store.remove()?;
     workplace.store.candidate().remove()?;
+    let begun = workplace.store.beside(".authorizing");
+    atomic::remove_if_there(&begun).map_err(|e| Error::disk("cannot remove", &begun, &e))?;
     say(&format!(
         "Revoked: AWeber accepts these tokens no more, and {} is removed.\n\
          Ledger and exports stay in {}.\n\

@@ -43,14 +43,23 @@ pub(crate) async fn run(common: &cli::Common, args: &cli::Run, env: Env<'_>) -> 
         dry_run: args.dry_run,
         ..Summary::default()
     };
-    let pinger = Pinger::from_env(env)?;
-    let outcome = go(common, args, env, pinger.as_ref(), &mut summary).await;
+    let pinger = Pinger::from_env(env)?.filter(|_| !args.dry_run);
+    let stop = Stop::listen(args.max_duration)?;
+    let outcome = go(
+        common,
+        args,
+        env,
+        pinger.as_ref(),
+        stop.clone(),
+        &mut summary,
+    )
+    .await;
     let exit = outcome.as_ref().err().map_or(Exit::Done, Error::exit);
     if outcome.is_ok() {
         tracing::info!(event = "run_done", "{}", summary.line());
     }
-    // A run that another one kept out has nothing to tell: the other one does.
-    if summary.locked_out {
+    // A run that another one kept out has nothing to tell, the other one does; a dry run has done nothing.
+    if summary.locked_out || args.dry_run {
         return outcome;
     }
     if let Some(path) = &args.metrics_file {
@@ -66,9 +75,8 @@ pub(crate) async fn run(common: &cli::Common, args: &cli::Run, env: Env<'_>) -> 
             Ok(()) => summary.line(),
             Err(error) => error.to_string(),
         };
-        pinger
-            .send(what, &format!("exit code {}\n{text}\n", exit.code()))
-            .await;
+        let body = format!("exit code {}\n{text}\n", exit.code());
+        pinger.send(what, &body, stop).await;
     }
     outcome
 }
@@ -86,7 +94,7 @@ fn write_metrics(path: &Path, summary: &Summary, exit: Exit, duration: Duration)
         ended_at: now,
         exit_code: exit.code(),
         duration_seconds: duration.as_secs_f64(),
-        rows: summary.rows(),
+        rows: summary.published_rows(),
         requests: summary.requests,
         refreshes: summary.refreshes,
         pending: summary.pending,
@@ -106,6 +114,7 @@ async fn go(
     args: &cli::Run,
     env: Env<'_>,
     pinger: Option<&Pinger>,
+    mut stop: Stop,
     summary: &mut Summary,
 ) -> Result<()> {
     // What was typed is checked before anything is touched.
@@ -114,7 +123,6 @@ async fn go(
     let since = Since::parse(args.since.as_deref())?;
     let layout = layout(args)?;
     let configured = secret::client_secret(env)?;
-    let mut stop = Stop::listen(args.max_duration)?;
 
     // 1. Take the locks. 2a. Finish what a killed run left of the tokens.
     let workplace = match Workplace::enter(&paths, args.network.lock_wait, &mut stop).await {
@@ -125,7 +133,7 @@ async fn go(
         other => other?,
     };
     if let Some(pinger) = pinger {
-        pinger.send(Ping::Start, "").await;
+        pinger.send(Ping::Start, "", stop.clone()).await;
     }
     let tokens = workplace.load_tokens(common.client_id.as_deref())?;
 
@@ -146,7 +154,9 @@ async fn go(
         }
     };
     let mut ledger = Ledger::open(&paths.ledger(&account), args.dry_run)?;
+    ledger.check_whole()?;
     let run = ledger.begin_run(Utc::now().timestamp())?;
+    ledger.commit()?;
     let job = Job {
         args,
         paths: &paths,
@@ -157,6 +167,9 @@ async fn go(
     };
     let outcome = job.work(&mut session, &mut ledger, summary).await;
     let outcome = with_owed(outcome, &mut session);
+    // Whatever was to last has been committed: the rest is in no batch, and must not count by the commit below.
+    let taken_back = ledger.rollback();
+    let outcome = outcome.and(taken_back);
 
     // 7. Report. A ledger that cannot take it has said so already.
     let counts = session.counts();
@@ -166,7 +179,7 @@ async fn go(
     summary.pending = ledger.pending().ok();
     let totals = RunTotals {
         exit: outcome.as_ref().err().map_or(Exit::Done, Error::exit),
-        rows: summary.rows(),
+        rows: summary.published_rows(),
         requests: counts.requests,
         refreshes: counts.refreshes,
     };
@@ -236,7 +249,6 @@ impl Job<'_> {
             ledger,
             args.dry_run,
         )?;
-        ledger.commit()?;
 
         // 3. Refresh on start. The new tokens are durable before they are used.
         session.remember_requests(ledger.request_times()?);
@@ -268,8 +280,8 @@ impl Job<'_> {
         // 6. Publish what there is, unless the disk failed or somebody wants us gone: then the next run does.
         let exit = outcome.as_ref().err().map_or(Exit::Done, Error::exit);
         let kept = match exit {
-            // Which of the rows since the last checkpoint are in the stage file nobody knows: find them again.
-            Exit::LocalIo | Exit::Output => ledger.rollback(),
+            // Which of the rows since the last checkpoint are in the stage file nobody knows: `go` takes them back.
+            Exit::LocalIo | Exit::Output => Ok(()),
             Exit::Terminated | Exit::Interrupted => collector.checkpoint(ledger),
             _ => match collector.publish(ledger, &mut printer).await {
                 Ok(published) => {
@@ -281,11 +293,7 @@ impl Job<'_> {
         };
         match kept {
             Ok(()) => outcome,
-            Err(error) => {
-                // Whatever the run ends with: nothing counts that is not in a batch.
-                let taken_back = ledger.rollback();
-                Err(worse(taken_back.and(outcome), error))
-            }
+            Err(error) => Err(worse(outcome, error)),
         }
     }
 
@@ -311,6 +319,13 @@ impl Job<'_> {
             run: self.run,
         };
         progress::begin(lists.iter().map(|list| self.to_look_at(ledger, list)).sum());
+        if wanted.since.is_some() {
+            // Remembered before anything is asked of a list, whatever becomes of this run.
+            for list in &lists {
+                ledger.begin_list(list.this.id, wanted.since)?;
+            }
+            collector.checkpoint(ledger)?;
+        }
         let mut failures: Vec<Error> = Vec::new();
         let (mut unreachable, mut done) = (0, 0);
         for list in &lists {
@@ -348,6 +363,10 @@ impl Job<'_> {
                     failures.into_iter().for_each(|failure| failure.log());
                     return Err(error);
                 }
+            }
+            if session.cannot_refresh() {
+                tracing::warn!("without a token the other lists are left to the next run");
+                break;
             }
             if unreachable == UNREACHABLE_LISTS {
                 tracing::warn!(

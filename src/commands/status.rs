@@ -20,6 +20,9 @@ const DAYS: usize = 30;
 /// Characters of a run's message shown.
 const NOTE: usize = 90;
 
+/// How far ahead of us the clock of a run may have been, seconds.
+const CLOCK_SLACK: i64 = 300;
+
 /// Runs shown.
 const RUNS: u32 = 5;
 
@@ -111,6 +114,9 @@ fn only_ledger(state_dir: &Path) -> Option<PathBuf> {
 fn too_old(last_success: Option<i64>, now: i64, max_age: Duration) -> Option<String> {
     match last_success {
         None => Some("no run has succeeded yet".to_owned()),
+        Some(at) if at > now + CLOCK_SLACK => {
+            Some("the last success lies in the future: a clock was wrong, then or now".to_owned())
+        }
         Some(at) if now - at > max_age.as_secs() as i64 => {
             Some(format!("the last success was {} ago", age(now - at)))
         }
@@ -317,5 +323,6 @@ mod tests {
         assert!(too_old(None, 0, day).is_some());
         assert!(too_old(Some(0), 86_400, day).is_none());
         assert!(too_old(Some(0), 86_401, day).is_some());
+        assert!(too_old(Some(99_999), 0, day).is_some());
     }
 }

@@ -36,6 +36,11 @@ pub(crate) fn create_private_dirs(dir: &Path) -> io::Result<()> {
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     // A left-over file could have a wider mode or be a link to elsewhere: begin with a new one.
     remove_if_there(path)?;
+    create_new_private(path)
+}
+
+/// Makes `path` for reading and writing, 0600. Errors: `AlreadyExists`.
+pub(crate) fn create_new_private(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)

@@ -1,8 +1,9 @@
-//! In the ledger: forgetting what was exported of a list, so that it is exported again.
+//! In the ledger: where a list begins, and forgetting what was exported of it, so that it is exported again.
 
 use super::Ledger;
 use super::lists::Progress;
 use crate::error::Result;
+use chrono::NaiveDate;
 
 impl Ledger {
     /// Whether the list was ever looked at.
@@ -10,6 +11,18 @@ impl Ledger {
         Ok(self
             .first("SELECT 1 FROM list WHERE id = ?1", [list], |_| Ok(()))?
             .is_some())
+    }
+
+    /// Remembers the day that a list begins with, if it was never looked at before.
+    pub(crate) fn begin_list(&mut self, list: i64, since: Option<NaiveDate>) -> Result<()> {
+        if self.knows_list(list)? {
+            return Ok(());
+        }
+        let progress = Progress {
+            since: since.map(|day| day.to_string()),
+            ..Progress::default()
+        };
+        self.set_progress(list, &progress, false)
     }
 
     /// Forgets the subscriptions of `list`: all, or those from `since` (Unix seconds) on and those whose time says no

@@ -51,7 +51,7 @@ impl Ledger {
     /// When a run last ended with exit code 0, Unix seconds.
     pub(crate) fn last_success(&self) -> Result<Option<i64>> {
         self.first(
-            "SELECT max(ended_at) FROM run WHERE exit_code = 0",
+            "SELECT ended_at FROM run WHERE exit_code = 0 ORDER BY id DESC LIMIT 1",
             [],
             |row| row.get(0),
         )

@@ -234,9 +234,25 @@ impl Ledger {
         )
     }
 
-    /// Forgets everybody pending on `list`: unconfirmed is itself exported now.
-    pub(crate) fn forget_pending(&mut self, list: i64) -> Result<()> {
-        self.change("DELETE FROM pending WHERE list = ?1", [list])?;
+    /// Forgets everybody pending on `list`: unconfirmed is itself exported now. With a batch under way for good only
+    /// once that is published.
+    pub(crate) fn forget_pending(&mut self, list: i64, batch: Option<i64>) -> Result<()> {
+        match batch {
+            Some(batch) => self.change(
+                "UPDATE pending SET resolved_by = ?2 WHERE list = ?1",
+                [list, batch],
+            )?,
+            None => self.change("DELETE FROM pending WHERE list = ?1", [list])?,
+        };
+        Ok(())
+    }
+
+    /// Run `run` has seen somebody pending, if he is.
+    pub(crate) fn touch_pending(&mut self, list: i64, subscriber: i64, run: i64) -> Result<()> {
+        self.change(
+            "UPDATE pending SET checked = ?3 WHERE list = ?1 AND subscriber = ?2",
+            [list, subscriber, run],
+        )?;
         Ok(())
     }
 }

@@ -206,6 +206,14 @@ mod tests {
     }
 
     #[test]
+    fn a_known_row_further_down_is_not_enough() {
+        let mut walk = Walk::new();
+        walk.take(&shown(&keys(0..100), true));
+        let page = [keys(150..160), keys(90..100), keys(100..150)].concat();
+        assert_eq!(walk.take(&shown(&page, true)), Verdict::Back);
+    }
+
+    #[test]
     fn an_empty_page_in_the_middle_is_not_the_end() {
         let mut walk = Walk::new();
         walk.take(&shown(&keys(0..100), true));

@@ -38,15 +38,15 @@ pub(crate) enum TokenAnswer {
     Passing(Problem),
 }
 
-/// Sorts an answer by status and body.
-pub(crate) fn read_answer(status: u16, body: &[u8]) -> TokenAnswer {
+/// Sorts an answer by status and body; none of `secrets` stands in the problem it tells.
+pub(crate) fn read_answer(status: u16, body: &[u8], secrets: &[&SecretString]) -> TokenAnswer {
     if (200..300).contains(&status) {
         return match read_tokens(body) {
             Some(renewal) => TokenAnswer::Granted(renewal),
             None => TokenAnswer::NotUnderstood,
         };
     }
-    let problem = Problem::read(body);
+    let problem = Problem::read(body, secrets);
     match status {
         400 | 401 if problem.kind == "invalid_grant" => TokenAnswer::GrantDead(problem),
         403 | 429 if problem.says("rate limit") || status == 429 => TokenAnswer::RateLimited,
@@ -56,6 +56,8 @@ pub(crate) fn read_answer(status: u16, body: &[u8]) -> TokenAnswer {
         403 if problem.says("at this time") => TokenAnswer::Passing(problem),
         410 => TokenAnswer::SupportNeeded(problem),
         408 | 425 | 500..=599 | 300..=399 => TokenAnswer::Passing(problem),
+        // No envelope: a gateway's word, not AWeber's.
+        403 | 404 if problem == Problem::default() => TokenAnswer::Passing(problem),
         _ => TokenAnswer::ClientRefused(problem),
     }
 }
@@ -72,6 +74,13 @@ pub(crate) fn read_tokens(body: &[u8]) -> Option<Renewal> {
         Some(Value::String(text)) => text.trim().parse().ok(),
         _ => None,
     };
+    if !matches!(
+        map.get("refresh_token"),
+        None | Some(Value::Null | Value::String(_))
+    ) {
+        // There is a new one, of a kind that we cannot use: to go on with the old one would be to lose it.
+        return None;
+    }
     Some(Renewal {
         access_token: text("access_token")?.into(),
         refresh_token: text("refresh_token").map(Into::into),
@@ -84,7 +93,8 @@ pub(crate) fn read_tokens(body: &[u8]) -> Option<Renewal> {
 /// has arrived is all there will ever be.
 pub(crate) fn read_cut_tokens(body: &[u8]) -> Option<Renewal> {
     let commas = body.iter().enumerate().rev().filter(|(_, b)| **b == b',');
-    for (end, _) in commas {
+    let ends = std::iter::once(body.len()).chain(commas.map(|(end, _)| end));
+    for end in ends {
         let mut closed = body[..end].to_vec();
         closed.push(b'}');
         if let Some(renewal) = read_tokens(&closed) {
@@ -100,7 +110,7 @@ mod tests {
     use secrecy::ExposeSecret;
 
     fn kind(status: u16, body: &str) -> &'static str {
-        match read_answer(status, body.as_bytes()) {
+        match read_answer(status, body.as_bytes(), &[]) {
             TokenAnswer::Granted(_) => "granted",
             TokenAnswer::NotUnderstood => "not understood",
             TokenAnswer::GrantDead(_) => "dead",
@@ -137,7 +147,11 @@ mod tests {
             (500, a("InternalServerError", "x"), "passing"),
             (503, "<html>".into(), "passing"),
             (302, String::new(), "passing"),
-            (404, String::new(), "client"),
+            (404, String::new(), "passing"),
+            (403, "<html>".into(), "passing"),
+            (404, a("NotFoundError", "x"), "client"),
+            (200, r#"{"access_token":"a","refresh_token":7}"#.into(), "not understood"),
+            (200, r#"{"access_token":"a","refresh_token":null}"#.into(), "granted"),
         ] {
             assert_eq!(kind(status, &body), meaning, "{status} {body}");
         }
@@ -161,10 +175,8 @@ mod tests {
     #[test]
     fn a_cut_answer_gives_its_tokens_once_both_are_whole() {
         let whole = br#"{"access_token":"AT,1","refresh_token":"RT,2","token_type":"bearer","expires_in":7200}"#;
-        let both_arrived = whole
-            .windows(12)
-            .position(|w| w == b"\"token_type\"")
-            .unwrap();
+        // The closing quote of the refresh token.
+        let both_arrived = whole.windows(5).position(|w| w == b"RT,2\"").unwrap() + 5;
         for cut in 0..whole.len() {
             match read_cut_tokens(&whole[..cut]) {
                 Some(renewal) => {

@@ -80,24 +80,32 @@ impl TokenStore {
         candidate.exists() || candidate.beside(".next").exists()
     }
 
-    /// Removes candidate tokens that are in force already: whoever was killed had only to clean up. To refresh them
-    /// again would be to show AWeber a spent token, which may cost the live ones.
-    pub(crate) fn drop_stale_candidate(&self) -> Result<()> {
-        let candidate = self.candidate();
-        if !self.has_candidate() {
-            return Ok(());
-        }
-        candidate.recover()?;
-        let generation = |store: &TokenStore| -> Result<Option<u64>> {
-            let content = read_if_there(&store.path)?;
-            Ok(content
-                .and_then(|content| TokenFile::parse(&content).ok())
-                .map(|tokens| tokens.generation))
-        };
-        match (generation(&candidate)?, generation(self)?) {
-            (Some(candidates), Some(present)) if candidates < present => candidate.remove(),
-            _ => Ok(()),
-        }
+    /// What stands in the token file, whatever its mode; to be looked at, not used. `None`: there is none.
+    pub(crate) fn peek(&self) -> Result<Option<std::result::Result<TokenFile, Unreadable>>> {
+        Ok(read_if_there(&self.path)?.map(|content| TokenFile::parse(&content)))
+    }
+
+    /// Puts the tokens of `candidate` in force as `tokens`: they are complete there first, then one rename replaces
+    /// the file. At no instant are they in neither place, and never in both.
+    pub(crate) fn adopt(&self, candidate: &TokenStore, tokens: &TokenFile) -> Result<()> {
+        drop(self.prepare()?);
+        candidate.install(tokens)?;
+        let adopted = atomic::open_to_write(&candidate.path).and_then(|file| {
+            // Only root may give files away, and only root needs to.
+            let _ = atomic::keep_owner(&file, &self.path);
+            atomic::rename(&candidate.path, &self.path)
+        });
+        adopted.map_err(|e| {
+            Error::disk("cannot put the new tokens in force as", &self.path, &e)
+                .safe(format!("they are kept in {}", candidate.path.display()))
+                .next("heal the disk, then aweber-sync authorize, which finishes it")
+        })
+    }
+
+    /// Moves the file to a name where nothing replaces it; says which.
+    pub(crate) fn set_aside(&self, beside: &TokenStore) -> Result<PathBuf> {
+        keep_as_rescued(&self.path, &beside.path)
+            .map_err(|e| Error::disk("cannot move", &self.path, &e))
     }
 
     /// Finishes what a killed process left behind, from what is on disk alone: a whole `.next` of a higher
@@ -196,6 +204,7 @@ impl TokenStore {
 
     fn try_prepare(&self) -> io::Result<Reservation> {
         let next = self.beside(".next");
+        let mut room = RESERVED;
         if self.exists() {
             // The very bytes: a file that somebody wrote by hand stays as it is if the refresh fails.
             let present = Zeroizing::new(std::fs::read(&self.path)?);
@@ -203,6 +212,8 @@ impl TokenStore {
             file.write_all_at(&present, 0)?;
             file.sync_all()?;
             atomic::rename(&next, &self.path)?;
+            // Keys of others come along.
+            room += present.len();
         }
         let file = self.create_next(&next)?;
         // From here on the reservation cleans up after itself, whatever fails.
@@ -212,7 +223,7 @@ impl TokenStore {
             path: self.path.clone(),
             used: false,
         };
-        reservation.file.write_all_at(&[b' '; RESERVED], 0)?;
+        reservation.file.write_all_at(&vec![b' '; room], 0)?;
         reservation.file.sync_all()?;
         atomic::sync_parent(&self.path)?;
         Ok(reservation)
