@@ -1,0 +1,115 @@
+//! The README says what the program says: its help block, its options and variables, its exit codes.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+
+const README: &str = include_str!("../../README.md");
+
+/// Options of cargo that the README may name.
+const FOREIGN: [&str; 2] = ["--example", "--path"];
+
+/// Options that it names by their short forms, or not at all.
+const UNNAMED: [&str; 3] = ["--help", "--quiet", "--verbose"];
+
+fn help(command: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_aweber-sync"))
+        .args([command, "--help"])
+        .env_clear()
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    // clap pads empty lines; editors and reviewers do not.
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect()
+}
+
+/// The README around its help block, and the block.
+fn split() -> (String, String) {
+    let (before, rest) = README
+        .split_once("run --help</code></summary>\n\n```text\n")
+        .unwrap();
+    let (block, after) = rest.split_once("```\n").unwrap();
+    (format!("{before}{after}"), block.to_owned())
+}
+
+/// Every word made of these characters that begins like that.
+fn words(text: &str, begins: &str, of: fn(char) -> bool) -> BTreeSet<String> {
+    text.split(|c| !of(c))
+        .filter(|word| word.starts_with(begins) && word.len() > begins.len())
+        .map(|word| word.trim_end_matches('-').to_owned())
+        .filter(|word| word.len() > begins.len())
+        .collect()
+}
+
+fn variables(text: &str) -> BTreeSet<String> {
+    words(text, "AWEBER_", |c| c.is_ascii_uppercase() || c == '_')
+}
+
+fn options(text: &str) -> BTreeSet<String> {
+    words(text, "--", |c| c.is_ascii_lowercase() || c == '-')
+}
+
+/// The numbers in a row of the table of exit codes, or at the beginning of a line of the help's.
+fn codes(text: &str) -> BTreeSet<u8> {
+    let numbers = text.lines().flat_map(|line| {
+        let cell = line
+            .trim_start_matches('|')
+            .split(['|', ':'])
+            .next()
+            .unwrap_or("");
+        let first = cell.trim_start().split("  ").next().unwrap_or("");
+        first
+            .split(',')
+            .filter_map(|word| word.trim().parse().ok())
+            .collect::<Vec<u8>>()
+    });
+    numbers.collect()
+}
+
+#[test]
+fn the_help_block_is_what_the_program_says() {
+    let (_, block) = split();
+    let said = help("run");
+    assert_eq!(block, said, "the help block of README.md is to be:\n{said}");
+}
+
+#[test]
+fn the_two_commands_stand_in_it() {
+    let (_, rest) = README.split_once("## Try it\n").unwrap();
+    assert!(rest.contains("```sh\ncargo run --example demo\ncargo test\n```"));
+}
+
+#[test]
+fn it_names_every_variable_and_option_and_no_other() {
+    let (text, _) = split();
+    let said = help("run") + &help("authorize");
+    assert_eq!(variables(&text), variables(&said));
+    let named = options(&text)
+        .into_iter()
+        .filter(|option| !FOREIGN.contains(&option.as_str()));
+    let known = options(&said)
+        .into_iter()
+        .filter(|option| !UNNAMED.contains(&option.as_str()));
+    assert_eq!(
+        named.collect::<BTreeSet<_>>(),
+        known.collect::<BTreeSet<_>>()
+    );
+}
+
+#[test]
+fn it_explains_every_exit_code_and_no_other() {
+    let (_, rest) = README.split_once("## Exit codes\n").unwrap();
+    let (table, _) = rest.split_once("\n## ").unwrap();
+    let (_, said) = help("run")
+        .split_once("Exit codes:\n")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let mut in_help = codes(&said);
+    // The help says both signals in one line.
+    assert!(said.contains("143 by SIGTERM"));
+    in_help.insert(143);
+    assert_eq!(codes(table), in_help);
+    assert!(in_help.len() > 8, "{in_help:?}");
+}
