@@ -1,6 +1,8 @@
 //! The README says what the program says: its help block, its options and variables, its exit codes.
 
+use crate::support::files_below;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 const README: &str = include_str!("../../README.md");
@@ -112,4 +114,24 @@ fn it_explains_every_exit_code_and_no_other() {
     in_help.insert(143);
     assert_eq!(codes(table), in_help);
     assert!(in_help.len() > 8, "{in_help:?}");
+}
+
+#[test]
+fn the_messages_that_it_explains_are_the_programs() {
+    let (_, rest) = README.split_once("## When something is wrong\n").unwrap();
+    let (table, _) = rest.split_once("\n## ").unwrap();
+    let sources = files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let code: String = sources
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let rows = table.lines().filter_map(|row| row.strip_prefix("| `"));
+    let messages: Vec<&str> = rows.map(|row| row.split_once('`').unwrap().0).collect();
+    assert!(messages.len() > 10);
+    for message in messages {
+        // An ellipsis, or a quoted name, stands for what differs from case to case.
+        for part in message.split(['…', '"', '\'']).map(str::trim) {
+            assert!(code.contains(part), "no source file says \"{part}\"");
+        }
+    }
 }
