@@ -111,13 +111,14 @@ impl<'a> Program<'a> {
         self.finish(&child.wait_with_output()?, rest.trim_start())
     }
 
-    /// `aweber-sync run`, killed (SIGKILL) as soon as it has asked for `held`, which the sandbox does not answer.
-    pub(crate) fn run_and_kill(&self, held: &str) -> Result<()> {
-        let asked = self.sandbox.with(|world| world.count(held));
+    /// `aweber-sync run`, killed (SIGKILL) as soon as it has asked `times` times for `held`, the last time without an
+    /// answer.
+    pub(crate) fn run_and_kill(&self, held: &str, times: u32) -> Result<()> {
+        let before_kill = self.sandbox.with(|world| world.count(held)) + times as usize;
         let mut child = self.start("run")?;
         let is_held = self
             .sandbox
-            .wait_until(PATIENCE, |world| world.count(held) > asked);
+            .wait_until(PATIENCE, |world| world.count(held) >= before_kill);
         teller::command(&format!("kill -9 {}", child.id()));
         child.kill()?;
         let output = child.wait_with_output()?;
