@@ -13,9 +13,23 @@ const FOREIGN: [&str; 2] = ["--example", "--path"];
 /// Options that it names by their short forms, or not at all.
 const UNNAMED: [&str; 3] = ["--help", "--quiet", "--verbose"];
 
+/// Variables of `run` that stand in no help, since they have no option: secrets.
+const PINGS: [&str; 2] = ["AWEBER_SYNC_PING_URL", "AWEBER_SYNC_PING_URL_FILE"];
+
+const COMMANDS: [&str; 7] = [
+    "authorize",
+    "run",
+    "lists",
+    "status",
+    "forget",
+    "revoke",
+    "completions",
+];
+
 fn help(command: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_aweber-sync"))
-        .args([command, "--help"])
+        .args(command.split_whitespace())
+        .arg("--help")
         .env_clear()
         .stdin(Stdio::null())
         .output()
@@ -84,10 +98,32 @@ fn the_two_commands_stand_in_it() {
 }
 
 #[test]
+fn it_lists_every_command() {
+    let (_, rest) = README.split_once("## Commands\n").unwrap();
+    let (table, _) = rest.split_once("\n## ").unwrap();
+    let rows = table
+        .lines()
+        .filter_map(|row| row.strip_prefix("| `aweber-sync "));
+    let named = rows.map(|row| row.split([' ', '`']).next().unwrap());
+    assert_eq!(named.collect::<Vec<_>>(), COMMANDS);
+    let help = help("");
+    let (_, said) = help.split_once("Commands:\n").unwrap();
+    let (said, _) = said.split_once("\n\n").unwrap();
+    let known = said.lines().filter(|line| !line.starts_with("   "));
+    let known = known.map(|line| line.split_whitespace().next().unwrap());
+    assert_eq!(
+        known.filter(|name| *name != "help").collect::<Vec<_>>(),
+        COMMANDS
+    );
+}
+
+#[test]
 fn it_names_every_variable_and_option_and_no_other() {
     let (text, _) = split();
-    let said = help("run") + &help("authorize");
-    assert_eq!(variables(&text), variables(&said));
+    let said: String = COMMANDS.map(help).concat();
+    let mut known = variables(&said);
+    known.extend(PINGS.map(str::to_owned));
+    assert_eq!(variables(&text), known);
     let named = options(&text)
         .into_iter()
         .filter(|option| !FOREIGN.contains(&option.as_str()));
@@ -104,11 +140,9 @@ fn it_names_every_variable_and_option_and_no_other() {
 fn it_explains_every_exit_code_and_no_other() {
     let (_, rest) = README.split_once("## Exit codes\n").unwrap();
     let (table, _) = rest.split_once("\n## ").unwrap();
-    let (_, said) = help("run")
-        .split_once("Exit codes:\n")
-        .map(|(a, b)| (a.to_owned(), b.to_owned()))
-        .unwrap();
-    let mut in_help = codes(&said);
+    let help = help("run");
+    let (_, said) = help.split_once("Exit codes:\n").unwrap();
+    let mut in_help = codes(said);
     // The help says both signals in one line.
     assert!(said.contains("143 by SIGTERM"));
     in_help.insert(143);
