@@ -1,4 +1,4 @@
-//! The progress bar on a terminal. Log lines go through [`print`], so that the two do not overwrite each other.
+//! The progress bar on a terminal. Log lines go through [`print()`], so that the two do not overwrite each other.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};

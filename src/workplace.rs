@@ -1,4 +1,4 @@
-//! What every command that touches the tokens does first: make the state directory, take both locks (design notes,
+//! What every command that touches the tokens does first: make the state directory, take both locks (`docs/design.md`,
 //! 'Locks'), finish what a killed process left of the tokens.
 
 use crate::config::Paths;

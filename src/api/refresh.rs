@@ -1,5 +1,5 @@
 //! Spending a refresh token: the one request whose repetition needs thought, since AWeber hands out a new token with
-//! each and may kill the old one at once. The protocol is in the design notes of the README, 'The token'.
+//! each and may kill the old one at once. The protocol is in `docs/design.md`, 'Tokens'.
 
 use super::retry::{self, RATE_LIMIT_WAITS, REPEATS};
 use super::session::{Session, random_byte, rate_limited};
