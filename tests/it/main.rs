@@ -11,3 +11,8 @@
 mod support;
 
 mod first_export;
+mod token_answers;
+mod token_disk;
+mod token_file;
+mod tokens;
+mod tokens_during_a_run;
