@@ -10,6 +10,10 @@
 
 mod support;
 
+mod authorize;
+mod authorize_import;
+mod authorize_keeps;
+mod authorize_refused;
 mod first_export;
 mod token_answers;
 mod token_disk;

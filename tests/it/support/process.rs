@@ -6,22 +6,29 @@ use std::process::{Child, Command, Stdio};
 
 /// The same command, started by another program in front of it: `unshare`, `sh -c '… exec "$@"' sh`.
 pub(crate) fn behind(front: &[&str], command: &Command) -> Command {
-    let mut whole = Command::new(front[0]);
+    let mut whole = in_the_place_of(command, front[0]);
     whole
         .args(&front[1..])
         .arg(command.get_program())
-        .args(command.get_args())
+        .args(command.get_args());
+    whole
+}
+
+/// Another program with the environment and directory of that command, its output piped.
+fn in_the_place_of(command: &Command, program: &str) -> Command {
+    let mut other = Command::new(program);
+    other
         .env_clear()
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     for (name, value) in command.get_envs() {
-        whole.env(name, value.unwrap());
+        other.env(name, value.unwrap());
     }
     if let Some(directory) = command.get_current_dir() {
-        whole.current_dir(directory);
+        other.current_dir(directory);
     }
-    whole
+    other
 }
 
 /// The same command behind a shell script that ends in `exec "$@"` or runs `"$@"`.
@@ -38,6 +45,24 @@ pub(crate) fn behind_mounts(script: &str, command: &Command) -> Option<Command> 
     }
     eprintln!("skipped: only root may mount something in a namespace of its own");
     None
+}
+
+/// The same command on a terminal of its own, which shows on standard output what the program says and not what is
+/// typed; `None` and a word about it where `script` of util-linux is missing. No argument may need quotes.
+pub(crate) fn on_a_terminal(command: &Command) -> Option<Command> {
+    if Command::new("script").arg("--version").output().is_err() {
+        eprintln!("skipped: script of util-linux is not installed");
+        return None;
+    }
+    let mut line = format!("exec '{}'", command.get_program().to_str().unwrap());
+    for argument in command.get_args() {
+        line = format!("{line} '{}'", argument.to_str().unwrap());
+    }
+    let mut terminal = in_the_place_of(command, "script");
+    terminal
+        .args(["--quiet", "--return", "--echo", "never", "--command"])
+        .args([&line, "/dev/null"]);
+    Some(terminal)
 }
 
 /// Sends a signal (`TERM`, `INT`, `KILL`) to a process that the test has started.
