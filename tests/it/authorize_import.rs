@@ -1,6 +1,6 @@
 //! `authorize --import`: the credentials file of every other program, with tokens that the sandbox has granted.
 
-use crate::authorize::{assert_connected, unauthorized};
+use crate::support::authorization::{assert_connected, unauthorized};
 use crate::support::{Done, Site};
 use aweber_sandbox::ClientKind::{self, Confidential, Public};
 use aweber_sandbox::Tokens;

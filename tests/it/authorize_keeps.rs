@@ -1,6 +1,6 @@
 //! What `authorize` must not lose: tokens just granted, and the token file that stands there already.
 
-use crate::authorize::{assert_connected, authorize, unauthorized};
+use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::code_at;
 use crate::support::process::{behind_mounts, send_signal};
 use crate::support::{Done, Site, files_below};

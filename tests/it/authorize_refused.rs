@@ -1,6 +1,6 @@
 //! `authorize` when something does not fit: the message says what, and what to do; nothing is changed.
 
-use crate::authorize::{assert_connected, authorize, unauthorized};
+use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::{code_at, open, parameter, redirect_from};
 use crate::support::{Done, Site};
 use aweber_sandbox::{ClientKind, Fault, FaultKind, Settings};
