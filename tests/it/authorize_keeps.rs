@@ -200,9 +200,12 @@ fn a_full_disk_is_found_out_before_the_code_is_traded() {
     assert_connected(&site, &done);
 }
 
+/// A name for it, and what it does to the token file.
+type Change = (&'static str, fn(&Site));
+
 #[test]
 fn another_accounts_tokens_in_a_file_that_run_refuses_are_not_replaced_without_force() {
-    let refused: [(&str, fn(&Site)); 2] = [
+    let refused: [Change; 2] = [
         ("others can read it", |site| {
             std::fs::set_permissions(site.token_file(), PermissionsExt::from_mode(0o644)).unwrap();
         }),
@@ -235,4 +238,43 @@ fn a_prompt_that_waits_for_a_code_keeps_no_run_waiting() {
     assert!(site.token_is_live());
     site.run_ok(&[]);
     assert_eq!(site.emails(), crate::support::subscribed(&site, &[list]));
+}
+
+#[test]
+fn an_authorization_waits_for_the_run_that_is_at_work() {
+    let site = Site::new();
+    let list = site.add_list(2);
+    let delay = FaultKind::DelayBefore(Duration::from_millis(500));
+    site.sandbox
+        .with(|world| world.fault(Fault::on("/subscribers").answer(delay)));
+    let url = site.finish(authorize(&site, &["--print-url"])).stdout;
+    let run = site.command(&["run"]).spawn().unwrap();
+    let asked = site.sandbox.wait_until(Duration::from_secs(10), |world| {
+        world.count("/subscribers") == 1
+    });
+    assert!(asked);
+    let done = site.finish(authorize(&site, &["--code", &code_at(url.trim())]));
+    let run = site.wait(run);
+    assert_eq!(
+        (done.code, run.code),
+        (0, 0),
+        "{}{}",
+        site.dump(&done),
+        run.stderr
+    );
+    assert!(site.token_is_live());
+    assert_eq!(site.emails(), crate::support::subscribed(&site, &[list]));
+    // The code was traded after the run had ended.
+    site.sandbox.with(|world| {
+        let paths: Vec<&str> = world
+            .requests
+            .iter()
+            .map(|request| request.path.as_str())
+            .collect();
+        assert_eq!(
+            paths[paths.len() - 2..],
+            ["/oauth2/token", "/1.0/accounts"],
+            "{paths:?}"
+        );
+    });
 }

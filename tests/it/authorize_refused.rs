@@ -96,21 +96,16 @@ fn an_expired_code_asks_for_a_new_one() {
 #[test]
 fn a_mistyped_code_asks_for_authorize_again() {
     let site = unauthorized(ClientKind::Public);
-    let done = site.finish_with_answer(authorize(&site, &[]), |_| "no-such-code".to_owned());
+    let done = site.finish_with_input(authorize(&site, &[]), "no-such-code\n");
     assert_refused(&site, &done, 77, &["does not accept the code"]);
-    for not_a_code in [
-        "",
-        "two words",
-        "https://localhost/",
-        "https://localhost/?code=",
+    for (not_a_code, code) in [
+        ("\n", 78),
+        ("two words\n", 77),
+        ("https://localhost/\n", 77),
+        ("https://localhost/?code=", 77),
     ] {
-        let done = site.finish_with_answer(authorize(&site, &[]), |_| not_a_code.to_owned());
-        assert_ne!(done.code, 0, "{}", site.dump(&done));
-        assert!(
-            done.stderr.contains("next: aweber-sync authorize"),
-            "{}",
-            done.stderr
-        );
+        let done = site.finish_with_input(authorize(&site, &[]), not_a_code);
+        assert_refused(&site, &done, code, &["next: aweber-sync authorize"]);
     }
     assert_eq!(site.token_requests(), 1);
 }

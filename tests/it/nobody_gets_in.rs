@@ -1,5 +1,6 @@
 //! N5: tokens go to the configured hosts only, whatever an answer, a link or the environment says.
 
+use crate::support::process::behind_script;
 use crate::support::token::nobodys_url;
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{ClientKind, Fault, FaultKind, Sandbox, Settings};
@@ -135,6 +136,31 @@ fn a_next_collection_link_to_the_right_name_on_another_port_or_with_a_user_is_re
 }
 
 #[test]
+fn a_next_collection_link_to_another_name_for_the_same_port_is_refused() {
+    let site = Site::new();
+    site.add_list(101);
+    let port = site
+        .sandbox
+        .api_url()
+        .rsplit(':')
+        .next()
+        .unwrap()
+        .to_owned();
+    for host in [
+        "elsewhere.example",
+        "localhost",
+        "127.0.0.2",
+        "127.0.0.1.elsewhere.example",
+    ] {
+        site.sandbox
+            .with(|world| world.settings.link_origin = Some(format!("http://{host}:{port}")));
+        let done = site.run(&[]);
+        assert_eq!(done.code, 69, "{host}: {}", site.dump(&done));
+        assert_eq!(site.rows().len(), 0, "{host}: {}", site.dump(&done));
+    }
+}
+
+#[test]
 fn a_link_to_another_collection_of_the_same_host_is_not_followed() {
     let site = Site::new();
     site.add_list(101);
@@ -261,4 +287,24 @@ fn loopback_needs_no_certificates() {
     without_certificates(&mut command, &site.path("no-certificates"));
     let done = site.finish(command);
     assert_eq!(done.code, 0, "{}", site.dump(&done));
+}
+
+#[test]
+fn an_answer_of_any_size_is_bounded() {
+    for kind in [FaultKind::HugeBody(40 << 20), FaultKind::GzipBomb(40 << 20)] {
+        let site = Site::new();
+        let list = site.add_list(3);
+        site.sandbox
+            .with(|world| world.fault(Fault::on("/subscribers").answer(kind.clone())));
+        // Not even the address space for the whole answer.
+        let script = "ulimit -v 200000 && exec \"$@\"";
+        let done = site.finish(behind_script(script, &site.command(&["run", "-v"])));
+        assert_eq!(done.code, 0, "{kind:?}: {}", site.dump(&done));
+        assert!(
+            done.stderr.contains("larger than"),
+            "{kind:?}: {}",
+            done.stderr
+        );
+        assert_eq!(site.emails(), subscribed(&site, &[list]));
+    }
 }

@@ -96,6 +96,25 @@ fn the_most_talkative_failure_says_no_secret() {
 }
 
 #[test]
+fn the_most_talkative_authorize_says_no_secret() {
+    let kinds = [ClientKind::Public, ClientKind::Confidential];
+    let fails = [("none", FaultKind::ResetBefore)]
+        .into_iter()
+        .chain(faults());
+    for (kind, (on, fault)) in kinds.into_iter().cycle().zip(fails) {
+        let site = unauthorized(kind);
+        site.sandbox
+            .with(|world| world.fault(Fault::on(on).always().answer(fault.clone())));
+        let mut command = authorize(&site, &["-vv"]);
+        command.env("RUST_BACKTRACE", "full");
+        site.finish_with_answer(command, code_at);
+        // And what the next one makes of what was left.
+        site.finish(site.command(&["authorize", "-vv"]));
+        assert_eq!(leaks(&site), Vec::<String>::new(), "{on} {fault:?}");
+    }
+}
+
+#[test]
 fn a_server_that_repeats_our_secrets_in_its_errors_does_not_get_them_into_ours() {
     for (on, status) in [
         ("/oauth2/token", 400),
@@ -247,6 +266,17 @@ fn a_secret_file_that_is_missing_or_empty_is_named_and_nothing_is_sent() {
             assert_eq!(site.requests(), 0);
         }
     }
+}
+
+#[test]
+fn a_credentials_directory_without_a_client_secret_means_a_public_client() {
+    let site = Site::new();
+    std::fs::create_dir(site.path("credentials")).unwrap();
+    std::fs::write(site.path("credentials/ping_url"), "another credential").unwrap();
+    let mut command = site.command(&["run"]);
+    command.env("CREDENTIALS_DIRECTORY", site.path("credentials"));
+    let done = site.finish(command);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
 }
 
 #[test]

@@ -122,24 +122,26 @@ fn further_keys_of_an_answer_are_passed_over() {
 
 #[test]
 fn a_lost_answer_is_asked_for_again_with_the_same_token() {
-    let site = site_with(Settings {
-        rotation: Rotation::Tolerated,
-        ..Settings::default()
-    });
-    let list = site.add_list(2);
-    order(&site, FaultKind::ResetAfter);
-    let old = site.tokens();
-    let done = site.run_ok(&[]);
-    site.sandbox.with(|world| {
-        let sent: Vec<_> = world
-            .token_requests()
-            .iter()
-            .map(|r| r.field("refresh_token"))
-            .collect();
-        assert_eq!(sent, [old["refresh_token"].as_str(); 2], "{}", done.stderr);
-    });
-    assert!(site.token_is_live());
-    assert_eq!(site.emails(), subscribed(&site, &[list]));
+    for kind in [FaultKind::ResetAfter, FaultKind::Never { work_done: true }] {
+        let site = site_with(Settings {
+            rotation: Rotation::Tolerated,
+            ..Settings::default()
+        });
+        let list = site.add_list(2);
+        order(&site, kind);
+        let old = site.tokens();
+        let mut command = site.command(&["run"]);
+        command.env("AWEBER_SYNC_TIMEOUT", "300ms");
+        let done = site.finish(command);
+        assert_eq!(done.code, 0, "{}", site.dump(&done));
+        site.sandbox.with(|world| {
+            let requests = world.token_requests();
+            let sent: Vec<_> = requests.iter().map(|r| r.field("refresh_token")).collect();
+            assert_eq!(sent, [old["refresh_token"].as_str(); 2], "{}", done.stderr);
+        });
+        assert!(site.token_is_live());
+        assert_eq!(site.emails(), subscribed(&site, &[list]));
+    }
 }
 
 #[test]

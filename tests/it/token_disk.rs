@@ -152,25 +152,26 @@ fn a_disk_that_is_full_as_a_whole_spends_no_token() {
     assert_nothing_spent(&site, &done, "state directory");
 }
 
-#[test]
-fn a_disk_that_fills_up_while_aweber_answers_costs_no_token() {
-    let (site, command) = site_with_vault();
-    let list = site.add_list(3);
+/// A run with the token file on a small disk of its own, which somebody fills up at the moment when AWeber works on
+/// the nth request with that text.
+fn run_while_the_disk_fills_up(
+    site: &Site,
+    command: &Command,
+    on: &str,
+    nth: u32,
+) -> Option<(Done, Value)> {
     let script = "cp vault/token.json kept.json && mount -t tmpfs -o size=1m tmpfs vault && \
          cp -p kept.json vault/token.json && { \"$@\"; code=$?; cp vault/token.json after.json; exit $code; }";
-    let Some(mut command) = behind_mounts(script, &command) else {
-        return;
-    };
-    // Fills the disk, as seen by the process, at the moment when AWeber works on the refresh.
+    let mut command = behind_mounts(script, command)?;
     let (tell, told) = mpsc::channel::<u32>();
-    let vault = site.path("vault/filler");
     let (full, was_full) = mpsc::channel::<bool>();
+    let filler = site.path("vault/filler");
     site.sandbox.with(|world| {
-        world.before("/oauth2/token", 1, move |_| {
-            let root = format!("/proc/{}/root", told.recv().unwrap());
-            let mut filler = std::fs::File::create(format!("{root}{}", vault.display())).unwrap();
-            let page = [0u8; 4096];
-            let filled = (0..1000).any(|_| filler.write_all(&page).is_err());
+        world.before(on, nth, move |_| {
+            // The disk as the process sees it.
+            let seen = format!("/proc/{}/root{}", told.recv().unwrap(), filler.display());
+            let mut filler = std::fs::File::create(seen).unwrap();
+            let filled = (0..1000).any(|_| filler.write_all(&[0; 4096]).is_err());
             full.send(filled).unwrap();
         });
     });
@@ -178,13 +179,47 @@ fn a_disk_that_fills_up_while_aweber_answers_costs_no_token() {
     tell.send(child.id()).unwrap();
     let done = site.wait(child);
     assert!(was_full.recv().unwrap());
+    let after = std::fs::read(site.path("after.json")).unwrap();
+    Some((done, serde_json::from_slice(&after).unwrap()))
+}
+
+#[test]
+fn a_disk_that_fills_up_while_aweber_answers_costs_no_token() {
+    let (site, command) = site_with_vault();
+    let list = site.add_list(3);
+    let Some((done, after)) = run_while_the_disk_fills_up(&site, &command, "/oauth2/token", 1)
+    else {
+        return;
+    };
     assert_eq!(done.code, 0, "{}", site.dump(&done));
-    let after: Value =
-        serde_json::from_slice(&std::fs::read(site.path("after.json")).unwrap()).unwrap();
     let token = after["refresh_token"].as_str().unwrap();
     assert!(
         site.sandbox
             .with(|world| world.is_live_refresh_token(token))
     );
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn a_disk_that_fills_up_during_a_run_is_found_out_before_the_next_token_is_spent() {
+    let (site, command) = site_with_vault();
+    let list = site.add_list(250);
+    site.sandbox
+        .with(|world| world.settings.access_dies_after_requests = Some(2));
+    let Some((done, after)) = run_while_the_disk_fills_up(&site, &command, "/1.0/", 2) else {
+        return;
+    };
+    assert_eq!(done.code, 74, "{}", site.dump(&done));
+    assert_eq!(site.token_requests(), 1, "{}", site.dump(&done));
+    assert!(done.stderr.contains("make room"), "{}", done.stderr);
+    let token = after["refresh_token"].as_str().unwrap();
+    assert!(
+        site.sandbox
+            .with(|world| world.is_live_refresh_token(token))
+    );
+
+    std::fs::write(site.path("vault/token.json"), after.to_string()).unwrap();
+    let next = site.finish(command);
+    assert_eq!(next.code, 0, "{}", site.dump(&next));
     assert_eq!(site.emails(), subscribed(&site, &[list]));
 }

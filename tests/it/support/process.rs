@@ -37,6 +37,7 @@ pub(crate) fn behind_script(script: &str, command: &Command) -> Command {
 }
 
 /// As [`behind_script`], in a mount namespace of its own; `None` and a word about it where that is not allowed.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 pub(crate) fn behind_mounts(script: &str, command: &Command) -> Option<Command> {
     let allowed = Command::new("unshare").args(["--mount", "true"]).output();
     if allowed.is_ok_and(|output| output.status.success()) {
@@ -49,6 +50,7 @@ pub(crate) fn behind_mounts(script: &str, command: &Command) -> Option<Command> 
 
 /// The same command on a terminal of its own, which shows on standard output what the program says and not what is
 /// typed; `None` and a word about it where `script` of util-linux is missing. No argument may need quotes.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 pub(crate) fn on_a_terminal(command: &Command) -> Option<Command> {
     if Command::new("script").arg("--version").output().is_err() {
         eprintln!("skipped: script of util-linux is not installed");
