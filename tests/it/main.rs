@@ -8,7 +8,18 @@
     reason = "tests"
 )]
 
-mod support;
-
+mod authorize;
+mod authorize_import;
+mod authorize_keeps;
+mod authorize_refused;
 mod first_export;
+mod modes;
+mod nobody_gets_in;
 mod readme;
+mod secrets;
+mod token_answers;
+mod token_disk;
+mod token_file;
+mod tokens;
+mod tokens_during_a_run;
+mod support;

@@ -1,0 +1,349 @@
+//! `authorize`: from a code to a token file that `run` works with, on every way that leads there.
+
+use crate::support::Site;
+use crate::support::authorization::{assert_connected, authorize, mode, unauthorized};
+use crate::support::browser::{code_at, parameter, redirect_from};
+use crate::support::process::{on_a_terminal, send_signal};
+use crate::support::token::unix_now;
+use aweber_sandbox::{Authorization, ClientKind, Fault, FaultKind, Rotation, Settings};
+use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+const KINDS: [ClientKind; 2] = [ClientKind::Public, ClientKind::Confidential];
+
+#[test]
+fn both_kinds_of_client_connect_by_one_line_of_standard_input() {
+    for kind in KINDS {
+        let site = unauthorized(kind);
+        let before = unix_now();
+        let done = site.finish_with_answer(authorize(&site, &[]), code_at);
+        assert_eq!(done.code, 0, "{}", site.dump(&done));
+        assert_eq!(done.stderr, "");
+        let tokens = site.tokens();
+        let expires_at = tokens["expires_at"].as_i64().unwrap();
+        assert!((before + 7200..=unix_now() + 7200).contains(&expires_at));
+        let (access, refresh) = site.sandbox.with(|world| {
+            (
+                world.live_access_tokens().pop(),
+                world.live_refresh_tokens().pop(),
+            )
+        });
+        let mut expected = json!({
+            "version": 1,
+            "generation": tokens["generation"],
+            "client_id": site.client_id(),
+            "account_id": "1234567",
+            "access_token": access,
+            "refresh_token": refresh,
+            "token_type": "bearer",
+            "expires_at": expires_at,
+        });
+        if let Some(secret) = site.client_secret() {
+            expected["client_secret"] = json!(secret);
+        }
+        assert_eq!(tokens, expected);
+        assert_connected(&site, &done);
+    }
+}
+
+#[test]
+fn the_page_asked_for_has_the_three_scopes_and_pkce_for_a_public_client_only() {
+    for kind in KINDS {
+        let site = unauthorized(kind);
+        let done = site.finish_with_answer(authorize(&site, &[]), code_at);
+        assert_eq!(done.code, 0, "{}", site.dump(&done));
+        site.sandbox.with(|world| {
+            let page = world.requests[0].clone();
+            let mut names: Vec<&str> = page.params.iter().map(|(name, _)| name.as_str()).collect();
+            names.sort_unstable();
+            let mut expected = vec![
+                "client_id",
+                "redirect_uri",
+                "response_type",
+                "scope",
+                "state",
+            ];
+            if kind == ClientKind::Public {
+                expected.extend(["code_challenge", "code_challenge_method"]);
+                expected.sort_unstable();
+                assert_eq!(page.param("code_challenge_method"), Some("S256"));
+            }
+            assert_eq!(names, expected);
+            assert_eq!(
+                page.param("scope"),
+                Some("account.read list.read subscriber.read")
+            );
+            assert_eq!(
+                page.param("redirect_uri"),
+                Some("urn:ietf:wg:oauth:2.0:oob")
+            );
+            assert_eq!(page.param("response_type"), Some("code"));
+            assert!(page.param("state").unwrap().len() >= 16);
+        });
+    }
+}
+
+#[test]
+fn a_secret_goes_into_the_basic_header_and_a_verifier_into_the_form_and_never_both() {
+    for kind in KINDS {
+        let site = unauthorized(kind);
+        let done = site.finish_with_answer(authorize(&site, &[]), code_at);
+        assert_eq!(done.code, 0, "{}", site.dump(&done));
+        site.sandbox.with(|world| {
+            let trade = world.token_requests()[0].clone();
+            let mut names: Vec<&str> = trade.form.iter().map(|(name, _)| name.as_str()).collect();
+            names.sort_unstable();
+            match kind {
+                ClientKind::Public => {
+                    assert_eq!(
+                        names,
+                        [
+                            "client_id",
+                            "code",
+                            "code_verifier",
+                            "grant_type",
+                            "redirect_uri"
+                        ]
+                    );
+                    assert_eq!(trade.authorization, Authorization::None);
+                }
+                ClientKind::Confidential => {
+                    assert_eq!(names, ["code", "grant_type", "redirect_uri"]);
+                    assert!(matches!(trade.authorization, Authorization::Basic { .. }));
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn two_processes_share_the_work_by_print_url_and_code() {
+    for kind in KINDS {
+        let site = unauthorized(kind);
+        let printed = site.finish(authorize(&site, &["--print-url"]));
+        assert_eq!(printed.code, 0, "{}", site.dump(&printed));
+        assert_eq!(site.requests(), 0);
+        let url = printed.stdout.trim();
+        assert_eq!(printed.stdout, format!("{url}\n"));
+        let begun = site.beside_token(".authorizing");
+        assert_eq!(mode(&begun), 0o600);
+        let begun = std::fs::read_to_string(begun).unwrap();
+        let begun: serde_json::Value = serde_json::from_str(&begun).unwrap();
+        assert_eq!(
+            begun["code_verifier"].is_string(),
+            kind == ClientKind::Public
+        );
+        if let Some(verifier) = begun["code_verifier"].as_str() {
+            assert!(!printed.stdout.contains(verifier));
+        }
+        if let Some(secret) = site.client_secret() {
+            assert!(!printed.stdout.contains(secret) && !begun.to_string().contains(secret));
+        }
+
+        let done = site.finish(authorize(&site, &["--code", &code_at(url)]));
+        assert_connected(&site, &done);
+    }
+}
+
+#[test]
+fn the_second_process_takes_the_whole_address_and_needs_no_client_id() {
+    let site = unauthorized(ClientKind::Public);
+    let uri = ["--redirect-uri", "https://localhost"];
+    let printed = site.finish(authorize(&site, &[&["--print-url"], &uri[..]].concat()));
+    let address = redirect_from(printed.stdout.trim());
+    let done = site.finish(site.command(&["authorize", "--code", &address]));
+    assert_connected(&site, &done);
+}
+
+#[test]
+fn a_pasted_redirect_address_is_as_good_as_the_bare_code() {
+    for kind in KINDS {
+        let site = unauthorized(kind);
+        let command = authorize(&site, &["--redirect-uri", "https://localhost"]);
+        let done = site.finish_with_answer(command, |url| {
+            let address = redirect_from(url);
+            assert!(
+                address.starts_with("https://localhost/?state="),
+                "{address}"
+            );
+            format!("  {address}\r")
+        });
+        assert_connected(&site, &done);
+    }
+}
+
+#[test]
+fn an_address_with_the_state_of_another_authorization_is_not_traded() {
+    let site = unauthorized(ClientKind::Public);
+    let command = authorize(&site, &["--redirect-uri", "https://localhost"]);
+    let done = site.finish_with_answer(command, |url| {
+        let address = redirect_from(url);
+        let state = parameter(&address, "state").unwrap();
+        address.replace(&state, "somebody-elses-state")
+    });
+    assert_eq!(done.code, 77, "{}", site.dump(&done));
+    assert!(
+        done.stderr.contains("another authorization"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(site.token_requests(), 0);
+    assert!(!site.token_file().exists());
+}
+
+#[test]
+fn authorizing_anew_keeps_unknown_keys_and_the_ledger_and_needs_no_options() {
+    for kind in KINDS {
+        let site = unauthorized(kind);
+        let first = site.finish_with_answer(authorize(&site, &[]), code_at);
+        assert_connected(&site, &first);
+        let mut file = site.tokens();
+        file["note"] = json!("mine");
+        site.write_token_file(&file);
+        site.sandbox.with(|world| world.revoke_everything());
+        assert_eq!(site.run(&[]).code, 77);
+
+        let again = site.finish_with_answer(site.command(&["authorize"]), code_at);
+        assert_eq!(again.code, 0, "{}", site.dump(&again));
+        let new = site.tokens();
+        assert_eq!(new["note"], "mine");
+        assert!(new["generation"].as_u64() > file["generation"].as_u64());
+        assert_eq!(new["client_secret"], json!(site.client_secret()));
+        // Whoever was exported stays exported.
+        site.run_ok(&[]);
+        assert_eq!(site.rows().len(), 3);
+    }
+}
+
+#[test]
+fn an_authorization_that_was_killed_after_it_got_tokens_is_finished_by_the_next() {
+    for kind in KINDS {
+        let site = unauthorized(kind);
+        let silence = Fault::on("/1.0/accounts").answer(FaultKind::Never { work_done: false });
+        site.sandbox.with(|world| world.fault(silence));
+        let url = site.finish(authorize(&site, &["--print-url"])).stdout;
+        let child = authorize(&site, &["--code", &code_at(url.trim())])
+            .spawn()
+            .unwrap();
+        let asked = site.sandbox.wait_until(Duration::from_secs(10), |world| {
+            !world.api_requests().is_empty()
+        });
+        assert!(asked);
+        send_signal(&child, "KILL");
+        assert_eq!(site.wait(child).code, 128 + 9);
+        assert_eq!(mode(&site.beside_token(".candidate")), 0o600);
+
+        let run = site.run(&[]);
+        assert_eq!(run.code, 78, "{}", site.dump(&run));
+        assert!(run.stderr.contains("not finished"), "{}", run.stderr);
+        assert_eq!(site.token_requests(), 1);
+
+        let done = site.finish(site.command(&["authorize"]));
+        assert_eq!(site.token_requests(), 1, "{}", site.dump(&done));
+        assert!(
+            !done.stdout.contains("/oauth2/authorize"),
+            "{}",
+            done.stdout
+        );
+        assert_connected(&site, &done);
+    }
+}
+
+#[test]
+fn an_authorization_that_was_killed_while_it_stored_the_tokens_is_finished_by_the_next() {
+    let site = Site::new();
+    let bytes = site.token_bytes();
+    std::fs::remove_file(site.token_file()).unwrap();
+    let mut next = vec![b' '; 64 * 1024];
+    next[..bytes.len()].copy_from_slice(&bytes);
+    std::fs::write(site.beside_token(".candidate.next"), next).unwrap();
+    std::fs::set_permissions(
+        site.beside_token(".candidate.next"),
+        PermissionsExt::from_mode(0o600),
+    )
+    .unwrap();
+    let done = site.finish(site.command(&["authorize"]));
+    assert_connected(&site, &done);
+}
+
+#[test]
+fn candidate_tokens_that_are_in_force_already_are_not_shown_to_aweber_again() {
+    // AWeber may kill the whole family when a spent token is used.
+    let settings = Settings {
+        rotation: Rotation::FamilyKill,
+        ..Settings::default()
+    };
+    for command in [&["run"][..], &["authorize"]] {
+        let site = Site::with(ClientKind::Public, settings.clone());
+        let candidate = site.tokens();
+        let mut file = candidate.clone();
+        file["generation"] = json!(2);
+        site.write_token_file(&file);
+        site.run_ok(&[]);
+        std::fs::write(site.beside_token(".candidate"), candidate.to_string()).unwrap();
+        std::fs::set_permissions(
+            site.beside_token(".candidate"),
+            PermissionsExt::from_mode(0o600),
+        )
+        .unwrap();
+        site.forget_requests();
+        if command == ["run"] {
+            site.run_ok(&[]);
+        } else {
+            let done = site.finish_with_answer(site.command(command), code_at);
+            assert_connected(&site, &done);
+        }
+        let spent = candidate["refresh_token"].as_str();
+        site.sandbox.with(|world| {
+            let sent = world.token_requests();
+            assert!(
+                sent.iter()
+                    .all(|request| request.field("refresh_token") != spent)
+            );
+        });
+        assert!(!site.beside_token(".candidate").exists());
+        assert!(site.token_is_live());
+    }
+}
+
+#[test]
+fn a_person_at_a_terminal_gets_a_prompt_and_a_browser_that_knows_no_secret() {
+    let site = unauthorized(ClientKind::Confidential);
+    let browser = site.path("bin/xdg-open");
+    let opened = site.path("opened");
+    std::fs::create_dir(site.path("bin")).unwrap();
+    let text = "#!/bin/sh\n{ echo \"$@\"; env; } >opened.tmp; mv opened.tmp opened\n";
+    std::fs::write(&browser, text).unwrap();
+    std::fs::set_permissions(&browser, PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = authorize(&site, &[]);
+    command
+        .env(
+            "PATH",
+            format!("{}:/usr/bin:/bin", site.path("bin").display()),
+        )
+        .env("DISPLAY", ":99");
+    let Some(command) = on_a_terminal(&command) else {
+        return;
+    };
+    let done = site.finish_with_answer(command, code_at);
+    assert!(
+        done.stdout.contains("Open this page in a browser"),
+        "{}",
+        done.stdout
+    );
+    assert!(done.stdout.contains("Paste the code"), "{}", done.stdout);
+    assert_connected(&site, &done);
+
+    let shown = site
+        .sandbox
+        .wait_until(Duration::from_secs(5), |_| opened.exists());
+    assert!(shown, "no browser was started");
+    let environment = std::fs::read_to_string(&opened).unwrap();
+    assert!(environment.contains("/oauth2/authorize?"), "{environment}");
+    assert!(environment.contains("DISPLAY=:99"), "{environment}");
+    assert!(
+        !environment.contains(site.client_secret().unwrap()),
+        "{environment}"
+    );
+}

@@ -1,0 +1,219 @@
+//! `authorize --import`: the credentials file of every other program, with tokens that the sandbox has granted.
+
+use crate::support::authorization::{assert_connected, unauthorized};
+use crate::support::{Done, Site};
+use aweber_sandbox::ClientKind::{self, Confidential, Public};
+use aweber_sandbox::Tokens;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// File in fixtures/credentials, its placeholder, the kind of client, whether it names its client.
+const FILES: [(&str, &str, ClientKind, bool); 9] = [
+    ("python.json", "python", Confidential, true),
+    ("node.json", "node", Confidential, true),
+    ("ruby.json", "ruby", Confidential, true),
+    ("php.ini", "php", Confidential, true),
+    ("php-pkce.ini", "pkce", Public, true),
+    ("csharp.json", "csharp", Confidential, true),
+    ("postman.json", "postman", Confidential, true),
+    ("postman-plain.json", "plain", Confidential, true),
+    ("aweber-cli.json", "cli", Public, false),
+];
+
+/// The fixture with tokens and client of the sandbox, as `credentials` in the site's directory.
+fn write_credentials(site: &Site, file: &str, mark: &str, tokens: &Tokens) -> PathBuf {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/credentials");
+    let mut text = std::fs::read_to_string(fixtures.join(file)).unwrap();
+    let mut put = |from: String, to: &str| text = text.replace(&from, to);
+    put(format!("AT-{mark}-fake"), &tokens.access_token);
+    put(format!("RT-{mark}-fake"), &tokens.refresh_token);
+    put(format!("client-{mark}-example"), site.client_id());
+    // The one with a semicolon, as PHP's readers meet it.
+    put(
+        format!("CS-{mark};fake=="),
+        site.client_secret().unwrap_or(""),
+    );
+    put(
+        format!("CS-{mark}-fake"),
+        site.client_secret().unwrap_or(""),
+    );
+    assert!(text.contains(&tokens.refresh_token), "{file}");
+    let path = site.path("credentials");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn import(site: &Site, credentials: &Path, named: bool) -> Command {
+    let mut command = site.command(&["authorize", "--import", credentials.to_str().unwrap()]);
+    if !named {
+        command.args(["--client-id", site.client_id()]);
+    }
+    command
+}
+
+#[test]
+fn every_file_in_the_fixtures_is_in_the_table() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/credentials");
+    let mut names: Vec<String> = std::fs::read_dir(fixtures)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let mut table: Vec<&str> = FILES.iter().map(|(file, ..)| *file).collect();
+    table.sort_unstable();
+    assert_eq!(names, table);
+}
+
+#[test]
+fn the_credentials_of_every_other_program_are_taken_over_and_then_run_works() {
+    for (file, mark, kind, named) in FILES {
+        let site = unauthorized(kind);
+        let tokens = site.sandbox.with(|world| world.grant(site.client_id()));
+        let credentials = write_credentials(&site, file, mark, &tokens);
+        let before = std::fs::read(&credentials).unwrap();
+        let done = site.finish(import(&site, &credentials, named));
+        assert_eq!(done.code, 0, "{file}: {}", site.dump(&done));
+        assert!(
+            done.stderr.contains("token is dead"),
+            "{file}: {}",
+            done.stderr
+        );
+        let imported = site.tokens();
+        assert_eq!(imported["client_id"], site.client_id(), "{file}");
+        assert_eq!(
+            imported["client_secret"],
+            json!(site.client_secret()),
+            "{file}"
+        );
+        assert_eq!(imported["account_id"], "1234567", "{file}");
+        assert!(std::fs::read(&credentials).unwrap() == before, "{file}");
+        assert_connected(&site, &done);
+    }
+}
+
+#[test]
+fn an_expired_access_token_is_refreshed_and_the_new_one_stored_before_it_is_used() {
+    for (file, mark, kind, named) in FILES {
+        let site = unauthorized(kind);
+        let tokens = site.sandbox.with(|world| {
+            let tokens = world.grant(site.client_id());
+            world.expire_access_tokens();
+            tokens
+        });
+        let credentials = write_credentials(&site, file, mark, &tokens);
+        let places = [site.token_file(), site.beside_token(".candidate")];
+        let live_on_disk = site.at_each_request(move |world| {
+            let on_disk = places
+                .iter()
+                .filter_map(|file| crate::support::token::refresh_token_in(file));
+            on_disk
+                .into_iter()
+                .any(|token| world.is_live_refresh_token(&token))
+        });
+        let done = site.finish(import(&site, &credentials, named));
+        assert_eq!(done.code, 0, "{file}: {}", site.dump(&done));
+        assert!(
+            live_on_disk.all().iter().all(|live| *live),
+            "{file}: {}",
+            site.dump(&done)
+        );
+        assert_eq!(site.token_requests(), 1, "{file}: {}", site.dump(&done));
+        assert_connected(&site, &done);
+    }
+}
+
+fn assert_not_imported(site: &Site, done: &Done, words: &[&str]) {
+    assert_eq!(done.code, 78, "{}", site.dump(done));
+    for words in words {
+        assert!(done.stderr.contains(words), "{words}: {}", done.stderr);
+    }
+    assert_eq!(site.requests(), 0, "{}", site.dump(done));
+    assert!(!site.token_file().exists());
+    assert!(!site.beside_token(".candidate").exists());
+}
+
+#[test]
+fn a_file_that_does_not_name_its_client_asks_for_it() {
+    let site = unauthorized(Public);
+    let tokens = site.sandbox.with(|world| world.grant(site.client_id()));
+    let credentials = write_credentials(&site, "aweber-cli.json", "cli", &tokens);
+    let done = site.finish(import(&site, &credentials, true));
+    assert_not_imported(&site, &done, &["--import", "--client-id"]);
+}
+
+#[test]
+fn a_file_that_holds_no_credentials_is_refused_and_named() {
+    let site = unauthorized(Public);
+    for content in [
+        "",
+        "{}",
+        "{\"access_token\":\"a\"",
+        "hello",
+        "{\"client_id\":\"c\"}",
+        "<?php",
+    ] {
+        let file = site.path("credentials");
+        std::fs::write(&file, content).unwrap();
+        let done = site.finish(import(&site, &file, false));
+        assert_not_imported(
+            &site,
+            &done,
+            &[file.to_str().unwrap(), "nothing was changed"],
+        );
+    }
+    let missing = site.path("missing");
+    let done = site.finish(import(&site, &missing, false));
+    assert_not_imported(&site, &done, &[missing.to_str().unwrap()]);
+}
+
+#[test]
+fn dead_credentials_ask_for_authorize_and_leave_the_present_tokens() {
+    let site = Site::new();
+    site.run_ok(&[]);
+    let before = site.token_bytes();
+    let tokens = Tokens {
+        access_token: "AT-dead".to_owned(),
+        refresh_token: "RT-dead".to_owned(),
+        expires_at: 0,
+    };
+    let credentials = write_credentials(&site, "php-pkce.ini", "pkce", &tokens);
+    let done = site.finish(import(&site, &credentials, true));
+    assert_eq!(done.code, 77, "{}", site.dump(&done));
+    assert!(
+        done.stderr.contains("aweber-sync authorize"),
+        "{}",
+        done.stderr
+    );
+    assert!(site.token_bytes() == before);
+    site.run_ok(&[]);
+    assert!(site.token_is_live());
+}
+
+#[test]
+fn credentials_of_another_account_replace_the_present_tokens_only_by_force() {
+    let site = Site::new();
+    site.run_ok(&[]);
+    let before = site.token_bytes();
+    let tokens = site.sandbox.with(|world| {
+        world.account.id = 7_654_321;
+        world.grant("public-client")
+    });
+    let credentials = write_credentials(&site, "php-pkce.ini", "pkce", &tokens);
+    let done = site.finish(import(&site, &credentials, true));
+    assert_eq!(done.code, 78, "{}", site.dump(&done));
+    assert!(done.stderr.contains("--force"), "{}", done.stderr);
+    assert!(site.token_bytes() == before);
+    // The other program's tokens were not spent by looking.
+    assert!(
+        site.sandbox
+            .with(|world| world.is_live_refresh_token(&tokens.refresh_token))
+    );
+
+    let mut command = import(&site, &credentials, true);
+    command.arg("--force");
+    let done = site.finish(command);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    assert_eq!(site.tokens()["account_id"], "7654321");
+    assert!(site.token_is_live());
+}

@@ -1,0 +1,280 @@
+//! What `authorize` must not lose: tokens just granted, and the token file that stands there already.
+
+use crate::support::authorization::{assert_connected, authorize, unauthorized};
+use crate::support::browser::code_at;
+use crate::support::process::{behind_mounts, send_signal};
+use crate::support::{Done, Site, files_below};
+use aweber_sandbox::{ClientKind, Fault, FaultKind};
+use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::Duration;
+
+/// The files below the state directory that hold the refresh token granted last; there is one at least.
+fn holders_of_the_live_token(site: &Site, done: &Done) -> Vec<String> {
+    let token = site
+        .sandbox
+        .with(|world| world.live_refresh_tokens())
+        .pop()
+        .unwrap();
+    let holders: Vec<String> = files_below(&site.state_dir())
+        .into_iter()
+        .filter(|file| String::from_utf8_lossy(&std::fs::read(file).unwrap()).contains(&token))
+        .map(|file| file.display().to_string())
+        .collect();
+    assert!(
+        !holders.is_empty(),
+        "the live token is nowhere: {}",
+        site.dump(done)
+    );
+    holders
+}
+
+fn import(site: &Site, arguments: &[&str]) -> Command {
+    site.command(&[&["authorize", "--import", "credentials.json"], arguments].concat())
+}
+
+#[test]
+fn tokens_that_had_to_be_refreshed_to_learn_their_account_are_kept_when_they_are_refused() {
+    let site = Site::new();
+    site.run_ok(&[]);
+    let before = site.token_bytes();
+    // Another account's credentials, the access token dead: to look at the account spends the refresh token.
+    let tokens = site.sandbox.with(|world| {
+        world.account.id = 7_654_321;
+        world.grant("public-client")
+    });
+    let credentials = json!({"client_id": "public-client", "refresh_token": tokens.refresh_token});
+    std::fs::write(site.path("credentials.json"), credentials.to_string()).unwrap();
+    let done = site.finish(import(&site, &[]));
+    assert_eq!(done.code, 78, "{}", site.dump(&done));
+    assert!(done.stderr.contains("--force"), "{}", done.stderr);
+    assert!(site.token_bytes() == before);
+    let kept = holders_of_the_live_token(&site, &done);
+    assert!(
+        kept.iter().any(|file| done.stderr.contains(file)),
+        "{kept:?}: {}",
+        done.stderr
+    );
+}
+
+#[test]
+fn tokens_that_cannot_be_looked_up_yet_are_kept_and_the_next_authorize_finishes() {
+    for kind in [
+        FaultKind::html(503),
+        FaultKind::rate_limit(),
+        FaultKind::envelope_a(403, "ForbiddenError", "Account Temporarily Suspended"),
+    ] {
+        let site = unauthorized(ClientKind::Public);
+        site.sandbox
+            .with(|world| world.fault(Fault::on("/1.0/accounts").always().answer(kind.clone())));
+        let done = site.finish_with_answer(authorize(&site, &[]), code_at);
+        assert_ne!(done.code, 0, "{kind:?}: {}", site.dump(&done));
+        assert!(!site.token_file().exists());
+        holders_of_the_live_token(&site, &done);
+
+        site.sandbox.with(|world| world.clear_faults());
+        let done = site.finish(site.command(&["authorize"]));
+        assert_connected(&site, &done);
+        assert_eq!(
+            site.token_requests(),
+            2,
+            "the code and the run: {}",
+            site.dump(&done)
+        );
+    }
+}
+
+#[test]
+fn an_authorization_that_is_not_finished_says_that_authorize_finishes_it() {
+    for kind in [
+        FaultKind::html(503),
+        FaultKind::ResetBefore,
+        FaultKind::rate_limit(),
+    ] {
+        let site = unauthorized(ClientKind::Public);
+        site.sandbox
+            .with(|world| world.fault(Fault::on("/1.0/accounts").always().answer(kind.clone())));
+        let done = site.finish_with_answer(authorize(&site, &[]), code_at);
+        assert_says_authorize(&format!("{kind:?}"), &done);
+    }
+    assert_says_authorize("SIGTERM", &stopped_while_a_code_is_traded().1);
+}
+
+fn assert_says_authorize(what: &str, done: &Done) {
+    let next = done
+        .stderr
+        .lines()
+        .find(|line| line.contains("next: "))
+        .unwrap_or("");
+    assert!(
+        next.contains("aweber-sync authorize"),
+        "{what}: {}",
+        done.stderr
+    );
+}
+
+#[test]
+fn tokens_that_live_are_kept_however_often_the_account_is_suspended() {
+    let site = unauthorized(ClientKind::Public);
+    let suspended = FaultKind::envelope_a(403, "ForbiddenError", "Account Temporarily Suspended");
+    site.sandbox
+        .with(|world| world.fault(Fault::on("/1.0/accounts").always().answer(suspended)));
+    let done = site.finish_with_answer(authorize(&site, &[]), code_at);
+    assert_eq!(done.code, 78, "{}", site.dump(&done));
+    let done = site.finish(site.command(&["authorize"]));
+    assert_eq!(done.code, 78, "{}", site.dump(&done));
+    holders_of_the_live_token(&site, &done);
+}
+
+/// SIGTERM between the request that trades the code and its answer.
+fn stopped_while_a_code_is_traded() -> (Site, Done) {
+    let site = unauthorized(ClientKind::Public);
+    let delay = FaultKind::DelayBefore(Duration::from_millis(400));
+    site.sandbox
+        .with(|world| world.fault(Fault::on("/oauth2/token").answer(delay)));
+    let url = site.finish(authorize(&site, &["--print-url"])).stdout;
+    let child = authorize(&site, &["--code", &code_at(url.trim())])
+        .spawn()
+        .unwrap();
+    let asked = site.sandbox.wait_until(Duration::from_secs(10), |world| {
+        world.token_requests().len() == 1
+    });
+    assert!(asked);
+    send_signal(&child, "TERM");
+    let done = site.wait(child);
+    assert_eq!(done.code, 143, "{}", site.dump(&done));
+    (site, done)
+}
+
+#[test]
+fn sigterm_while_a_code_is_traded_keeps_the_tokens_and_the_next_authorize_finishes() {
+    let (site, done) = stopped_while_a_code_is_traded();
+    holders_of_the_live_token(&site, &done);
+    let done = site.finish(site.command(&["authorize"]));
+    assert_connected(&site, &done);
+}
+
+#[test]
+fn a_bind_mounted_token_file_costs_no_code_and_no_token() {
+    let site = Site::new();
+    let url = site.finish(authorize(&site, &["--print-url"])).stdout;
+    let command = authorize(&site, &["--code", &code_at(url.trim())]);
+    std::fs::copy(site.token_file(), site.path("host.json")).unwrap();
+    let script = "mount --bind host.json state/token.json && exec \"$@\"";
+    let Some(command) = behind_mounts(script, &command) else {
+        return;
+    };
+    let done = site.finish(command);
+    assert_eq!(done.code, 74, "{}", site.dump(&done));
+    assert!(
+        done.stderr
+            .contains("mount the directory of the token file"),
+        "{}",
+        done.stderr
+    );
+    // Either the code was not traded, or what it was traded for is there.
+    if site.token_requests() > 0 {
+        let done = site.finish(site.command(&["authorize"]));
+        assert_eq!(site.token_requests(), 1, "{}", site.dump(&done));
+        assert_connected(&site, &done);
+    }
+}
+
+#[test]
+fn a_full_disk_is_found_out_before_the_code_is_traded() {
+    let site = unauthorized(ClientKind::Public);
+    let url = site.finish(authorize(&site, &["--print-url"])).stdout;
+    let code = code_at(url.trim());
+    let script = "cp state/token.json.authorizing kept && mount -t tmpfs -o size=256k,mode=0700 tmpfs state && \
+         cp -p kept state/token.json.authorizing && : >state/lock && : >state/token.json.lock && \
+         cat /dev/zero >state/filler 2>/dev/null; exec \"$@\"";
+    let Some(command) = behind_mounts(script, &authorize(&site, &["--code", &code])) else {
+        return;
+    };
+    let done = site.finish(command);
+    assert_eq!(done.code, 74, "{}", site.dump(&done));
+    assert_eq!(site.token_requests(), 0, "{}", site.dump(&done));
+    // The code is good for the next try.
+    let done = site.finish(authorize(&site, &["--code", &code]));
+    assert_connected(&site, &done);
+}
+
+/// A name for it, and what it does to the token file.
+type Change = (&'static str, fn(&Site));
+
+#[test]
+fn another_accounts_tokens_in_a_file_that_run_refuses_are_not_replaced_without_force() {
+    let refused: [Change; 2] = [
+        ("others can read it", |site| {
+            std::fs::set_permissions(site.token_file(), PermissionsExt::from_mode(0o644)).unwrap();
+        }),
+        ("a newer version wrote it", |site| {
+            let mut file = site.tokens();
+            file["version"] = json!(2);
+            site.write_token_file(&file);
+        }),
+    ];
+    for (what, change) in refused {
+        let site = Site::new();
+        change(&site);
+        let before = site.token_bytes();
+        site.sandbox.with(|world| world.account.id = 7_654_321);
+        let done = site.finish_with_answer(authorize(&site, &[]), code_at);
+        assert_eq!(done.code, 78, "{what}: {}", site.dump(&done));
+        assert!(site.token_bytes() == before, "{what}");
+    }
+}
+
+#[test]
+fn a_prompt_that_waits_for_a_code_keeps_no_run_waiting() {
+    let site = Site::new();
+    let list = site.add_list(2);
+    let done = site.finish_with_answer(authorize(&site, &[]), |url| {
+        site.run_ok(&[]);
+        code_at(url)
+    });
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    assert!(site.token_is_live());
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), crate::support::subscribed(&site, &[list]));
+}
+
+#[test]
+fn an_authorization_waits_for_the_run_that_is_at_work() {
+    let site = Site::new();
+    let list = site.add_list(2);
+    let delay = FaultKind::DelayBefore(Duration::from_millis(500));
+    site.sandbox
+        .with(|world| world.fault(Fault::on("/subscribers").answer(delay)));
+    let url = site.finish(authorize(&site, &["--print-url"])).stdout;
+    let run = site.command(&["run"]).spawn().unwrap();
+    let asked = site.sandbox.wait_until(Duration::from_secs(10), |world| {
+        world.count("/subscribers") == 1
+    });
+    assert!(asked);
+    let done = site.finish(authorize(&site, &["--code", &code_at(url.trim())]));
+    let run = site.wait(run);
+    assert_eq!(
+        (done.code, run.code),
+        (0, 0),
+        "{}{}",
+        site.dump(&done),
+        run.stderr
+    );
+    assert!(site.token_is_live());
+    assert_eq!(site.emails(), crate::support::subscribed(&site, &[list]));
+    // The code was traded after the run had ended.
+    site.sandbox.with(|world| {
+        let paths: Vec<&str> = world
+            .requests
+            .iter()
+            .map(|request| request.path.as_str())
+            .collect();
+        assert_eq!(
+            paths[paths.len() - 2..],
+            ["/oauth2/token", "/1.0/accounts"],
+            "{paths:?}"
+        );
+    });
+}

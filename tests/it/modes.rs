@@ -1,0 +1,156 @@
+//! N5: files are 0600 and directories 0700, whatever the umask, at every moment.
+
+use crate::support::authorization::{authorize, unauthorized};
+use crate::support::browser::code_at;
+use crate::support::process::behind_script;
+use crate::support::{Site, files_below};
+use aweber_sandbox::{ClientKind, Settings};
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+const UMASKS: [&str; 4] = ["000", "022", "077", "177"];
+
+/// Mode and path of everything below a directory, itself included.
+fn modes_below(directory: &Path) -> BTreeMap<String, u32> {
+    let mode = |path: &Path| {
+        let metadata = std::fs::symlink_metadata(path).ok()?;
+        Some(metadata.permissions().mode() & 0o7777)
+    };
+    let mut modes = BTreeMap::new();
+    for file in files_below(directory) {
+        for path in [file.as_path(), file.parent().unwrap()] {
+            // A file may be gone again while a run is at work.
+            if let Some(mode) = mode(path) {
+                modes.insert(path.display().to_string(), mode);
+            }
+        }
+    }
+    modes
+}
+
+fn assert_private(modes: &BTreeMap<String, u32>, what: &str) {
+    for (path, mode) in modes {
+        let wanted = if Path::new(path).is_dir() {
+            0o700
+        } else {
+            0o600
+        };
+        assert_eq!(*mode, wanted, "{what}: {path} is {mode:04o}");
+    }
+}
+
+#[test]
+fn whatever_the_umask_all_that_authorize_and_run_make_is_private() {
+    for umask in UMASKS {
+        let site = unauthorized(ClientKind::Confidential);
+        site.add_list(120);
+        let script = format!("umask {umask}; exec \"$@\"");
+        let printed = site.finish(behind_script(&script, &authorize(&site, &["--print-url"])));
+        assert_private(&modes_below(&site.state_dir()), umask);
+        let code = code_at(printed.stdout.trim());
+        let done = site.finish(behind_script(
+            &script,
+            &authorize(&site, &["--code", &code]),
+        ));
+        assert_eq!(done.code, 0, "{umask}: {}", site.dump(&done));
+        assert_private(&modes_below(&site.state_dir()), umask);
+        let done = site.finish(behind_script(&script, &site.command(&["run"])));
+        assert_eq!(done.code, 0, "{umask}: {}", site.dump(&done));
+        let modes = modes_below(&site.state_dir());
+        assert!(modes.len() >= 6, "{modes:?}");
+        assert_private(&modes, umask);
+        assert_eq!(site.rows().len(), 120);
+    }
+}
+
+#[test]
+fn files_on_their_way_are_private_at_every_request() {
+    for umask in ["000", "077"] {
+        let site = Site::new();
+        site.add_list(350);
+        let state_dir = site.state_dir();
+        let seen = site.at_each_request(move |_| modes_below(&state_dir));
+        let script = format!("umask {umask}; exec \"$@\"");
+        let done = site.finish(behind_script(&script, &site.command(&["run"])));
+        assert_eq!(done.code, 0, "{umask}: {}", site.dump(&done));
+        let mut names = Vec::new();
+        for modes in seen.all() {
+            for (path, mode) in modes {
+                let wanted = if mode & 0o100 == 0 { 0o600 } else { 0o700 };
+                assert_eq!(mode, wanted, "{umask}: {path} is {mode:04o}");
+                names.push(path);
+            }
+        }
+        // The room for the next tokens and the rows on their way were among them.
+        for hidden in [".next", ".part"] {
+            assert!(
+                names.iter().any(|name| name.ends_with(hidden)),
+                "{hidden}: {names:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn missing_parents_of_state_directory_token_file_and_output_are_made_private() {
+    for umask in ["000", "077"] {
+        let site = Site::new();
+        site.add_list(2);
+        let base = site.path("new");
+        let mut command = site.command(&["authorize"]);
+        command
+            .env("AWEBER_SYNC_STATE_DIR", base.join("a/b/state"))
+            .env("AWEBER_SYNC_TOKEN_FILE", base.join("c/d/token.json"))
+            .env("AWEBER_CLIENT_ID", site.client_id());
+        let script = format!("umask {umask}; exec \"$@\"");
+        let done = site.finish_with_answer(behind_script(&script, &command), code_at);
+        assert_eq!(done.code, 0, "{umask}: {}", site.dump(&done));
+        for directory in ["", "a", "a/b", "a/b/state", "c", "c/d"] {
+            let mode = std::fs::metadata(base.join(directory))
+                .unwrap()
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o7777, 0o700, "{umask}: {directory}");
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_was_there_keeps_its_mode() {
+    let site = Site::new();
+    site.add_list(2);
+    let shared = site.path("shared");
+    std::fs::create_dir(&shared).unwrap();
+    std::fs::set_permissions(&shared, PermissionsExt::from_mode(0o2775)).unwrap();
+    site.run_ok(&["--output", shared.to_str().unwrap()]);
+    let mode = std::fs::metadata(&shared).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o2775);
+    let files = files_below(&shared);
+    assert_eq!(files.len(), 1);
+    let mode = std::fs::metadata(&files[0]).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+}
+
+#[test]
+fn an_output_mode_is_taken_exactly_and_for_exported_files_only() {
+    for (umask, output) in [
+        ("000", "out/"),
+        ("077", "out/"),
+        ("000", "grown.csv"),
+        ("077", "grown.csv"),
+    ] {
+        let site = Site::with(ClientKind::Public, Settings::default());
+        site.add_list(2);
+        let run = site.command(&["run", "--output", output, "--output-mode", "0640"]);
+        let done = site.finish(behind_script(&format!("umask {umask}; exec \"$@\""), &run));
+        assert_eq!(done.code, 0, "{}", site.dump(&done));
+        assert_private(&modes_below(&site.state_dir()), umask);
+        let exported: Vec<u32> = files_below(&site.path(""))
+            .iter()
+            .filter(|file| !file.starts_with(site.state_dir()))
+            .map(|file| std::fs::metadata(file).unwrap().permissions().mode() & 0o7777)
+            .collect();
+        assert_eq!(exported, [0o640], "{umask} {output}");
+    }
+}

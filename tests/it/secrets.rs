@@ -1,0 +1,296 @@
+//! N5: secrets stand in no output, no process list and no file but the token file; where they come from is where they
+//! stay. (Every output of every test is searched by the harness as well.)
+
+use crate::support::authorization::{assert_connected, authorize, unauthorized};
+use crate::support::browser::code_at;
+use crate::support::{Site, files_below};
+use aweber_sandbox::{Authorization, ClientKind, Fault, FaultKind, Settings};
+use serde_json::json;
+use std::process::Command;
+use std::time::Duration;
+
+/// Every secret of the sandbox that stands in a file other than the token file and those beside it.
+fn leaks(site: &Site) -> Vec<String> {
+    let secrets = site.sandbox.with(|world| world.secrets());
+    let mut leaks = Vec::new();
+    for file in files_below(&site.path("")) {
+        if file.to_string_lossy().contains("token.json") {
+            continue;
+        }
+        let content = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
+        if secrets.iter().any(|secret| content.contains(secret)) {
+            leaks.push(file.display().to_string());
+        }
+    }
+    leaks
+}
+
+/// Faults of all kinds: where they hit, and what comes.
+fn faults() -> Vec<(&'static str, FaultKind)> {
+    vec![
+        ("/oauth2/token", FaultKind::html(503)),
+        ("/oauth2/token", FaultKind::ResetAfter),
+        ("/oauth2/token", FaultKind::HalfBody),
+        (
+            "/oauth2/token",
+            FaultKind::replace(|answer| json!([answer])),
+        ),
+        (
+            "/oauth2/token",
+            FaultKind::envelope_b(400, "invalid_grant", "Token is dead"),
+        ),
+        (
+            "/oauth2/token",
+            FaultKind::envelope_b(401, "invalid_client", "Who are you"),
+        ),
+        ("/oauth2/token", FaultKind::rate_limit()),
+        (
+            "/1.0/",
+            FaultKind::envelope_b(401, "invalid_token", "The access token is invalid"),
+        ),
+        (
+            "/1.0/",
+            FaultKind::envelope_a(403, "ForbiddenError", "Missing scope"),
+        ),
+        ("/1.0/", FaultKind::HalfBody),
+        ("/1.0/", FaultKind::html(200)),
+        ("/1.0/", FaultKind::ResetBefore),
+        ("/subscribers", FaultKind::EmptyPage),
+    ]
+}
+
+#[test]
+fn the_most_talkative_run_says_no_secret() {
+    for kind in [ClientKind::Public, ClientKind::Confidential] {
+        let site = Site::with(kind, Settings::default());
+        site.add_list(120);
+        let mut command = site.command(&["run", "-vv"]);
+        command
+            .env("RUST_LOG", "trace")
+            .env("RUST_BACKTRACE", "full");
+        // `finish` searches what was said for every secret.
+        let done = site.finish(command);
+        assert_eq!(done.code, 0, "{}", site.dump(&done));
+        assert!(
+            done.stderr.contains("/subscribers"),
+            "nothing was said: {}",
+            done.stderr
+        );
+        assert_eq!(leaks(&site), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn the_most_talkative_failure_says_no_secret() {
+    for (on, kind) in faults() {
+        let site = Site::with(ClientKind::Confidential, Settings::default());
+        site.add_list(120);
+        site.sandbox
+            .with(|world| world.fault(Fault::on(on).always().answer(kind.clone())));
+        let mut command = site.command(&["run", "-vv"]);
+        command.env("RUST_BACKTRACE", "full");
+        let done = site.finish(command);
+        assert_ne!(done.stderr, "", "{on} {kind:?}");
+        assert_eq!(leaks(&site), Vec::<String>::new(), "{on} {kind:?}");
+    }
+}
+
+#[test]
+fn the_most_talkative_authorize_says_no_secret() {
+    let kinds = [ClientKind::Public, ClientKind::Confidential];
+    let fails = [("none", FaultKind::ResetBefore)]
+        .into_iter()
+        .chain(faults());
+    for (kind, (on, fault)) in kinds.into_iter().cycle().zip(fails) {
+        let site = unauthorized(kind);
+        site.sandbox
+            .with(|world| world.fault(Fault::on(on).always().answer(fault.clone())));
+        let mut command = authorize(&site, &["-vv"]);
+        command.env("RUST_BACKTRACE", "full");
+        site.finish_with_answer(command, code_at);
+        // And what the next one makes of what was left.
+        site.finish(site.command(&["authorize", "-vv"]));
+        assert_eq!(leaks(&site), Vec::<String>::new(), "{on} {fault:?}");
+    }
+}
+
+#[test]
+fn a_server_that_repeats_our_secrets_in_its_errors_does_not_get_them_into_ours() {
+    for (on, status) in [
+        ("/oauth2/token", 400),
+        ("/oauth2/token", 500),
+        ("/1.0/", 400),
+        ("/1.0/", 500),
+    ] {
+        for envelope in ["a", "b"] {
+            let site = Site::with(ClientKind::Confidential, Settings::default());
+            let tokens = site.tokens();
+            let said = format!(
+                "cannot use {} and {} of {}",
+                tokens["access_token"].as_str().unwrap(),
+                tokens["refresh_token"].as_str().unwrap(),
+                site.client_secret().unwrap()
+            );
+            let kind = match envelope {
+                "a" => FaultKind::envelope_a(status, "BadRequestError", &said),
+                _ => FaultKind::envelope_b(status, "invalid_request", &said),
+            };
+            site.sandbox
+                .with(|world| world.fault(Fault::on(on).always().answer(kind)));
+            let done = site.finish(site.command(&["run", "-vv"]));
+            assert_ne!(done.code, 0, "{}", site.dump(&done));
+            assert_eq!(leaks(&site), Vec::<String>::new(), "{on} {status}");
+        }
+    }
+}
+
+#[test]
+fn no_secret_stands_in_the_process_list() {
+    let site = Site::with(ClientKind::Confidential, Settings::default());
+    let delay = FaultKind::DelayBefore(Duration::from_millis(300));
+    site.sandbox.with(|world| {
+        world.fault(Fault::on("/oauth2/token").answer(delay.clone()));
+        world.fault(Fault::on("/1.0/").answer(delay));
+    });
+    let mut command = site.command(&["run"]);
+    command.env("AWEBER_CLIENT_SECRET", site.client_secret().unwrap());
+    let child = command.spawn().unwrap();
+    for path in ["/oauth2/token", "/1.0/"] {
+        let asked = site
+            .sandbox
+            .wait_until(Duration::from_secs(10), |world| world.count(path) == 1);
+        assert!(asked, "{path}");
+        let shown = std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap();
+        let shown = String::from_utf8_lossy(&shown).replace('\0', " ");
+        assert!(shown.contains("run"), "{shown}");
+        for secret in site.sandbox.with(|world| world.secrets()) {
+            assert!(!shown.contains(&secret), "{shown}");
+        }
+    }
+    let done = site.wait(child);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+}
+
+/// A way to configure the client secret: a name for it, and what it does to a command.
+type Way = (&'static str, fn(&Site, &mut Command));
+
+const FILE_WAYS: [Way; 2] = [
+    ("a file named by a variable", |site, command| {
+        let secret = format!("  {}\r\n", site.client_secret().unwrap());
+        std::fs::write(site.path("docker-secret"), secret).unwrap();
+        command.env("AWEBER_CLIENT_SECRET_FILE", site.path("docker-secret"));
+    }),
+    ("systemd's credentials directory", |site, command| {
+        std::fs::create_dir_all(site.path("credentials")).unwrap();
+        std::fs::write(
+            site.path("credentials/client_secret"),
+            site.client_secret().unwrap(),
+        )
+        .unwrap();
+        command.env("CREDENTIALS_DIRECTORY", site.path("credentials"));
+    }),
+];
+
+#[test]
+fn a_secret_that_lives_in_a_file_is_used_from_there_and_not_copied_into_the_token_file() {
+    for (what, configure) in FILE_WAYS {
+        let site = unauthorized(ClientKind::Confidential);
+        let mut command = site.command(&["authorize", "--client-id", site.client_id()]);
+        configure(&site, &mut command);
+        let done = site.finish_with_answer(command, code_at);
+        assert_eq!(done.code, 0, "{what}: {}", site.dump(&done));
+
+        for _ in 0..2 {
+            let mut command = site.command(&["run"]);
+            configure(&site, &mut command);
+            let done = site.finish(command);
+            assert_eq!(done.code, 0, "{what}: {}", site.dump(&done));
+            assert!(site.tokens().get("client_secret").is_none(), "{what}");
+        }
+        site.sandbox.with(|world| {
+            for request in world.token_requests() {
+                assert!(
+                    matches!(request.authorization, Authorization::Basic { .. }),
+                    "{what}"
+                );
+                assert_eq!(request.field("client_secret"), None);
+            }
+        });
+        // Beside the token file, too, it stands nowhere.
+        let secret = site.client_secret().unwrap();
+        for file in files_below(&site.state_dir()) {
+            let content = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
+            assert!(!content.contains(secret), "{what}: {}", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_secret_from_a_variable_is_kept_in_the_token_file_so_that_cron_needs_none() {
+    let site = unauthorized(ClientKind::Confidential);
+    let done = site.finish_with_answer(authorize(&site, &[]), code_at);
+    assert_eq!(site.tokens()["client_secret"], json!(site.client_secret()));
+    assert_connected(&site, &done);
+}
+
+#[test]
+fn a_configured_secret_goes_before_the_one_in_the_token_file() {
+    let site = Site::with(ClientKind::Confidential, Settings::default());
+    let mut file = site.tokens();
+    file["client_secret"] = json!("the-one-before-it-was-renewed");
+    site.write_token_file(&file);
+    let mut command = site.command(&["run"]);
+    command.env("AWEBER_CLIENT_SECRET", site.client_secret().unwrap());
+    let done = site.finish(command);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+}
+
+#[test]
+fn a_secret_file_that_is_missing_or_empty_is_named_and_nothing_is_sent() {
+    for content in [None, Some(""), Some(" \n")] {
+        for arguments in [&["run"][..], &["authorize", "--print-url"]] {
+            let site = Site::with(ClientKind::Confidential, Settings::default());
+            let file = site.path("docker-secret");
+            if let Some(content) = content {
+                std::fs::write(&file, content).unwrap();
+            }
+            let mut command = site.command(arguments);
+            command.env("AWEBER_CLIENT_SECRET_FILE", &file);
+            let done = site.finish(command);
+            assert_eq!(done.code, 78, "{}", site.dump(&done));
+            assert!(
+                done.stderr.contains(file.to_str().unwrap()),
+                "{}",
+                done.stderr
+            );
+            assert_eq!(site.requests(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_credentials_directory_without_a_client_secret_means_a_public_client() {
+    let site = Site::new();
+    std::fs::create_dir(site.path("credentials")).unwrap();
+    std::fs::write(site.path("credentials/ping_url"), "another credential").unwrap();
+    let mut command = site.command(&["run"]);
+    command.env("CREDENTIALS_DIRECTORY", site.path("credentials"));
+    let done = site.finish(command);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+}
+
+#[test]
+fn there_is_no_option_for_a_secret() {
+    let site = Site::new();
+    for option in [
+        "--client-secret",
+        "--refresh-token",
+        "--access-token",
+        "--token",
+    ] {
+        for command in ["run", "authorize"] {
+            let done = site.finish(site.command(&[command, option, "s3cret"]));
+            assert_eq!(done.code, 2, "{}", site.dump(&done));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Connecting an account as a user does, and what must be true once it is connected.
+
+use super::{Done, Site, subscribed};
+use aweber_sandbox::{ClientKind, Settings};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+/// `authorize` with the client configured as a user would.
+pub(crate) fn authorize(site: &Site, arguments: &[&str]) -> Command {
+    let mut command = site.command(&[&["authorize"], arguments].concat());
+    command.env("AWEBER_CLIENT_ID", site.client_id());
+    if let Some(secret) = site.client_secret() {
+        command.env("AWEBER_CLIENT_SECRET", secret);
+    }
+    command
+}
+
+/// A site without a token file.
+pub(crate) fn unauthorized(kind: ClientKind) -> Site {
+    Site::unauthorized(kind, Settings::default())
+}
+
+/// Permission bits of a file itself, not of what a link leads to.
+pub(crate) fn mode(path: &Path) -> u32 {
+    let metadata = std::fs::symlink_metadata(path).unwrap();
+    metadata.permissions().mode() & 0o7777
+}
+
+/// The account is connected, said so, nothing is left of the way there, and `run` works.
+pub(crate) fn assert_connected(site: &Site, done: &Done) {
+    assert_eq!(done.code, 0, "{}", site.dump(done));
+    assert!(
+        done.stdout.contains("Example Trading Ltd"),
+        "{}",
+        done.stdout
+    );
+    assert!(done.stdout.contains("1234567"), "{}", done.stdout);
+    assert!(site.token_is_live(), "{}", site.dump(done));
+    assert_eq!(mode(&site.token_file()), 0o600);
+    for left in [
+        ".next",
+        ".candidate",
+        ".candidate.next",
+        ".authorizing",
+        ".authorizing.tmp",
+    ] {
+        assert!(
+            !site.beside_token(left).exists(),
+            "{left}: {}",
+            site.dump(done)
+        );
+    }
+    let list = site.add_list(3);
+    let run = site.run_ok(&[]);
+    assert_eq!(
+        site.emails(),
+        subscribed(site, &[list]),
+        "{}",
+        site.dump(&run)
+    );
+}

@@ -1,0 +1,101 @@
+//! Processes in special surroundings: started through another program, answered while they wait, sent a signal.
+
+use super::{Done, Site};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
+
+/// The same command, started by another program in front of it: `unshare`, `sh -c '… exec "$@"' sh`.
+pub(crate) fn behind(front: &[&str], command: &Command) -> Command {
+    let mut whole = in_the_place_of(command, front[0]);
+    whole
+        .args(&front[1..])
+        .arg(command.get_program())
+        .args(command.get_args());
+    whole
+}
+
+/// Another program with the environment and directory of that command, its output piped.
+fn in_the_place_of(command: &Command, program: &str) -> Command {
+    let mut other = Command::new(program);
+    other
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for (name, value) in command.get_envs() {
+        other.env(name, value.unwrap());
+    }
+    if let Some(directory) = command.get_current_dir() {
+        other.current_dir(directory);
+    }
+    other
+}
+
+/// The same command behind a shell script that ends in `exec "$@"` or runs `"$@"`.
+pub(crate) fn behind_script(script: &str, command: &Command) -> Command {
+    behind(&["sh", "-c", script, "sh"], command)
+}
+
+/// As [`behind_script`], in a mount namespace of its own; `None` and a word about it where that is not allowed.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+pub(crate) fn behind_mounts(script: &str, command: &Command) -> Option<Command> {
+    let allowed = Command::new("unshare").args(["--mount", "true"]).output();
+    if allowed.is_ok_and(|output| output.status.success()) {
+        let front = ["unshare", "--mount", "sh", "-c", script, "sh"];
+        return Some(behind(&front, command));
+    }
+    eprintln!("skipped: only root may mount something in a namespace of its own");
+    None
+}
+
+/// The same command on a terminal of its own, which shows on standard output what the program says and not what is
+/// typed; `None` and a word about it where `script` of util-linux is missing. No argument may need quotes.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+pub(crate) fn on_a_terminal(command: &Command) -> Option<Command> {
+    if Command::new("script").arg("--version").output().is_err() {
+        eprintln!("skipped: script of util-linux is not installed");
+        return None;
+    }
+    let mut line = format!("exec '{}'", command.get_program().to_str().unwrap());
+    for argument in command.get_args() {
+        line = format!("{line} '{}'", argument.to_str().unwrap());
+    }
+    let mut terminal = in_the_place_of(command, "script");
+    terminal
+        .args(["--quiet", "--return", "--echo", "never", "--command"])
+        .args([&line, "/dev/null"]);
+    Some(terminal)
+}
+
+/// Sends a signal (`TERM`, `INT`, `KILL`) to a process that the test has started.
+pub(crate) fn send_signal(child: &Child, signal: &str) {
+    let sent = Command::new("kill")
+        .args(["-s", signal, &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+impl Site {
+    /// Runs a command that prints an authorization URL and waits for a line: `answer` makes the line from the URL.
+    pub(crate) fn finish_with_answer(
+        &self,
+        mut command: Command,
+        answer: impl Fn(&str) -> String,
+    ) -> Done {
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut said = String::new();
+        while stdout.read_line(&mut said).unwrap() > 0 {
+            let line = said.lines().last().unwrap().trim();
+            if line.contains("/oauth2/authorize?") {
+                let line = format!("{}\n", answer(line));
+                // A program that leaves without reading breaks the pipe: its exit code tells the rest.
+                let _ = child.stdin.take().unwrap().write_all(line.as_bytes());
+            }
+        }
+        stdout.read_to_string(&mut said).unwrap();
+        let mut output = child.wait_with_output().unwrap();
+        output.stdout = said.into_bytes();
+        self.read(output)
+    }
+}

@@ -1,0 +1,99 @@
+//! What tests about tokens share: the files beside the token file, and what stands on disk whenever AWeber is asked.
+
+use super::Site;
+use aweber_sandbox::World;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+impl Site {
+    /// One list with that many subscribers.
+    pub(crate) fn add_list(&self, subscribers: usize) -> u64 {
+        self.sandbox.with(|world| {
+            let list = world.add_list("News");
+            world.add_subscribers(list, subscribers);
+            list
+        })
+    }
+
+    /// A file beside the token file: `.next`, `.rescued`, …
+    pub(crate) fn beside_token(&self, suffix: &str) -> PathBuf {
+        self.path(&format!("state/token.json{suffix}"))
+    }
+
+    /// The token file's bytes.
+    pub(crate) fn token_bytes(&self) -> Vec<u8> {
+        std::fs::read(self.token_file()).unwrap()
+    }
+
+    /// How many token requests the sandbox got.
+    pub(crate) fn token_requests(&self) -> usize {
+        self.sandbox.with(|world| world.token_requests().len())
+    }
+
+    /// How many requests the sandbox's API got.
+    pub(crate) fn api_requests(&self) -> usize {
+        self.sandbox.with(|world| world.api_requests().len())
+    }
+
+    /// Looks at each request from now on, at the moment when AWeber works on it.
+    pub(crate) fn at_each_request<T: Send + 'static>(
+        &self,
+        look: impl Fn(&mut World) -> T + Send + Sync + 'static,
+    ) -> Seen<T> {
+        let (seen, look) = (Seen(Arc::new(Mutex::new(Vec::new()))), Arc::new(look));
+        for nth in 1..=MOST_REQUESTS {
+            let (list, look) = (seen.0.clone(), look.clone());
+            self.sandbox.with(|world| {
+                world.before("http", nth, move |world| {
+                    let what = look(world);
+                    list.lock().unwrap().push(what);
+                });
+            });
+        }
+        seen
+    }
+
+    /// Looks at each request whether the token file holds the refresh token that lives at that moment.
+    pub(crate) fn watch_token_file(&self) -> Seen<bool> {
+        let file = self.token_file();
+        self.at_each_request(move |world| {
+            let token = refresh_token_in(&file);
+            token.is_some_and(|token| world.is_live_refresh_token(&token))
+        })
+    }
+}
+
+/// No test here asks more than that.
+const MOST_REQUESTS: u32 = 100;
+
+/// What was seen at each request.
+pub(crate) struct Seen<T>(Arc<Mutex<Vec<T>>>);
+
+impl<T> Seen<T> {
+    /// Everything seen so far, in order; at least one thing.
+    pub(crate) fn all(&self) -> Vec<T> {
+        let seen = std::mem::take(&mut *self.0.lock().unwrap());
+        assert!(!seen.is_empty(), "no request was made");
+        assert!(seen.len() < MOST_REQUESTS as usize, "look at more requests");
+        seen
+    }
+}
+
+/// The refresh token in a token file, if it is one.
+pub(crate) fn refresh_token_in(file: &Path) -> Option<String> {
+    let content: Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    Some(content.get("refresh_token")?.as_str()?.to_owned())
+}
+
+/// Unix seconds.
+pub(crate) fn unix_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_secs()).unwrap()
+}
+
+/// An address on which nobody listens: a free port could be another test's sandbox a moment later.
+pub(crate) fn nobodys_url() -> String {
+    "http://127.0.0.1:1".to_owned()
+}

@@ -1,0 +1,376 @@
+//! N1, the nastiest answers of the token endpoint: incomplete, cut off, lost, unreadable.
+
+use crate::support::token::unix_now;
+use crate::support::{Site, subscribed};
+use aweber_sandbox::{ClientKind, Fault, FaultKind, Rotation, Settings};
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+fn site_with(settings: Settings) -> Site {
+    Site::with(ClientKind::Public, settings)
+}
+
+/// With a token file that the program itself has written.
+fn site_that_has_run() -> Site {
+    let site = site_with(Settings::default());
+    site.run_ok(&[]);
+    site.forget_requests();
+    site
+}
+
+fn order(site: &Site, kind: FaultKind) {
+    site.sandbox
+        .with(|world| world.fault(Fault::on("/oauth2/token").answer(kind)));
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn an_answer_without_a_refresh_token_keeps_the_old_one() {
+    let site = site_with(Settings {
+        omit_refresh_token: true,
+        ..Settings::default()
+    });
+    site.add_list(2);
+    let old = site.tokens();
+    for generation in [2, 3] {
+        site.run_ok(&[]);
+        let new = site.tokens();
+        assert_eq!(new["refresh_token"], old["refresh_token"]);
+        assert_ne!(new["access_token"], old["access_token"]);
+        assert_eq!(new["generation"], generation);
+    }
+    assert!(site.token_is_live());
+    assert_eq!(site.rows().len(), 2);
+}
+
+#[test]
+fn a_refresh_token_of_null_or_empty_keeps_the_old_one() {
+    for nothing in [Value::Null, json!("")] {
+        let site = site_with(Settings {
+            omit_refresh_token: true,
+            extra_token_fields: vec![("refresh_token".to_owned(), nothing)],
+            ..Settings::default()
+        });
+        let old = site.tokens();
+        site.run_ok(&[]);
+        assert_eq!(site.tokens()["refresh_token"], old["refresh_token"]);
+        assert!(site.token_is_live());
+    }
+}
+
+#[test]
+fn an_answer_without_token_type_and_expires_in_is_enough() {
+    let site = site_with(Settings {
+        omit_token_type: true,
+        ..Settings::default()
+    });
+    let list = site.add_list(2);
+    order(
+        &site,
+        FaultKind::replace(|mut answer| {
+            answer
+                .as_object_mut()
+                .unwrap()
+                .remove("expires_in")
+                .unwrap();
+            assert_eq!(answer.as_object().unwrap().len(), 2);
+            answer
+        }),
+    );
+    let before = unix_now();
+    site.run_ok(&[]);
+    // Two hours, as AWeber documents it.
+    let expires_at = site.tokens()["expires_at"].as_i64().unwrap();
+    assert!(
+        (before + 7200..=unix_now() + 7200).contains(&expires_at),
+        "{expires_at}"
+    );
+    assert!(site.token_is_live());
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn further_keys_of_an_answer_are_passed_over() {
+    let site = site_with(Settings {
+        extra_token_fields: vec![
+            ("state".to_owned(), json!("xyz")),
+            ("expires_at".to_owned(), json!(1.5)),
+            ("scope".to_owned(), json!(["account.read", {"deep": null}])),
+            ("client_id".to_owned(), json!("not yours")),
+            ("version".to_owned(), json!(99)),
+            ("generation".to_owned(), json!(99)),
+        ],
+        ..Settings::default()
+    });
+    let mut expected = site.tokens();
+    site.run_ok(&[]);
+    let new = site.tokens();
+    for renewed in ["access_token", "refresh_token", "expires_at"] {
+        assert_ne!(new[renewed], json!(1.5));
+        expected[renewed] = new[renewed].clone();
+    }
+    expected["generation"] = json!(2);
+    expected.as_object_mut().unwrap().remove("client_secret");
+    assert_eq!(new, expected);
+    assert!(site.token_is_live());
+    site.run_ok(&[]);
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_with_the_same_token() {
+    for kind in [FaultKind::ResetAfter, FaultKind::Never { work_done: true }] {
+        let site = site_with(Settings {
+            rotation: Rotation::Tolerated,
+            ..Settings::default()
+        });
+        let list = site.add_list(2);
+        order(&site, kind);
+        let old = site.tokens();
+        let mut command = site.command(&["run"]);
+        command.env("AWEBER_SYNC_TIMEOUT", "300ms");
+        let done = site.finish(command);
+        assert_eq!(done.code, 0, "{}", site.dump(&done));
+        site.sandbox.with(|world| {
+            let requests = world.token_requests();
+            let sent: Vec<_> = requests.iter().map(|r| r.field("refresh_token")).collect();
+            assert_eq!(sent, [old["refresh_token"].as_str(); 2], "{}", done.stderr);
+        });
+        assert!(site.token_is_live());
+        assert_eq!(site.emails(), subscribed(&site, &[list]));
+    }
+}
+
+#[test]
+fn a_lost_answer_that_killed_the_token_costs_nothing_while_the_access_token_lives() {
+    let site = site_with(Settings {
+        refresh_kills_access: false,
+        ..Settings::default()
+    });
+    site.run_ok(&[]);
+    let before = site.token_bytes();
+    let list = site.add_list(150);
+    order(&site, FaultKind::ResetAfter);
+    let done = site.run(&[]);
+    assert_eq!(done.code, 77, "{}", site.dump(&done));
+    assert!(
+        done.stderr.contains("next: aweber-sync authorize"),
+        "{}",
+        done.stderr
+    );
+    assert!(
+        done.stderr.contains("went on with the access token"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+    assert!(site.token_bytes() == before);
+}
+
+#[test]
+fn a_lost_answer_that_killed_both_tokens_ends_the_run_before_anything_is_exported() {
+    // What the file says of the access token's life does not count: AWeber does.
+    for expires_at in [unix_now() + 7000, unix_now() - 1, 0] {
+        let site = site_with(Settings::default());
+        site.add_list(2);
+        let mut file = site.tokens();
+        file["expires_at"] = json!(expires_at);
+        site.write_token_file(&file);
+        order(&site, FaultKind::ResetAfter);
+        let done = site.run(&[]);
+        assert_eq!(done.code, 77, "{}", site.dump(&done));
+        assert!(
+            done.stderr.contains("next: aweber-sync authorize"),
+            "{}",
+            done.stderr
+        );
+        assert_eq!(site.files().len(), 0, "{}", site.dump(&done));
+
+        site.authorize_anew();
+        site.run_ok(&[]);
+        assert_eq!(site.rows().len(), 2);
+    }
+}
+
+#[test]
+fn an_answer_cut_off_after_both_tokens_is_used() {
+    let site = site_with(Settings {
+        extra_token_fields: vec![("padding".to_owned(), json!("x".repeat(2000)))],
+        ..Settings::default()
+    });
+    let list = site.add_list(2);
+    order(&site, FaultKind::HalfBody);
+    let live_on_disk = site.watch_token_file();
+    let done = site.run_ok(&[]);
+    assert_eq!(site.token_requests(), 1, "{}", site.dump(&done));
+    assert!(live_on_disk.all().iter().all(|live| *live));
+    assert!(site.token_is_live());
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn an_answer_that_never_ends_is_used_once_it_holds_both_tokens() {
+    let site = site_with(Settings::default());
+    let list = site.add_list(2);
+    // The object is whole; what follows are blanks without end.
+    order(
+        &site,
+        FaultKind::replace_bytes(|body| [body.as_slice(), &[b' '; 200_000]].concat()),
+    );
+    site.run_ok(&[]);
+    assert_eq!(site.token_requests(), 1);
+    assert!(site.token_is_live());
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn an_answer_cut_off_before_both_tokens_is_kept_and_named() {
+    let site = site_that_has_run();
+    order(&site, FaultKind::HalfBody);
+    let before = site.token_bytes();
+    let done = site.run(&[]);
+    // The old token is dead, and so is the old access token.
+    assert_eq!(done.code, 77, "{}", site.dump(&done));
+    let rescued = site.beside_token(".rescued");
+    assert!(
+        done.stderr.contains(&*rescued.to_string_lossy()),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(mode(&rescued), 0o600);
+    assert!(
+        std::fs::read(&rescued)
+            .unwrap()
+            .starts_with(b"{\"access_token\":\"AT")
+    );
+    assert!(site.token_bytes() == before);
+}
+
+/// A 200 that is no token answer although the work was done.
+fn unreadable() -> Vec<(&'static str, FaultKind)> {
+    vec![
+        (
+            "HTML",
+            FaultKind::replace_bytes(|_| b"<html>maintenance</html>\n".to_vec()),
+        ),
+        (
+            "no access token",
+            FaultKind::replace(|mut answer| {
+                answer
+                    .as_object_mut()
+                    .unwrap()
+                    .remove("access_token")
+                    .unwrap();
+                answer
+            }),
+        ),
+        ("an array", FaultKind::replace(|answer| json!([answer]))),
+        (
+            "wrapped",
+            FaultKind::replace(|answer| json!({"data": answer})),
+        ),
+        (
+            "script",
+            FaultKind::replace_bytes(|body| [b"callback(".as_slice(), &body, b");"].concat()),
+        ),
+        (
+            "not UTF-8",
+            FaultKind::replace_bytes(|body| [b"\xff\xfe".as_slice(), &body].concat()),
+        ),
+    ]
+}
+
+#[test]
+fn an_unreadable_success_is_rescued_byte_for_byte_and_the_token_file_stays() {
+    for (what, kind) in unreadable() {
+        let site = site_that_has_run();
+        let before = site.token_bytes();
+        order(&site, kind.clone());
+        let done = site.run(&[]);
+        assert_eq!(done.code, 77, "{what}: {}", site.dump(&done));
+        assert!(site.token_bytes() == before, "{what}");
+        let rescued = site.beside_token(".rescued");
+        assert!(
+            done.stderr.contains(&*rescued.to_string_lossy()),
+            "{what}: {}",
+            done.stderr
+        );
+        assert_eq!(mode(&rescued), 0o600, "{what}");
+        let content = String::from_utf8_lossy(&std::fs::read(&rescued).unwrap()).into_owned();
+        let new = site
+            .sandbox
+            .with(|world| world.live_refresh_tokens())
+            .pop()
+            .unwrap();
+        assert_eq!(content.contains(&new), what != "HTML", "{what}");
+        assert!(!site.beside_token(".next").exists(), "{what}");
+
+        // The rescued answer is not touched by what comes later.
+        let kept = std::fs::read(&rescued).unwrap();
+        site.authorize_anew();
+        site.run_ok(&[]);
+        assert!(std::fs::read(&rescued).unwrap() == kept, "{what}");
+    }
+}
+
+#[test]
+fn a_maintenance_page_instead_of_tokens_costs_one_repeat() {
+    let site = site_with(Settings::default());
+    let list = site.add_list(2);
+    order(&site, FaultKind::html(200));
+    let done = site.run_ok(&[]);
+    assert_eq!(site.token_requests(), 2, "{}", site.dump(&done));
+    assert!(site.token_is_live());
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn a_maintenance_page_that_stays_is_kept_once_and_the_next_run_succeeds() {
+    let site = site_that_has_run();
+    let list = site.add_list(2);
+    let before = site.token_bytes();
+    let page = Fault::on("/oauth2/token")
+        .always()
+        .answer(FaultKind::html(200));
+    site.sandbox.with(|world| world.fault(page));
+    let done = site.run(&[]);
+    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    let rescued = site.beside_token(".rescued");
+    assert!(
+        done.stderr.contains(&*rescued.to_string_lossy()),
+        "{}",
+        done.stderr
+    );
+    assert!(
+        std::fs::read_to_string(&rescued)
+            .unwrap()
+            .starts_with("<html>")
+    );
+    assert!(!site.beside_token(".rescued.2").exists());
+    assert!(site.token_bytes() == before);
+
+    site.sandbox.with(|world| world.clear_faults());
+    site.run_ok(&[]);
+    assert!(site.token_is_live());
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn a_token_answer_without_end_is_bounded_and_the_token_file_stays() {
+    for kind in [
+        FaultKind::HugeBody(4 * 1024 * 1024),
+        FaultKind::GzipBomb(4 * 1024 * 1024),
+    ] {
+        let site = site_that_has_run();
+        let before = site.token_bytes();
+        order(&site, kind.clone());
+        let done = site.run(&[]);
+        assert_eq!(done.code, 77, "{kind:?}: {}", site.dump(&done));
+        assert!(site.token_bytes() == before, "{kind:?}");
+        let rescued = std::fs::metadata(site.beside_token(".rescued")).unwrap();
+        assert!(rescued.len() <= 64 * 1024, "{kind:?}: {}", rescued.len());
+    }
+}
