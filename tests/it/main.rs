@@ -11,3 +11,5 @@
 mod support;
 
 mod first_export;
+mod no_row_lost;
+mod pending;
