@@ -10,6 +10,8 @@
 
 mod support;
 
+mod changing_lists;
+mod failing_lists;
 mod first_export;
 mod no_row_lost;
 mod pending;

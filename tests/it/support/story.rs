@@ -31,13 +31,13 @@ pub(crate) fn add_readers(
     last: DateTime<Utc>,
     apart: TimeDelta,
 ) -> Vec<u64> {
+    let known = world.subscribers(list).count();
     (0..count)
-        .map(|i| {
+        .zip(known..)
+        .map(|(i, n)| {
             let instant = last - apart * (count - 1 - i);
-            world.add_subscriber(
-                list,
-                reader(&format!("reader{i}-{list}@example.com"), instant),
-            )
+            let email = format!("reader{n}-{list}@example.com");
+            world.add_subscriber(list, reader(&email, instant))
         })
         .collect()
 }
@@ -116,15 +116,18 @@ impl Site {
             .with(|world| world.requests.iter().map(in_words).collect())
     }
 
-    /// Every address of the default output once, and among them everybody of `wanted`.
+    /// Every subscription of the default output once, and among them everybody of `wanted`, by address.
     pub(crate) fn assert_once_and_all(&self, wanted: &[String]) {
-        let got = self.emails();
-        let different: BTreeSet<&String> = got.iter().collect();
-        assert_eq!(got.len(), different.len(), "somebody was exported twice");
-        let missing: Vec<_> = wanted
-            .iter()
-            .filter(|email| !different.contains(email))
-            .collect();
+        let rows = self.rows();
+        let key = |row: &Row| ["list_id", "id", "subscribed_at"].map(|name| row[name].clone());
+        let different: BTreeSet<_> = rows.iter().map(key).collect();
+        assert_eq!(
+            rows.len(),
+            different.len(),
+            "a subscription was exported twice"
+        );
+        let got: BTreeSet<_> = rows.iter().map(|row| &row["email"]).collect();
+        let missing: Vec<_> = wanted.iter().filter(|email| !got.contains(email)).collect();
         assert!(missing.is_empty(), "missing: {missing:?}");
     }
 }
