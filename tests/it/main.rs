@@ -11,6 +11,7 @@
 mod support;
 
 mod changing_lists;
+mod days;
 mod failing_lists;
 mod first_export;
 mod no_row_lost;
