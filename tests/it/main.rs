@@ -12,7 +12,11 @@ mod support;
 
 mod changing_lists;
 mod days;
+mod dry_run;
 mod failing_lists;
 mod first_export;
+mod network;
 mod no_row_lost;
 mod pending;
+mod unreachable;
+mod which_subscribers;

@@ -1,0 +1,419 @@
+//! Every answer that AWeber or the network between can give, on the lists and on the subscribers, once and for ever: the
+//! exit code, and that the next run on a network that is well again brings everybody, once.
+
+use crate::support::story::{add_readers, at};
+use crate::support::{Done, Site, subscribed};
+use aweber_sandbox::{Fault, FaultKind, World};
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+/// What happens, and the exit codes: on the lists once and for ever, on the subscribers of one list of two once and for ever.
+type Case = (&'static str, FaultKind, [i32; 4]);
+
+fn refused(status: u16, message: &str) -> FaultKind {
+    FaultKind::envelope_a(status, "ForbiddenError", message)
+}
+
+/// The statuses of the API's error table.
+fn statuses() -> Vec<Case> {
+    use FaultKind as F;
+    let not_accepting = "This account is not accepting requests at this time";
+    let missing = "Missing oauth parameters: oauth_consumer_key";
+    let invalid = "The access token is invalid or has expired";
+    vec![
+        // Passing: repeated, and 69 in the end.
+        (
+            "500",
+            F::envelope_a(500, "InternalServerError", "Oops"),
+            [0, 69, 0, 69],
+        ),
+        ("500 empty", F::status(500), [0, 69, 0, 69]),
+        (
+            "503",
+            F::envelope_a(503, "ServiceUnavailableError", "API Unavailable"),
+            [0, 69, 0, 69],
+        ),
+        ("502 HTML", F::html(502), [0, 69, 0, 69]),
+        ("504 HTML", F::html(504), [0, 69, 0, 69]),
+        ("403 not now", refused(403, not_accepting), [0, 69, 0, 69]),
+        ("403 HTML", F::html(403), [0, 69, 0, 69]),
+        (
+            "302",
+            redirect("https://elsewhere.example/login"),
+            [0, 69, 0, 69],
+        ),
+        // The rate limit: waited out, and 75 in the end.
+        ("403 rate limit", F::rate_limit(), [0, 75, 0, 75]),
+        (
+            "403 rate limit, shouted",
+            refused(403, "RATE LIMIT exceeded"),
+            [0, 75, 0, 75],
+        ),
+        ("429", F::status(429), [0, 75, 0, 75]),
+        // A refresh heals it, or a human.
+        (
+            "401 B",
+            F::envelope_b(401, "invalid_token", invalid),
+            [0, 77, 0, 77],
+        ),
+        (
+            "401 A",
+            F::envelope_a(401, "UnauthorizedError", "Invalid Token"),
+            [0, 77, 0, 77],
+        ),
+        ("401 HTML", F::html(401), [0, 77, 0, 77]),
+        // No use in asking again.
+        (
+            "401 account",
+            F::envelope_a(401, "UnauthorizedError", "Invalid Account"),
+            [77; 4],
+        ),
+        (
+            "401 request",
+            F::envelope_a(401, "UnauthorizedError", "Invalid Request"),
+            [78; 4],
+        ),
+        (
+            "401 key",
+            F::envelope_a(401, "UnauthorizedError", "Consumer key is invalid."),
+            [78; 4],
+        ),
+        (
+            "400 header",
+            F::envelope_a(400, "MissingOAuthParametersError", missing),
+            [78; 4],
+        ),
+        (
+            "403 suspended",
+            refused(403, "Account Temporarily Suspended"),
+            [78; 4],
+        ),
+        (
+            "403 on hold",
+            refused(403, "Your account is on hold"),
+            [78; 4],
+        ),
+        (
+            "403 permission",
+            refused(403, "Method requires permission"),
+            [77; 4],
+        ),
+        (
+            "410",
+            F::envelope_a(410, "BlockedError", "Blocked"),
+            [78; 4],
+        ),
+        (
+            "404",
+            F::envelope_a(404, "ListNotFoundError", "Not Found"),
+            [77, 77, 69, 69],
+        ),
+        ("400", F::envelope_a(400, "WebServiceError", "Bad"), [69; 4]),
+        (
+            "405",
+            F::envelope_a(405, "MethodNotAllowedError", "No"),
+            [69; 4],
+        ),
+    ]
+}
+
+fn redirect(location: &str) -> FaultKind {
+    let location = location.to_owned();
+    FaultKind::Redirect {
+        status: 302,
+        location,
+    }
+}
+
+/// A change of every entry.
+fn entries(change: fn(&mut Value)) -> FaultKind {
+    FaultKind::replace(move |mut page| {
+        page["entries"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(change);
+        page
+    })
+}
+
+fn bytes(bytes: &'static [u8]) -> FaultKind {
+    FaultKind::replace_bytes(|_| bytes.to_vec())
+}
+
+/// Bodies that come with a 200.
+fn bodies() -> Vec<Case> {
+    use FaultKind as F;
+    let heals = [0, 69, 0, 69];
+    let harmless = [0; 4];
+    vec![
+        ("HTML 200", F::html(200), heals),
+        ("empty body", F::status(200), heals),
+        (
+            "an error in a 200",
+            bytes(br#"{"error":"temporarily_unavailable"}"#),
+            heals,
+        ),
+        ("null", bytes(b"null"), heals),
+        ("an array", bytes(b"[]"), heals),
+        ("entries null", bytes(br#"{"entries":null}"#), heals),
+        ("entries of null", bytes(br#"{"entries":[null]}"#), heals),
+        (
+            "two bodies",
+            bytes(br#"{"entries":[]}{"entries":[]}"#),
+            heals,
+        ),
+        ("204", F::status(204), heals),
+        (
+            "half a JSON text",
+            F::replace_bytes(|b| b[..b.len() / 2].to_vec()),
+            heals,
+        ),
+        (
+            "no ids",
+            entries(|entry| drop(entry.as_object_mut().unwrap().remove("id"))),
+            heals,
+        ),
+        (
+            "ids that are null",
+            entries(|entry| entry["id"] = Value::Null),
+            heals,
+        ),
+        (
+            "invalid UTF-8",
+            F::replace_bytes(|b| {
+                b.into_iter()
+                    .map(|c| if c == b'@' || c == b'N' { 0xff } else { c })
+                    .collect()
+            }),
+            heals,
+        ),
+        (
+            "a link to another host",
+            F::replace(|mut page| {
+                page["next_collection_link"] =
+                    json!("https://elsewhere.example/1.0/accounts/1/lists");
+                page
+            }),
+            heals,
+        ),
+        ("wrong content type", F::WrongContentType, harmless),
+        (
+            "a byte order of blanks",
+            F::replace_bytes(|b| [b" \r\n\t".to_vec(), b].concat()),
+            harmless,
+        ),
+        (
+            "numbers as strings",
+            entries(|entry| entry["id"] = json!(entry["id"].to_string())),
+            harmless,
+        ),
+        (
+            "unknown keys",
+            entries(|entry| entry["new"] = json!({"a": [1]})),
+            harmless,
+        ),
+        (
+            "everybody twice",
+            F::replace(|mut page| {
+                let twice = page["entries"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .flat_map(|e| [e.clone(), e.clone()]);
+                page["entries"] = twice.collect();
+                page
+            }),
+            harmless,
+        ),
+    ]
+}
+
+/// What breaks below HTTP.
+fn connections() -> Vec<Case> {
+    let heals = [0, 69, 0, 69];
+    vec![
+        ("reset before", FaultKind::ResetBefore, heals),
+        ("reset after", FaultKind::ResetAfter, heals),
+        ("half a body", FaultKind::HalfBody, heals),
+    ]
+}
+
+/// Two lists of 30.
+fn site() -> (Site, [u64; 2]) {
+    let site = Site::on(at("2026-03-10T12:00:00Z"));
+    let lists = ["News", "Offers"].map(|name| site.list(name));
+    site.sandbox.with(|w| {
+        for list in lists {
+            add_readers(w, list, 30, w.now(), TimeDelta::days(1));
+        }
+    });
+    (site, lists)
+}
+
+fn run_with_timeout(site: &Site, timeout: &str) -> Done {
+    let mut command = site.command(&["run"]);
+    command.env("AWEBER_SYNC_TIMEOUT", timeout);
+    site.finish(command)
+}
+
+/// One place of one case.
+fn try_one(name: &str, kind: FaultKind, on_lists: bool, for_ever: bool, code: i32, timeout: &str) {
+    let (site, lists) = site();
+    let place = match on_lists {
+        true => "/lists?".to_owned(),
+        false => format!("{}/subscribers?", lists[0]),
+    };
+    site.sandbox.with(|w| {
+        let on = Fault::on(place);
+        let on = if for_ever { on.always() } else { on.times(1) };
+        w.fault(on.answer(kind));
+    });
+    let done = run_with_timeout(&site, timeout);
+    let what = format!("{name}, lists {on_lists}, for ever {for_ever}");
+    assert_eq!(done.code, code, "{what}: {}", site.dump(&done));
+    assert!(site.requests() <= 20, "{what}: {}", site.dump(&done));
+    match code {
+        0 => assert_eq!(site.emails(), subscribed(&site, &lists), "{what}"),
+        // The other list is exported.
+        69 if !on_lists => assert_eq!(site.emails(), subscribed(&site, &lists[1..]), "{what}"),
+        _ => assert_eq!(site.emails(), [""; 0], "{what}"),
+    }
+    // The token has outlived it all, and so has every row.
+    assert!(site.token_is_live(), "{what}");
+    site.sandbox.with(World::clear_faults);
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &lists), "{what}");
+}
+
+fn try_all(cases: Vec<Case>, on_lists: bool) {
+    for (name, kind, codes) in cases {
+        let [once, ever] = if on_lists {
+            [codes[0], codes[1]]
+        } else {
+            [codes[2], codes[3]]
+        };
+        try_one(name, kind.clone(), on_lists, false, once, "5s");
+        try_one(name, kind, on_lists, true, ever, "5s");
+    }
+}
+
+#[test]
+fn every_failure_says_what_happened_what_is_safe_and_what_to_do_next() {
+    let mut silent = Vec::new();
+    for (name, kind, codes) in [statuses(), bodies(), connections()].concat() {
+        for (place, code) in [("/lists?", codes[1]), ("/subscribers?", codes[3])] {
+            if code == 0 {
+                continue;
+            }
+            let (site, _) = site();
+            site.sandbox
+                .with(|w| w.fault(Fault::on(place).always().answer(kind.clone())));
+            let said = site.run(&[]).stderr;
+            for part in ["list", "\n  safe: ", "\n  next: "] {
+                if !said.contains(part) {
+                    silent.push(format!("{name} on {place}: no {part:?} in {said}"));
+                }
+            }
+        }
+    }
+    assert!(silent.is_empty(), "{}: {}", silent.len(), silent.join("\n"));
+}
+
+#[test]
+fn every_status_on_the_lists_has_its_exit_code() {
+    try_all(statuses(), true);
+}
+
+#[test]
+fn every_status_on_the_subscribers_has_its_exit_code() {
+    try_all(statuses(), false);
+}
+
+#[test]
+fn every_body_of_the_lists_has_its_exit_code() {
+    try_all(bodies(), true);
+}
+
+#[test]
+fn every_body_of_the_subscribers_has_its_exit_code() {
+    try_all(bodies(), false);
+}
+
+#[test]
+fn every_broken_connection_has_its_exit_code() {
+    try_all(connections(), true);
+    try_all(connections(), false);
+}
+
+#[test]
+fn a_server_that_never_answers_is_given_up() {
+    let never = FaultKind::Never { work_done: true };
+    for on_lists in [true, false] {
+        try_one("never", never.clone(), on_lists, false, 0, "200ms");
+        try_one("never", never.clone(), on_lists, true, 69, "100ms");
+    }
+}
+
+#[test]
+fn a_body_that_never_ends_is_given_up() {
+    for on_lists in [true, false] {
+        try_one(
+            "endless",
+            FaultKind::EndlessBody,
+            on_lists,
+            false,
+            0,
+            "100ms",
+        );
+        try_one(
+            "endless",
+            FaultKind::EndlessBody,
+            on_lists,
+            true,
+            69,
+            "50ms",
+        );
+    }
+}
+
+#[test]
+fn a_body_larger_than_16_mib_is_refused() {
+    let huge = FaultKind::HugeBody(16 * 1024 * 1024 + 1);
+    for on_lists in [true, false] {
+        try_one("huge", huge.clone(), on_lists, false, 0, "5s");
+    }
+    try_one("huge", huge, false, true, 69, "5s");
+}
+
+#[test]
+fn a_body_that_unpacks_to_more_than_16_mib_is_refused() {
+    let bomb = FaultKind::GzipBomb(17 * 1024 * 1024);
+    try_one("bomb", bomb, true, false, 0, "5s");
+}
+
+#[test]
+fn a_page_of_more_than_a_hundred_is_taken_whole() {
+    let site = Site::on(at("2026-03-10T12:00:00Z"));
+    let list = site.list("News");
+    let now = at("2026-03-10T12:00:00Z");
+    site.sandbox
+        .with(|w| add_readers(w, list, 250, now, TimeDelta::days(1)));
+    // The first page shows 150, the others begin where they are asked to.
+    let all: Vec<Value> = site.sandbox.with(|w| {
+        let people = w.subscribers(list).map(|someone| {
+            json!({"id": someone.id, "email": someone.email, "status": "subscribed",
+                "subscribed_at": someone.subscribed_at.to_rfc3339()})
+        });
+        people.collect()
+    });
+    site.sandbox.with(|w| {
+        let large = Fault::on("status=subscribed&ws.start=0&").always();
+        w.fault(large.answer(FaultKind::replace(move |mut page| {
+            page["entries"] = all[..150].to_vec().into();
+            page
+        })));
+    });
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
