@@ -15,6 +15,7 @@ mod days;
 mod dry_run;
 mod failing_lists;
 mod first_export;
+mod good_citizen;
 mod network;
 mod no_row_lost;
 mod pending;
