@@ -38,7 +38,7 @@ fn a_dry_run_changes_no_byte_of_ledger_and_exports_but_stores_the_new_tokens() {
     site.sandbox.with(|w| w.confirm(list, waiting));
     let before = bytes(&site);
     let generation = site.tokens()["generation"].as_u64().unwrap();
-    for arguments in [&["--dry-run", "-v"][..], &["--dry-run", "-v", "--full"]] {
+    for arguments in [&["--dry-run"][..], &["--dry-run", "--full"]] {
         let done = site.run_ok(arguments);
         assert!(
             done.stderr.contains("2 new subscribers would be exported"),
@@ -57,7 +57,7 @@ fn a_dry_run_changes_no_byte_of_ledger_and_exports_but_stores_the_new_tokens() {
 fn a_dry_run_before_the_first_run_leaves_no_ledger_and_no_exports() {
     let (site, _) = site_with_days();
     let done = {
-        let mut command = site.command(&["run", "-v"]);
+        let mut command = site.command(&["run"]);
         command.env("AWEBER_SYNC_DRY_RUN", "yes");
         site.finish(command)
     };

@@ -93,6 +93,18 @@ fn a_process_respects_the_requests_of_the_one_before() {
 }
 
 #[test]
+fn a_process_respects_the_requests_of_one_that_was_killed_while_it_waited() {
+    let (site, _) = site_with(30);
+    let mut killed = start_limited(&site, "20");
+    assert_eq!(requests_after_a_second(&site, 20), 20);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let next = start_limited(&site, "20");
+    assert_eq!(requests_after_a_second(&site, 20), 20);
+    terminate(&site, next);
+}
+
+#[test]
 fn the_requests_that_ask_whose_the_tokens_are_count_too() {
     let (site, _) = site_with(30);
     let mut tokens = site.tokens();
