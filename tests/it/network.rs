@@ -5,7 +5,7 @@ mod bodies;
 
 use crate::support::story::{add_readers, at};
 use crate::support::{Done, Site, subscribed};
-use aweber_sandbox::{Fault, FaultKind, World};
+use aweber_sandbox::{Fault, FaultKind, Rotation, World};
 use chrono::TimeDelta;
 
 /// What happens, and the exit codes: on the lists once and for ever, on the subscribers of one list of two once and for ever.
@@ -15,11 +15,10 @@ fn refused(status: u16, message: &str) -> FaultKind {
     FaultKind::envelope_a(status, "ForbiddenError", message)
 }
 
-/// The statuses of the API's error table.
-fn statuses() -> Vec<Case> {
+/// The statuses of the API's error table that can pass.
+fn passing() -> Vec<Case> {
     use FaultKind as F;
     let not_accepting = "This account is not accepting requests at this time";
-    let missing = "Missing oauth parameters: oauth_consumer_key";
     let invalid = "The access token is invalid or has expired";
     vec![
         // Passing: repeated, and 69 in the end.
@@ -63,7 +62,14 @@ fn statuses() -> Vec<Case> {
             [0, 77, 0, 77],
         ),
         ("401 HTML", F::html(401), [0, 77, 0, 77]),
-        // No use in asking again.
+    ]
+}
+
+/// Those where asking again is of no use.
+fn lasting() -> Vec<Case> {
+    use FaultKind as F;
+    let missing = "Missing oauth parameters: oauth_consumer_key";
+    vec![
         (
             "401 account",
             F::envelope_a(401, "UnauthorizedError", "Invalid Account"),
@@ -157,6 +163,9 @@ fn run_with_timeout(site: &Site, timeout: &str) -> Done {
 /// One place of one case.
 fn try_one(name: &str, kind: FaultKind, on_lists: bool, for_ever: bool, code: i32, timeout: &str) {
     let (site, lists) = site();
+    // A short timeout on a busy machine may cut off a refresh: that is not what is tried here.
+    site.sandbox
+        .with(|w| w.settings.rotation = Rotation::Tolerated);
     let place = match on_lists {
         true => "/lists?".to_owned(),
         false => format!("{}/subscribers?", lists[0]),
@@ -175,6 +184,16 @@ fn try_one(name: &str, kind: FaultKind, on_lists: bool, for_ever: bool, code: i3
         // The other list is exported.
         69 if !on_lists => assert_eq!(site.emails(), subscribed(&site, &lists[1..]), "{what}"),
         _ => assert_eq!(site.emails(), [""; 0], "{what}"),
+    }
+    if code != 0 {
+        // What happened to what, what was kept safe, what to do next.
+        for part in ["list", "\n  safe: ", "\n  next: "] {
+            assert!(
+                done.stderr.contains(part),
+                "{what}: no {part:?} in {}",
+                done.stderr
+            );
+        }
     }
     // The token has outlived it all, and so has every row.
     assert!(site.token_is_live(), "{what}");
@@ -196,39 +215,27 @@ fn try_all(cases: Vec<Case>, on_lists: bool) {
 }
 
 #[test]
-fn every_failure_says_what_happened_what_is_safe_and_what_to_do_next() {
-    let mut silent = Vec::new();
-    for (name, kind, codes) in [statuses(), bodies::bodies(), connections()].concat() {
-        for (place, code) in [("/lists?", codes[1]), ("/subscribers?", codes[3])] {
-            if code == 0 {
-                continue;
-            }
-            let (site, _) = site();
-            site.sandbox
-                .with(|w| w.fault(Fault::on(place).always().answer(kind.clone())));
-            let said = site.run(&[]).stderr;
-            for part in ["list", "\n  safe: ", "\n  next: "] {
-                if !said.contains(part) {
-                    silent.push(format!("{name} on {place}: no {part:?} in {said}"));
-                }
-            }
-        }
-    }
-    assert!(silent.is_empty(), "{}: {}", silent.len(), silent.join("\n"));
+fn every_passing_status_on_the_lists_has_its_exit_code_and_advice() {
+    try_all(passing(), true);
 }
 
 #[test]
-fn every_status_on_the_lists_has_its_exit_code() {
-    try_all(statuses(), true);
+fn every_lasting_status_on_the_lists_has_its_exit_code_and_advice() {
+    try_all(lasting(), true);
 }
 
 #[test]
-fn every_status_on_the_subscribers_has_its_exit_code() {
-    try_all(statuses(), false);
+fn every_passing_status_on_the_subscribers_has_its_exit_code_and_advice() {
+    try_all(passing(), false);
 }
 
 #[test]
-fn every_broken_connection_has_its_exit_code() {
+fn every_lasting_status_on_the_subscribers_has_its_exit_code_and_advice() {
+    try_all(lasting(), false);
+}
+
+#[test]
+fn every_broken_connection_has_its_exit_code_and_advice() {
     try_all(connections(), true);
     try_all(connections(), false);
 }
