@@ -5,6 +5,7 @@ pub(crate) mod authorization;
 pub(crate) mod browser;
 pub(crate) mod process;
 pub(crate) mod token;
+pub(crate) mod story;
 
 use aweber_sandbox::{ClientKind, Sandbox, Settings};
 use serde_json::{Value, json};

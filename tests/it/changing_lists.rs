@@ -1,0 +1,297 @@
+//! Promise N2 while lists change under the pages: nobody who was there all the time is missing, nobody is doubled,
+//! and a page that lies is not believed.
+
+use crate::support::story::{add_readers, at, reader};
+use crate::support::{Site, subscribed};
+use aweber_sandbox::{Fault, FaultKind, Resubscribe, Status, World};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+fn noon() -> DateTime<Utc> {
+    at("2026-03-10T12:00:00Z")
+}
+
+/// A list of `count`, an hour apart; their ids in order.
+fn site_with(count: i32) -> (Site, u64, Vec<u64>) {
+    let site = Site::on(noon());
+    let list = site.list("News");
+    let ids = site
+        .sandbox
+        .with(|w| add_readers(w, list, count, noon(), TimeDelta::hours(1)));
+    (site, list, ids)
+}
+
+/// A first export of 350 during which the world changes before page `page`: whoever is subscribed before and after
+/// is exported once, and the next run finds whoever came.
+fn changes_while_paging(page: u32, change: impl FnOnce(&mut World, u64, &[u64]) + Send + 'static) {
+    let (site, list, ids) = site_with(350);
+    let before = subscribed(&site, &[list]);
+    site.sandbox.with(|w| {
+        w.before("status=subscribed", page, move |w| change(w, list, &ids));
+    });
+    let done = site.run_ok(&[]);
+    let after = subscribed(&site, &[list]);
+    let stayed: Vec<String> = before
+        .into_iter()
+        .filter(|email| after.contains(email))
+        .collect();
+    assert!(stayed.len() >= 100, "the change is not the whole test");
+    site.assert_once_and_all(&stayed);
+    let pages = site.sandbox.with(|w| w.count("status=subscribed"));
+    assert!(pages < 30, "{}", site.dump(&done));
+    site.run_ok(&[]);
+    site.assert_once_and_all(&after);
+}
+
+#[test]
+fn three_rows_deleted_between_two_pages_hide_nobody() {
+    for page in [2, 3, 4] {
+        for first in [0, 50, 96, 97, 98, 99, 100, 197, 240, 347] {
+            if page == 2 || first % 50 == 0 || first == 197 {
+                changes_while_paging(page, move |w, list, ids| {
+                    ids[first..first + 3]
+                        .iter()
+                        .for_each(|id| w.delete(list, *id));
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hundred_and_fifty_rows_deleted_between_two_pages_hide_nobody() {
+    for (page, first) in [
+        (2, 0),
+        (2, 60),
+        (2, 99),
+        (2, 200),
+        (3, 0),
+        (3, 45),
+        (4, 150),
+    ] {
+        changes_while_paging(page, move |w, list, ids| {
+            ids[first..first + 150]
+                .iter()
+                .for_each(|id| w.delete(list, *id));
+        });
+    }
+}
+
+#[test]
+fn every_second_row_deleted_between_two_pages_hides_nobody() {
+    for page in [2, 3] {
+        changes_while_paging(page, |w, list, ids| {
+            ids.iter().step_by(2).for_each(|id| w.delete(list, *id));
+        });
+    }
+}
+
+#[test]
+fn rows_deleted_before_each_page_hide_nobody() {
+    let (site, list, ids) = site_with(600);
+    site.sandbox.with(|w| {
+        for page in 2..=12 {
+            let gone: Vec<u64> = (0..7).map(|i| ids[(page * 40 + i * 11) % 600]).collect();
+            w.before("status=subscribed", page as u32, move |w| {
+                for id in gone {
+                    if w.subscriber(list, id).is_some() {
+                        w.delete(list, id);
+                    }
+                }
+            });
+        }
+    });
+    site.run_ok(&[]);
+    site.assert_once_and_all(&subscribed(&site, &[list]));
+}
+
+#[test]
+fn rows_that_come_in_between_double_and_hide_nobody() {
+    for page in [2, 3, 4] {
+        for old in [0, 120, 340] {
+            changes_while_paging(page, move |w, list, _| {
+                for i in 0..5 {
+                    // Imports that kept their dates push everybody behind them back.
+                    let when = noon() - TimeDelta::hours(old) - TimeDelta::minutes(30 + i);
+                    w.add_subscriber(list, reader(&format!("import{i}@example.com"), when));
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn those_who_sign_up_while_the_end_is_verified_are_found() {
+    let (site, list, _) = site_with(250);
+    site.sandbox.with(|w| {
+        w.before("ws.show=total_size", 1, move |w| {
+            w.set_now(noon() + TimeDelta::minutes(1));
+            w.add_subscribers(list, 3);
+        });
+    });
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn resubscribers_who_move_to_the_end_between_two_pages_hide_nobody() {
+    for page in [2, 3, 4] {
+        for how in [Resubscribe::NewTime, Resubscribe::KeepTime] {
+            changes_while_paging(page, move |w, list, ids| {
+                w.set_now(noon() + TimeDelta::hours(1));
+                for i in [3, 98, 99, 100, 250] {
+                    w.unsubscribe(list, ids[i]);
+                    w.resubscribe(list, ids[i], how);
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn those_who_leave_between_two_pages_hide_nobody() {
+    for page in [2, 3, 4] {
+        changes_while_paging(page, |w, list, ids| {
+            ids[40..103].iter().for_each(|id| w.unsubscribe(list, *id));
+        });
+    }
+}
+
+#[test]
+fn rows_deleted_while_the_recent_are_paged_through_hide_nobody() {
+    for page in [2, 3] {
+        let (site, list, ids) = site_with(30);
+        site.run_ok(&[]);
+        site.set_now(noon() + TimeDelta::days(1));
+        let end = noon() + TimeDelta::days(1);
+        let new = site
+            .sandbox
+            .with(|w| add_readers(w, list, 250, end, TimeDelta::minutes(1)));
+        site.sandbox.with(|w| {
+            w.before("/subscribers", page, move |w| {
+                for id in ids[20..24].iter().chain(&new[5..8]).chain(&new[99..101]) {
+                    w.delete(list, *id);
+                }
+            });
+        });
+        site.run_ok(&[]);
+        site.assert_once_and_all(&subscribed(&site, &[list]));
+    }
+}
+
+#[test]
+fn a_list_that_shrinks_to_nothing_while_it_is_walked_is_done() {
+    for page in [2, 3] {
+        let (site, list, ids) = site_with(250);
+        site.sandbox.with(|w| {
+            w.before("status=subscribed", page, move |w| {
+                ids.iter().for_each(|id| w.delete(list, *id));
+            });
+        });
+        site.run_ok(&[]);
+        assert!(site.rows().len() >= 100);
+        site.run_exports(&[], &[]);
+        site.add(list, reader("phoenix@example.com", noon()));
+        site.run_exports(&[], &["phoenix@example.com"]);
+    }
+}
+
+#[test]
+fn an_empty_page_in_the_middle_is_not_the_end() {
+    for skip in [1, 2, 3] {
+        for twice in [1, 2] {
+            let (site, list, _) = site_with(350);
+            site.sandbox.with(|w| {
+                let lie = Fault::on("status=subscribed").skip(skip).times(twice);
+                w.fault(lie.answer(FaultKind::EmptyPage));
+            });
+            site.run_ok(&[]);
+            assert_eq!(site.emails(), subscribed(&site, &[list]), "{skip} {twice}");
+        }
+    }
+}
+
+#[test]
+fn a_first_page_that_is_empty_once_is_asked_again() {
+    let (site, list, _) = site_with(250);
+    site.sandbox.with(|w| {
+        w.fault(Fault::on("status=subscribed").answer(FaultKind::EmptyPage));
+    });
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+    // The same in a later run.
+    site.add(list, reader("new@example.com", noon()));
+    site.sandbox
+        .with(|w| w.fault(Fault::on("/subscribers").answer(FaultKind::EmptyPage)));
+    site.run_exports(&[], &["new@example.com"]);
+}
+
+#[test]
+fn a_last_page_without_its_rows_is_not_the_end() {
+    // Half of a page, no next link: only the count tells.
+    let (site, list, _) = site_with(250);
+    site.sandbox.with(|w| {
+        let short = Fault::on("status=subscribed").skip(1).times(1);
+        w.fault(short.answer(FaultKind::replace(|mut page| {
+            page["entries"].as_array_mut().unwrap().truncate(40);
+            page.as_object_mut().unwrap().remove("next_collection_link");
+            page
+        })));
+    });
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn rows_of_one_second_that_change_places_between_two_pages_are_all_found() {
+    let site = Site::on(noon());
+    let list = site.list("Import");
+    site.sandbox
+        .with(|w| add_readers(w, list, 300, noon(), TimeDelta::zero()));
+    // The second page shows the rows before its place again instead of its own: the order among equals is free.
+    site.sandbox.with(|w| {
+        let first: Vec<Value> = Vec::new();
+        let kept = std::sync::Mutex::new(first);
+        let turn = Fault::on("status=subscribed").times(2);
+        w.fault(turn.answer(FaultKind::replace(move |mut page| {
+            let mut kept = kept.lock().unwrap();
+            if page["start"] == 0 {
+                kept.clone_from(page["entries"].as_array().unwrap());
+            } else {
+                let entries = page["entries"].as_array_mut().unwrap();
+                for (i, old) in kept.iter().enumerate().take(50) {
+                    entries[i + 10] = old.clone();
+                }
+            }
+            page
+        })));
+    });
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn a_count_smaller_than_what_the_pages_show_does_no_harm() {
+    let (site, list, _) = site_with(250);
+    site.sandbox.with(|w| {
+        let fewer = Fault::on("ws.show=total_size").always();
+        w.fault(fewer.answer(FaultKind::replace(|_| Value::from(3))));
+    });
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn a_subscriber_of_a_status_nobody_knows_is_neither_exported_nor_in_the_way() {
+    let (site, list, _) = site_with(150);
+    for (i, minutes) in [10, 3000, 8000].into_iter().enumerate() {
+        let odd = reader(
+            &format!("odd{i}@example.com"),
+            noon() - TimeDelta::minutes(minutes),
+        );
+        site.add(list, odd.status(Status::Other("deleted")));
+    }
+    site.run_ok(&["--status", "subscribed,unsubscribed"]);
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+    site.run_exports(&["--full"], &[]);
+}

@@ -1,0 +1,85 @@
+//! A run that only looks: it says what would be exported and changes neither ledger nor exports, but the token that
+//! it spent is replaced.
+
+use crate::support::story::{add_readers, at, reader, sign_up};
+use crate::support::{Site, files_below};
+use chrono::{DateTime, TimeDelta, Utc};
+
+fn noon() -> DateTime<Utc> {
+    at("2026-03-10T12:00:00Z")
+}
+
+/// A list with a subscriber of each of the last nine days.
+fn site_with_days() -> (Site, u64) {
+    let site = Site::on(noon());
+    let list = site.list("News");
+    site.sandbox
+        .with(|w| add_readers(w, list, 9, noon(), TimeDelta::days(1)));
+    (site, list)
+}
+
+/// Every file of the site with its bytes, those of the token and the locks left out.
+fn bytes(site: &Site) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let files = files_below(&site.path(""));
+    let kept = files
+        .into_iter()
+        .filter(|file| !file.to_string_lossy().contains("token.json") && !file.ends_with("lock"));
+    kept.map(|file| (file.clone(), std::fs::read(file).unwrap()))
+        .collect()
+}
+
+#[test]
+fn a_dry_run_changes_no_byte_of_ledger_and_exports_but_stores_the_new_tokens() {
+    let (site, list) = site_with_days();
+    let waiting = site.add(list, sign_up("waiting@example.com", noon()));
+    site.run_ok(&[]);
+    site.set_now(noon() + TimeDelta::days(1));
+    site.add(list, reader("new@example.com", noon() + TimeDelta::days(1)));
+    site.sandbox.with(|w| w.confirm(list, waiting));
+    let before = bytes(&site);
+    let generation = site.tokens()["generation"].as_u64().unwrap();
+    for arguments in [&["--dry-run"][..], &["--dry-run", "--full"]] {
+        let done = site.run_ok(arguments);
+        assert!(
+            done.stderr.contains("2 new subscribers would be exported"),
+            "{}",
+            done.stderr
+        );
+        assert_eq!(done.stdout, "");
+        assert!(bytes(&site) == before, "{}", site.dump(&done));
+        assert!(site.token_is_live());
+    }
+    assert!(site.tokens()["generation"].as_u64().unwrap() > generation + 1);
+    site.run_exports(&[], &["new@example.com", "waiting@example.com"]);
+}
+
+#[test]
+fn a_dry_run_before_the_first_run_leaves_no_ledger_and_no_exports() {
+    let (site, _) = site_with_days();
+    let done = {
+        let mut command = site.command(&["run"]);
+        command.env("AWEBER_SYNC_DRY_RUN", "yes");
+        site.finish(command)
+    };
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    assert!(
+        done.stderr.contains("9 new subscribers would be exported"),
+        "{}",
+        done.stderr
+    );
+    assert!(bytes(&site).is_empty(), "{}", site.dump(&done));
+    assert!(!site.exports().exists());
+    site.run_ok(&[]);
+    assert_eq!(site.rows().len(), 9);
+}
+
+#[test]
+fn a_dry_run_to_standard_output_or_a_growing_file_writes_nothing() {
+    let (site, _) = site_with_days();
+    let file = site.path("all.csv");
+    for output in ["-", file.to_str().unwrap()] {
+        let done = site.run_ok(&["--dry-run", "--output", output]);
+        assert_eq!(done.stdout, "", "{}", site.dump(&done));
+        assert!(!file.exists());
+    }
+}

@@ -1,0 +1,274 @@
+//! Promise N2 when a list fails: it is named and its place kept, the others are exported and published, the run ends
+//! with 69, and the next run brings the rest. And the collection of lists itself, which changes too.
+
+use crate::support::story::{add_readers, at, reader};
+use crate::support::{Site, sorted, subscribed};
+use aweber_sandbox::{Fault, FaultKind, World};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+fn noon() -> DateTime<Utc> {
+    at("2026-03-10T12:00:00Z")
+}
+
+/// A list of `count`, an hour apart.
+fn site_with(count: i32) -> (Site, u64) {
+    let site = Site::on(noon());
+    let list = site.list("News");
+    site.sandbox
+        .with(|w| add_readers(w, list, count, noon(), TimeDelta::hours(1)));
+    (site, list)
+}
+
+/// Three lists of 120.
+fn three_lists() -> (Site, [u64; 3]) {
+    let site = Site::on(noon());
+    let lists = ["News", "Offers", "Tips"].map(|name| site.list(name));
+    site.sandbox.with(|w| {
+        for list in lists {
+            add_readers(w, list, 120, noon(), TimeDelta::hours(1));
+        }
+    });
+    (site, lists)
+}
+
+#[test]
+fn a_list_deleted_before_its_turn_ends_with_69_and_the_next_run_with_0() {
+    let (site, [news, offers, tips]) = three_lists();
+    site.sandbox.with(|w| {
+        w.before(&format!("{offers}/subscribers"), 1, move |w| {
+            w.remove_list(offers)
+        });
+    });
+    let done = site.run(&[]);
+    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    assert!(
+        done.stderr.contains("Offers") && done.stderr.contains("404"),
+        "{}",
+        done.stderr
+    );
+    assert!(done.stderr.contains("2 of 3 lists"), "{}", done.stderr);
+    assert_eq!(site.emails(), subscribed(&site, &[news, tips]));
+    site.run_exports(&[], &[]);
+}
+
+#[test]
+fn a_list_deleted_between_two_of_its_pages_ends_with_69_and_the_others_are_exported() {
+    let (site, [news, offers, tips]) = three_lists();
+    site.sandbox.with(|w| {
+        w.before(&format!("{offers}/subscribers"), 3, move |w| {
+            w.remove_list(offers)
+        });
+    });
+    let done = site.run(&[]);
+    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    site.assert_once_and_all(&subscribed(&site, &[news, tips]));
+    site.run_exports(&[], &[]);
+}
+
+#[test]
+fn a_list_that_always_fails_ends_with_69_and_the_others_are_exported() {
+    for place in 0..3 {
+        let (site, lists) = three_lists();
+        let bad = lists[place];
+        site.sandbox.with(|w| {
+            let fault = Fault::on(format!("{bad}/subscribers")).always();
+            w.fault(fault.answer(FaultKind::status(500)));
+        });
+        let done = site.run(&[]);
+        assert_eq!(done.code, 69, "{}", site.dump(&done));
+        assert!(done.stderr.contains(&bad.to_string()), "{}", done.stderr);
+        let others: Vec<u64> = lists.into_iter().filter(|list| *list != bad).collect();
+        assert_eq!(site.emails(), subscribed(&site, &others));
+        // Again, and nobody is doubled; then the list is well.
+        assert_eq!(site.run(&[]).code, 69);
+        assert_eq!(site.emails(), subscribed(&site, &others));
+        site.sandbox.with(World::clear_faults);
+        site.run_ok(&[]);
+        assert_eq!(site.emails(), subscribed(&site, &lists));
+    }
+}
+
+#[test]
+fn a_list_that_fails_in_its_middle_goes_on_there_in_the_next_run() {
+    let (site, list) = site_with(700);
+    site.sandbox.with(|w| {
+        let fault = Fault::on("status=subscribed").skip(5).always();
+        w.fault(fault.answer(FaultKind::status(503)));
+    });
+    let done = site.run(&[]);
+    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    let so_far = site.rows().len();
+    assert!(so_far >= 490, "{so_far}");
+    site.sandbox.with(World::clear_faults);
+    site.forget_requests();
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+    let pages = site.sandbox.with(|w| w.count("status=subscribed"));
+    assert!(pages <= 5, "began anew: {:?}", site.asked());
+}
+
+#[test]
+fn a_list_that_fails_in_an_idle_run_keeps_its_place() {
+    let (site, lists) = three_lists();
+    site.run_ok(&[]);
+    site.set_now(noon() + TimeDelta::days(5));
+    for list in lists {
+        site.add(
+            list,
+            reader(
+                &format!("new{list}@example.com"),
+                noon() + TimeDelta::days(4),
+            ),
+        );
+    }
+    let [first, second, third] = lists.map(|list| format!("new{list}@example.com"));
+    site.sandbox.with(|w| {
+        let fault = Fault::on(format!("{}/subscribers", lists[1])).always();
+        w.fault(fault.answer(FaultKind::html(502)));
+    });
+    assert_eq!(site.run(&[]).code, 69);
+    assert_eq!(site.newest_emails(), sorted([first, third]));
+    site.sandbox.with(World::clear_faults);
+    site.set_now(noon() + TimeDelta::days(25));
+    site.run_exports(&[], &[&second]);
+}
+
+#[test]
+fn a_list_deleted_between_the_pages_of_lists_makes_no_other_unknown() {
+    let site = Site::on(noon());
+    let lists: Vec<u64> = (0..150)
+        .map(|i| {
+            let list = site.list(&format!("List {i}"));
+            site.add(list, reader(&format!("only{i}@example.com"), noon()));
+            list
+        })
+        .collect();
+    let gone = lists[4];
+    site.sandbox
+        .with(|w| w.before("/lists?ws.start=", 2, move |w| w.remove_list(gone)));
+    let done = site.run(&[
+        "--exclude-list",
+        "List 3",
+        "--list",
+        "List 100",
+        "--list",
+        "List 101",
+    ]);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    assert_eq!(
+        site.emails(),
+        ["only100@example.com", "only101@example.com"]
+    );
+}
+
+#[test]
+fn pages_that_are_empty_for_ever_end_with_69_and_the_other_lists_are_exported() {
+    let (site, list) = site_with(250);
+    let others = [site.list("Offers"), site.list("Tips")];
+    for other in others {
+        site.sandbox
+            .with(|w| add_readers(w, other, 120, noon(), TimeDelta::hours(1)));
+    }
+    site.sandbox.with(|w| {
+        // Every page but the first.
+        let deep =
+            format!("lists/{list}/subscribers?ws.op=find&sort_key=subscribed_at&sort_order=asc");
+        let lie = Fault::on(format!("{deep}&status=subscribed"))
+            .skip(1)
+            .always();
+        w.fault(lie.answer(FaultKind::replace(|mut page| {
+            if page["start"] != 0 {
+                page["entries"] = Value::Array(vec![]);
+                page.as_object_mut().unwrap().remove("next_collection_link");
+            }
+            page
+        })));
+    });
+    let done = site.run(&[]);
+    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    assert!(done.stderr.contains("News"), "{}", done.stderr);
+    let readers = subscribed(&site, &others);
+    site.assert_once_and_all(&readers);
+    assert!(site.requests() < 60, "{}", site.requests());
+    site.sandbox.with(World::clear_faults);
+    site.run_ok(&[]);
+    assert_eq!(
+        site.emails(),
+        subscribed(&site, &[list, others[0], others[1]])
+    );
+}
+
+#[test]
+fn a_count_larger_than_what_the_pages_show_ends_with_69() {
+    let (site, list) = site_with(250);
+    site.sandbox.with(|w| {
+        let more = Fault::on("ws.show=total_size").always();
+        w.fault(more.answer(FaultKind::replace(|count| {
+            Value::from(count.as_u64().unwrap() + 1)
+        })));
+    });
+    let done = site.run(&[]);
+    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    assert!(done.stderr.contains("251"), "{}", done.stderr);
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+    site.sandbox.with(World::clear_faults);
+    site.run_exports(&[], &[]);
+}
+
+#[test]
+fn a_server_that_repeats_one_page_for_ever_does_not_keep_the_run() {
+    let (site, _) = site_with(250);
+    site.sandbox.with(|w| {
+        let page = std::sync::Mutex::new(None::<Value>);
+        let same = Fault::on("status=subscribed").always();
+        w.fault(same.answer(FaultKind::replace(move |own| {
+            page.lock().unwrap().get_or_insert(own).clone()
+        })));
+    });
+    let done = site.run(&[]);
+    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    assert!(site.requests() < 20, "{}", site.requests());
+    assert_eq!(site.rows().len(), 100);
+}
+
+#[test]
+fn a_list_deleted_between_the_pages_of_lists_hides_no_other() {
+    let site = Site::on(noon());
+    let lists: Vec<u64> = (0..150)
+        .map(|i| {
+            let list = site.list(&format!("List {i}"));
+            site.add(list, reader(&format!("only{i}@example.com"), noon()));
+            list
+        })
+        .collect();
+    let gone = lists[4];
+    site.sandbox
+        .with(|w| w.before("/lists?ws.start=", 2, move |w| w.remove_list(gone)));
+    // That list itself may be named as missing; nobody of the others may be.
+    let done = site.run(&[]);
+    assert!(matches!(done.code, 0 | 69), "{}", site.dump(&done));
+    let everybody = sorted(
+        (0..150)
+            .filter(|i| *i != 4)
+            .map(|i| format!("only{i}@example.com")),
+    );
+    assert_eq!(site.emails(), everybody);
+}
+
+#[test]
+fn pages_of_lists_that_lie_are_read_anew() {
+    for page in [0, 1] {
+        let site = Site::on(noon());
+        for i in 0..150 {
+            let list = site.list(&format!("List {i}"));
+            site.add(list, reader(&format!("only{i}@example.com"), noon()));
+        }
+        site.sandbox.with(|w| {
+            let lie = Fault::on("/lists?ws.start=").skip(page).times(1);
+            w.fault(lie.answer(FaultKind::EmptyPage));
+        });
+        site.run_ok(&[]);
+        assert_eq!(site.rows().len(), 150, "page {page}");
+    }
+}

@@ -1,0 +1,207 @@
+//! When there is nobody at the other end, or somebody else, or AWeber has closed the door: what the run says, what it
+//! keeps safe, and that the token goes nowhere else.
+
+use crate::support::story::{add_readers, at};
+use crate::support::{Site, subscribed};
+use aweber_sandbox::{AccountState, ClientKind, Fault, FaultKind, Sandbox, Settings, World};
+use chrono::TimeDelta;
+
+/// Two lists of 30.
+fn site_with(settings: Settings) -> (Site, [u64; 2]) {
+    let site = Site::with(ClientKind::Public, settings);
+    site.set_now(at("2026-03-10T12:00:00Z"));
+    let lists = ["News", "Offers"].map(|name| site.list(name));
+    site.sandbox.with(|w| {
+        for list in lists {
+            add_readers(w, list, 30, w.now(), TimeDelta::days(1));
+        }
+    });
+    (site, lists)
+}
+
+fn site() -> (Site, [u64; 2]) {
+    site_with(Settings::default())
+}
+
+/// A port of loopback that nobody listens to.
+fn nobody() -> String {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", taken.local_addr().unwrap())
+}
+
+#[test]
+fn nobody_listening_at_all_ends_with_69_and_no_token_is_spent() {
+    let (site, _) = site();
+    let before = site.tokens();
+    let mut command = site.command(&["run"]);
+    command
+        .env("AWEBER_API_URL", nobody())
+        .env("AWEBER_AUTH_URL", nobody());
+    let done = site.finish(command);
+    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    assert!(done.stderr.contains("no connection"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("safe: the refresh token is kept"),
+        "{}",
+        done.stderr
+    );
+    assert!(done.stderr.contains("next: "), "{}", done.stderr);
+    assert_eq!(site.tokens()["refresh_token"], before["refresh_token"]);
+    assert!(site.token_is_live());
+    site.run_ok(&[]);
+    assert_eq!(site.rows().len(), 60);
+}
+
+#[test]
+fn nobody_listening_behind_the_api_ends_with_69_and_says_what_is_safe() {
+    let (site, lists) = site();
+    let mut command = site.command(&["run"]);
+    command.env("AWEBER_API_URL", nobody());
+    let done = site.finish(command);
+    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    assert!(done.stderr.contains("no connection"), "{}", done.stderr);
+    assert!(done.stderr.contains("safe: "), "{}", done.stderr);
+    assert!(done.stderr.contains("next: "), "{}", done.stderr);
+    assert!(site.token_is_live());
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &lists));
+}
+
+#[test]
+fn a_server_that_goes_away_in_the_middle_is_not_asked_for_each_of_many_lists() {
+    let site = Site::on(at("2026-03-10T12:00:00Z"));
+    let lists: Vec<u64> = (0..40).map(|i| site.list(&format!("List {i}"))).collect();
+    site.sandbox.with(|w| {
+        for list in &lists {
+            add_readers(w, *list, 2, w.now(), TimeDelta::days(1));
+        }
+        let gone = Fault::on("/subscribers").skip(20).always();
+        w.fault(gone.answer(FaultKind::ResetBefore));
+    });
+    let done = site.run(&[]);
+    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    assert!(site.requests() <= 2 + 20 + 10, "{}", site.requests());
+    assert_eq!(site.emails(), subscribed(&site, &lists[..10]));
+    assert!(
+        done.stderr.contains("left to the next run"),
+        "{}",
+        done.stderr
+    );
+    // How many lists are done is said truly.
+    assert!(!done.stderr.contains("38 of 40"), "{}", done.stderr);
+    site.sandbox.with(World::clear_faults);
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &lists));
+}
+
+#[test]
+fn a_redirect_is_not_followed_and_no_token_goes_there() {
+    let elsewhere = Sandbox::start();
+    for status in [301, 302, 303, 307, 308] {
+        for place in ["/oauth2/token", "/lists?", "/subscribers?"] {
+            let (site, _) = site();
+            let location = format!("{}/1.0/accounts", elsewhere.api_url());
+            site.sandbox.with(|w| {
+                let fault = Fault::on(place).times(1);
+                w.fault(fault.answer(FaultKind::Redirect { status, location }));
+            });
+            site.run_ok(&[]);
+            assert_eq!(site.rows().len(), 60, "{status} {place}");
+        }
+    }
+    assert_eq!(elsewhere.with(|w| w.requests.len()), 0);
+}
+
+#[test]
+fn a_link_to_another_host_is_not_followed_and_no_token_goes_there() {
+    let elsewhere = Sandbox::start();
+    let origin = elsewhere.api_url();
+    for (origin, code) in [(origin.as_str(), 69), ("https://elsewhere.example", 69)] {
+        let (site, lists) = site();
+        site.sandbox.with(|w| {
+            add_readers(w, lists[0], 150, w.now(), TimeDelta::hours(1));
+            w.settings.link_origin = Some(origin.to_owned());
+        });
+        let done = site.run(&[]);
+        assert_eq!(done.code, code, "{}", site.dump(&done));
+        assert!(done.stderr.contains("another host"), "{}", done.stderr);
+        assert_eq!(site.emails(), subscribed(&site, &lists[1..]));
+        site.sandbox.with(|w| w.settings.link_origin = None);
+        site.run_ok(&[]);
+        assert_eq!(site.emails(), subscribed(&site, &lists));
+    }
+    assert_eq!(elsewhere.with(|w| w.requests.len()), 0);
+}
+
+#[test]
+fn a_token_without_the_scope_ends_with_77_and_names_the_scopes() {
+    for (status, has) in [
+        (401, &["account.read", "list.read"][..]),
+        (403, &["account.read", "list.read"]),
+        (401, &["account.read"]),
+        (403, &["account.read"]),
+    ] {
+        let settings = Settings {
+            require_scope_status: status,
+            ..Settings::default()
+        };
+        let (site, lists) = site_with(settings);
+        let tokens = site.sandbox.with(|w| w.grant_scopes("public-client", has));
+        let mut file = site.tokens();
+        file["access_token"] = tokens.access_token.into();
+        file["refresh_token"] = tokens.refresh_token.into();
+        site.write_token_file(&file);
+        let done = site.run(&[]);
+        assert_eq!(done.code, 77, "{}", site.dump(&done));
+        let scopes = "account.read list.read subscriber.read";
+        assert!(done.stderr.contains(scopes), "{}", done.stderr);
+        assert!(
+            done.stderr.contains("aweber-sync authorize"),
+            "{}",
+            done.stderr
+        );
+        assert!(site.requests() <= 6, "{}", site.dump(&done));
+        assert!(site.files().is_empty());
+        site.authorize_anew();
+        site.run_ok(&[]);
+        assert_eq!(site.emails(), subscribed(&site, &lists));
+    }
+}
+
+#[test]
+fn an_account_that_is_closed_suspended_or_blocked_has_its_exit_code_and_advice() {
+    for (state, code, says) in [
+        (AccountState::Closed, 77, "aweber-sync authorize"),
+        (AccountState::Suspended, 78, "support"),
+        (AccountState::Blocked, 78, "support"),
+    ] {
+        let (site, lists) = site();
+        site.run_ok(&[]);
+        site.sandbox.with(|w| w.account_state = state);
+        let done = site.run(&[]);
+        assert_eq!(done.code, code, "{}", site.dump(&done));
+        assert!(done.stderr.contains(says), "{}", done.stderr);
+        assert!(done.stderr.contains("safe: "), "{}", done.stderr);
+        assert_eq!(site.files().len(), 1);
+        site.sandbox.with(|w| w.account_state = AccountState::Open);
+        if !site.token_is_live() {
+            site.authorize_anew();
+        }
+        site.run_exports(&[], &[]);
+        assert_eq!(site.emails(), subscribed(&site, &lists));
+    }
+}
+
+#[test]
+fn an_access_token_that_dies_after_every_second_request_is_renewed() {
+    let settings = Settings {
+        access_dies_after_requests: Some(2),
+        ..Settings::default()
+    };
+    let (site, lists) = site_with(settings);
+    site.sandbox
+        .with(|w| add_readers(w, lists[0], 350, w.now(), TimeDelta::hours(1)));
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &lists));
+    assert!(site.token_is_live());
+}
