@@ -11,3 +11,4 @@
 mod support;
 
 mod first_export;
+mod no_row_doubled;

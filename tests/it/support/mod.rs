@@ -1,6 +1,9 @@
 //! What the tests share: a sandbox with an authorized job beside it, commands with a cleared environment, and what
 //! they left behind, read back as CSV and JSON. Every output of every command is searched for every secret.
 
+pub(crate) mod killing;
+pub(crate) mod story;
+
 use aweber_sandbox::{ClientKind, Sandbox, Settings};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

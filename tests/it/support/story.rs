@@ -1,0 +1,217 @@
+//! A list that grows while runs export it, some of them killed: who came out, how often, and what lies around.
+
+use super::killing::Before;
+use super::{Done, Site, files_below, read_csv, sorted, subscribed};
+use aweber_sandbox::{ClientKind, Rotation, Settings};
+use rusqlite::Connection;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// The kinds of `--output`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outlet {
+    Directory,
+    File,
+    Stdout,
+}
+
+/// One list and its exports.
+pub(crate) struct Story {
+    pub(crate) site: Site,
+    pub(crate) list: u64,
+    pub(crate) outlet: Outlet,
+    /// Addresses that came out of standard output, in that order.
+    printed: Vec<String>,
+    /// Those printed by a run that did not end well: they may come again.
+    printed_in_vain: BTreeSet<String>,
+}
+
+/// The batch of the highest number, as the ledger has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Batch {
+    pub(crate) id: i64,
+    pub(crate) state: String,
+    pub(crate) target: PathBuf,
+    pub(crate) stage: PathBuf,
+    pub(crate) marker: Option<PathBuf>,
+    pub(crate) length: u64,
+    pub(crate) rows: u64,
+}
+
+impl Story {
+    /// An empty list. A refresh token lost to a kill is another promise's business: the old one goes on working.
+    pub(crate) fn new(outlet: Outlet) -> Story {
+        let settings = Settings {
+            rotation: Rotation::Tolerated,
+            ..Settings::default()
+        };
+        let site = Site::with(ClientKind::Public, settings);
+        let list = site.sandbox.with(|world| world.add_list("Readers"));
+        Story {
+            site,
+            list,
+            outlet,
+            printed: Vec::new(),
+            printed_in_vain: BTreeSet::new(),
+        }
+    }
+
+    /// More people sign up.
+    pub(crate) fn more(&self, count: usize) {
+        self.site
+            .sandbox
+            .with(|world| world.add_subscribers(self.list, count));
+    }
+
+    /// The arguments of `run`.
+    pub(crate) fn arguments(&self) -> &'static [&'static str] {
+        match self.outlet {
+            Outlet::Directory => &[],
+            Outlet::File => &["--output", "grown.csv"],
+            Outlet::Stdout => &["--output", "-"],
+        }
+    }
+
+    /// The growing file.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.site.path("grown.csv")
+    }
+
+    /// A run, whatever becomes of it.
+    pub(crate) fn run(&mut self) -> Done {
+        let done = self.site.run(self.arguments());
+        self.note(&done);
+        done
+    }
+
+    /// A run that must end well.
+    pub(crate) fn run_ok(&mut self) -> Done {
+        let done = self.run();
+        assert_eq!(done.code, 0, "{}", self.site.dump(&done));
+        done
+    }
+
+    /// A run killed before that call.
+    pub(crate) fn run_killed(&mut self, before: Before<'_>) -> Done {
+        let done = self.site.run_killed(self.arguments(), before);
+        self.note(&done);
+        done
+    }
+
+    /// Takes note of what a run has printed.
+    pub(crate) fn note(&mut self, done: &Done) {
+        if self.outlet != Outlet::Stdout {
+            assert_eq!(done.stdout, "");
+            return;
+        }
+        // A kill may have torn the last line; no cell of this list holds a line break.
+        let whole = done.stdout.rfind('\n').map_or(0, |end| end + 1);
+        for row in super::parse_csv(&done.stdout[..whole]) {
+            if done.code != 0 {
+                self.printed_in_vain.insert(row["email"].clone());
+            }
+            self.printed.push(row["email"].clone());
+        }
+    }
+
+    /// Everybody exported so far, sorted; whoever came out twice stands twice.
+    pub(crate) fn exported(&self) -> Vec<String> {
+        match self.outlet {
+            Outlet::Directory => self.site.emails(),
+            Outlet::File if self.file().exists() => sorted(
+                read_csv(&self.file())
+                    .into_iter()
+                    .map(|row| row["email"].clone()),
+            ),
+            Outlet::File => Vec::new(),
+            Outlet::Stdout => {
+                let mut printed = sorted(self.printed.iter().cloned());
+                // What a killed run has printed cannot be taken back: the documented exception.
+                printed.dedup_by(|a, b| a == b && self.printed_in_vain.contains(a));
+                printed
+            }
+        }
+    }
+
+    /// Files of an unfinished batch, ledger or token, by name.
+    pub(crate) fn leftovers(&self) -> Vec<String> {
+        files_below(&self.site.path(""))
+            .iter()
+            .map(|file| file.file_name().unwrap().to_string_lossy().into_owned())
+            .filter(|name| {
+                [".part", ".ready", ".new", ".next", ".tmp", "-journal"]
+                    .iter()
+                    .any(|end| name.ends_with(end))
+            })
+            .collect()
+    }
+
+    /// Everybody subscribed is out, once, in whole records, and nothing unfinished lies around.
+    pub(crate) fn assert_everybody_once(&self, what: &str, done: &Done) {
+        let exported = self.exported();
+        let expected = subscribed(&self.site, &[self.list]);
+        assert!(
+            exported == expected,
+            "{what}: {} of {} exported; lost or doubled: {:?}\n{}",
+            exported.len(),
+            expected.len(),
+            difference(&exported, &expected),
+            self.site.dump(done)
+        );
+        assert_eq!(
+            self.leftovers(),
+            Vec::<String>::new(),
+            "{what}\n{}",
+            self.site.dump(done)
+        );
+    }
+
+    /// The ledger, to look at or to change.
+    pub(crate) fn ledger(&self) -> Connection {
+        self.site.ledger()
+    }
+
+    /// The latest batch.
+    pub(crate) fn batch(&self) -> Batch {
+        let sql = "SELECT id, state, target, stage, marker, length, rows FROM batch ORDER BY id DESC LIMIT 1";
+        self.ledger()
+            .query_row(sql, [], |row| {
+                Ok(Batch {
+                    id: row.get(0)?,
+                    state: row.get(1)?,
+                    target: row.get::<_, String>(2)?.into(),
+                    stage: row.get::<_, String>(3)?.into(),
+                    marker: row.get::<_, Option<String>>(4)?.map(PathBuf::from),
+                    length: row.get::<_, i64>(5)? as u64,
+                    rows: row.get::<_, i64>(6)? as u64,
+                })
+            })
+            .unwrap()
+    }
+}
+
+impl Site {
+    /// The ledger of the sandbox's account.
+    pub(crate) fn ledger_file(&self) -> PathBuf {
+        let account = self.sandbox.with(|world| world.account.id);
+        self.state_dir().join(format!("ledger-{account}.sqlite3"))
+    }
+
+    /// The ledger, to look at or to change.
+    pub(crate) fn ledger(&self) -> Connection {
+        Connection::open(self.ledger_file()).unwrap()
+    }
+}
+
+/// Who stands in one of two sorted lists more often than in the other.
+fn difference(left: &[String], right: &[String]) -> Vec<String> {
+    let count = |all: &[String], one: &String| all.iter().filter(|other| *other == one).count();
+    let everybody: BTreeSet<&String> = left.iter().chain(right).collect();
+    everybody
+        .into_iter()
+        .map(|one| (one, count(left, one), count(right, one)))
+        .filter(|(_, left, right)| left != right)
+        .map(|(one, left, right)| format!("{one}: {left} instead of {right}"))
+        .take(10)
+        .collect()
+}
