@@ -10,5 +10,7 @@
 
 mod support;
 
+mod append;
 mod first_export;
 mod no_row_doubled;
+mod recovery;

@@ -1,11 +1,18 @@
 //! A list that grows while runs export it, some of them killed: who came out, how often, and what lies around.
 
-use super::killing::Before;
+use super::killing::{Before, Held};
 use super::{Done, Site, files_below, read_csv, sorted, subscribed};
 use aweber_sandbox::{ClientKind, Rotation, Settings};
 use rusqlite::Connection;
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use rustix::process::Signal;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// The first line of every CSV file, as the contract has it.
+pub(crate) const HEADER: &str = "list_id,list_name,id,email,name,status,subscribed_at,verified_at,is_verified,subscription_method,\
+    subscription_url,ad_tracking,ip_address,country,region,city,postal_code,area_code,dma_code,latitude,longitude,tags,\
+    custom_fields,misc_notes,last_followup_message_number_sent,last_followup_sent_at,unsubscribed_at,unsubscribe_method\n";
 
 /// The kinds of `--output`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,9 +195,75 @@ impl Story {
             })
             .unwrap()
     }
+
+    /// A batch of two pages out of three, checkpointed and left open.
+    pub(crate) fn left_open(outlet: Outlet) -> Story {
+        let mut story = Story::new(outlet);
+        story.more(250);
+        let held = story.hold_at_third_page();
+        let (stopped, _) = story.site.stop(held, Signal::TERM);
+        assert_eq!(stopped.code, 143, "{}", story.site.dump(&stopped));
+        story.note(&stopped);
+        let batch = story.batch();
+        assert_eq!((batch.state.as_str(), batch.rows), ("open", 199));
+        assert_eq!(batch.stage.metadata().unwrap().len(), batch.length);
+        story
+    }
+
+    /// A run that waits for the third page of those subscribed.
+    pub(crate) fn hold_at_third_page(&self) -> Held {
+        self.site.hold_on("status=subscribed", self.arguments(), 3)
+    }
+
+    /// The next run publishes what was left of those three pages, and fetches no more than what is missing.
+    pub(crate) fn assert_goes_on(&mut self, what: &str) -> Done {
+        self.site.forget_requests();
+        let done = self.run_ok();
+        self.assert_everybody_once(what, &done);
+        // A refresh, the lists, the unconfirmed, the one page that is missing, the count.
+        assert_eq!(self.site.requests(), 5, "{what}\n{}", self.site.dump(&done));
+        done
+    }
+
+    /// The batch is void: the next run fetches all three pages again, into one new batch.
+    pub(crate) fn assert_begins_anew(&mut self, what: &str) -> Done {
+        let id = self.batch().id;
+        self.site.forget_requests();
+        let done = self.run_ok();
+        self.assert_everybody_once(what, &done);
+        assert_eq!(self.site.requests(), 7, "{what}\n{}", self.site.dump(&done));
+        let batch = self.batch();
+        assert_eq!(
+            (batch.id, batch.state.as_str(), batch.rows),
+            (id + 1, "published", 250)
+        );
+        done
+    }
+
+    /// The next run ends with 73 before any request, and leaves tokens, batch and exports as they were.
+    pub(crate) fn assert_refuses(&mut self, message: &str) -> Done {
+        let (batch, files) = (self.batch(), self.site.contents());
+        self.site.forget_requests();
+        let done = self.run();
+        assert_eq!(done.code, 73, "{}", self.site.dump(&done));
+        assert!(done.stderr.contains(message), "{}", done.stderr);
+        assert_eq!(self.site.requests(), 0, "{}", self.site.dump(&done));
+        assert_eq!(self.batch(), batch);
+        assert!(self.site.contents() == files, "{}", self.site.dump(&done));
+        done
+    }
 }
 
 impl Site {
+    /// Every file but the ledger, with what is in it.
+    pub(crate) fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        files_below(&self.path(""))
+            .into_iter()
+            .filter(|file| !file.to_string_lossy().contains("ledger-"))
+            .map(|file| (file.clone(), std::fs::read(file).unwrap()))
+            .collect()
+    }
+
     /// The ledger of the sandbox's account.
     pub(crate) fn ledger_file(&self) -> PathBuf {
         let account = self.sandbox.with(|world| world.account.id);
@@ -214,4 +287,20 @@ fn difference(left: &[String], right: &[String]) -> Vec<String> {
         .map(|(one, left, right)| format!("{one}: {left} instead of {right}"))
         .take(10)
         .collect()
+}
+
+/// Writes behind what stands in a file, or into a new one.
+pub(crate) fn append(file: &Path, bytes: &[u8]) {
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(file)
+        .unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+/// Takes bytes off the end of a file.
+pub(crate) fn cut(file: &Path, by: u64) {
+    let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
+    file.set_len(file.metadata().unwrap().len() - by).unwrap();
 }
