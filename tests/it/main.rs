@@ -14,3 +14,4 @@ mod append;
 mod first_export;
 mod no_row_doubled;
 mod recovery;
+mod signals;

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// Far longer than anything here takes; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A run that has not heeded a signal by then is killed.
+const TOO_LONG: Duration = Duration::from_secs(5);
+
 /// How `wait` reports a process killed by SIGKILL.
 pub(crate) const KILLED: i32 = 128 + 9;
 
@@ -96,11 +99,17 @@ impl Site {
 
     /// Sends a signal; the run's end, and how long it took to come.
     pub(crate) fn stop(&self, mut held: Held, signal: Signal) -> (Done, Duration) {
-        let child = held.0.take().unwrap();
+        let mut child = held.0.take().unwrap();
         let sent = Instant::now();
         kill_process(Pid::from_child(&child), signal).unwrap();
-        let done = self.wait(child);
+        while child.try_wait().unwrap().is_none() {
+            if sent.elapsed() > TOO_LONG {
+                child.kill().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let took = sent.elapsed();
+        let done = self.wait(child);
         self.sandbox.with(|world| world.clear_faults());
         (done, took)
     }

@@ -178,6 +178,12 @@ impl Story {
         self.site.ledger()
     }
 
+    /// The state of the latest batch, if there is one and the ledger can be read just now.
+    pub(crate) fn state(&self) -> Option<String> {
+        let sql = "SELECT state FROM batch ORDER BY id DESC LIMIT 1";
+        self.ledger().query_row(sql, [], |row| row.get(0)).ok()
+    }
+
     /// The latest batch.
     pub(crate) fn batch(&self) -> Batch {
         let sql = "SELECT id, state, target, stage, marker, length, rows FROM batch ORDER BY id DESC LIMIT 1";
