@@ -13,5 +13,7 @@ mod support;
 mod append;
 mod first_export;
 mod no_row_doubled;
+mod output_files;
+mod outputs;
 mod recovery;
 mod signals;

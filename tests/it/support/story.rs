@@ -261,11 +261,14 @@ impl Story {
 }
 
 impl Site {
-    /// Every file but the ledger, with what is in it.
+    /// Every file but the ledger and the locks, with what is in it.
     pub(crate) fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         files_below(&self.path(""))
             .into_iter()
-            .filter(|file| !file.to_string_lossy().contains("ledger-"))
+            .filter(|file| {
+                let name = file.file_name().unwrap().to_string_lossy();
+                !name.starts_with("ledger-") && !name.ends_with("lock")
+            })
             .map(|file| (file.clone(), std::fs::read(file).unwrap()))
             .collect()
     }
