@@ -12,6 +12,7 @@ mod support;
 
 mod append;
 mod first_export;
+mod ledger;
 mod no_row_doubled;
 mod one_at_a_time;
 mod output_files;
