@@ -11,6 +11,7 @@
 mod support;
 
 mod append;
+mod csv;
 mod first_export;
 mod ledger;
 mod no_row_doubled;

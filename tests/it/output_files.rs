@@ -1,5 +1,6 @@
 //! What published files are like: their mode, their names, and what happens where they cannot be written.
 
+use crate::support::killing::skipped;
 use crate::support::story::{Outlet, Story};
 use crate::support::{Site, published, read_csv, subscribed};
 use aweber_sandbox::{Fault, FaultKind};
@@ -131,7 +132,7 @@ fn a_name_taken_by_a_foreign_file_is_left_to_it() {
 fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        eprintln!("SKIPPED: only root can do what this test needs");
+        skipped("only root can do what this test needs");
     }
     root
 }
@@ -203,7 +204,7 @@ impl SmallDisk {
         if mounted.is_ok_and(|done| done.status.success()) {
             return Some(SmallDisk(path));
         }
-        eprintln!("SKIPPED: no file system can be mounted here");
+        skipped("no file system can be mounted here");
         None
     }
 

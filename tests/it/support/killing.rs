@@ -4,6 +4,7 @@
 use super::{BINARY, Done, Site};
 use aweber_sandbox::{Fault, FaultKind};
 use rustix::process::{Pid, Signal, kill_process};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -28,11 +29,16 @@ pub(crate) struct Before<'a> {
     pub(crate) on: Option<&'a Path>,
 }
 
+/// Says why a test proves nothing here; past the test harness, which hides what a passing test prints.
+pub(crate) fn skipped(why: &str) {
+    writeln!(std::io::stderr(), "SKIPPED: {why}").unwrap();
+}
+
 /// Whether strace is here; says on standard error that the test is skipped if not.
 pub(crate) fn has_strace() -> bool {
     let there = Command::new("strace").arg("-V").output().is_ok();
     if !there {
-        eprintln!("SKIPPED: strace is not installed, so no run can be killed at a system call");
+        skipped("strace is not installed, so no run can be killed at a system call");
     }
     there
 }
