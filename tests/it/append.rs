@@ -111,19 +111,48 @@ fn a_file_rotated_during_an_append_is_begun_anew_with_a_header() {
 }
 
 #[test]
-fn rows_being_appended_whose_stage_file_is_gone_are_reported_not_lost() {
+fn rows_half_appended_whose_stage_file_is_gone_are_reported_and_nothing_is_spent() {
     let mut story = left_appending("");
     let stage = story.batch().stage;
+    append(&story.file(), &HEADER.as_bytes()[..100]);
     let away = story.site.path("away");
     std::fs::rename(&stage, &away).unwrap();
     story.site.forget_requests();
+    let (batch, files) = (story.batch(), story.site.contents());
     let done = story.run();
     assert_eq!(done.code, 74, "{}", story.site.dump(&done));
+    assert!(
+        done.stderr.contains("put that file back"),
+        "{}",
+        done.stderr
+    );
     assert_eq!(story.site.requests(), 0);
-    assert_eq!(story.batch().state, "appending");
-    assert!(!story.file().exists());
+    assert_eq!(story.batch(), batch);
+    assert!(story.site.contents() == files);
     std::fs::rename(&away, &stage).unwrap();
     story.assert_goes_on("put back");
+}
+
+#[test]
+fn an_append_not_begun_whose_stage_file_is_gone_is_void() {
+    let mut story = left_appending("");
+    std::fs::remove_file(story.batch().stage).unwrap();
+    story.assert_begins_anew("a new file");
+
+    // The same behind rows of an earlier batch.
+    let mut story = Story::new(Outlet::File);
+    story.more(3);
+    story.run_ok();
+    story.more(3);
+    let batch = story.batch();
+    let length = story.file().metadata().unwrap().len();
+    let ledger = story.ledger();
+    let sql = "INSERT INTO batch SELECT id + 1, 'appending', kind, target, stage || '2', marker, mode, format, columns,
+        named_at + 1, 1000, 3, ?1, 0, NULL FROM batch";
+    ledger.execute(sql, [length as i64]).unwrap();
+    let done = story.run_ok();
+    story.assert_everybody_once("behind earlier rows", &done);
+    assert_eq!(story.batch().id, batch.id + 2);
 }
 
 #[test]

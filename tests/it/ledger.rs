@@ -248,6 +248,7 @@ fn the_ledger_is_laid_out_as_documented() {
         [
             "batch (id, state, kind, target, stage, marker, mode, format, columns, named_at, length, rows, appended_at, \
              with_header, published_at)",
+            "batch_list (batch, list, rows)",
             "list (id, progress, settled)",
             "meta (key, value)",
             "output (path, kind, length, tail, shape)",
