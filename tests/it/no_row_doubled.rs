@@ -19,7 +19,7 @@ fn killed_before_each(outlet: Outlet, call: &str, step: usize) {
     story.run_ok();
     let mut nth = 1;
     loop {
-        story.more(3);
+        story.more(1);
         let killed = story.run_killed(Before {
             call,
             nth,
