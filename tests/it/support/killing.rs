@@ -31,7 +31,8 @@ pub(crate) struct Before<'a> {
 
 /// Says why a test proves nothing here; past the test harness, which hides what a passing test prints.
 pub(crate) fn skipped(why: &str) {
-    writeln!(std::io::stderr(), "SKIPPED: {why}").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "SKIPPED: {why}").unwrap();
 }
 
 /// Whether strace is here; says on standard error that the test is skipped if not.
