@@ -1,7 +1,7 @@
 //! Promise N2 while lists change under the pages: nobody who was there all the time is missing, nobody is doubled,
 //! and a page that lies is not believed.
 
-use crate::support::story::{add_readers, at, reader};
+use crate::support::calendar::{add_readers, at, reader};
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{Fault, FaultKind, Resubscribe, Status, World};
 use chrono::{DateTime, TimeDelta, Utc};

@@ -1,7 +1,7 @@
 //! Promise N2 whatever a day is: the filters know whole days of an undocumented zone and leave the day named out or
 //! not, clocks jump, and some rows carry dates that nobody expects.
 
-use crate::support::story::{add_readers, at, reader, sign_up};
+use crate::support::calendar::{add_readers, at, reader, sign_up};
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{ClientKind, NewSubscriber, Settings};
 use chrono::{DateTime, TimeDelta, Utc};

@@ -1,7 +1,7 @@
 //! A run that only looks: it says what would be exported and changes neither ledger nor exports, but the token that
 //! it spent is replaced.
 
-use crate::support::story::{add_readers, at, reader, sign_up};
+use crate::support::calendar::{add_readers, at, reader, sign_up};
 use crate::support::{Site, files_below};
 use chrono::{DateTime, TimeDelta, Utc};
 

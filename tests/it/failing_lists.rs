@@ -1,7 +1,7 @@
 //! Promise N2 when a list fails: it is named and its place kept, the others are exported and published, the run ends
 //! with 69, and the next run brings the rest. And the collection of lists itself, which changes too.
 
-use crate::support::story::{add_readers, at, reader};
+use crate::support::calendar::{add_readers, at, reader};
 use crate::support::{Site, sorted, subscribed};
 use aweber_sandbox::{Fault, FaultKind, World};
 use chrono::{DateTime, TimeDelta, Utc};

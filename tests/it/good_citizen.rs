@@ -1,7 +1,7 @@
 //! Promise N6: never more requests in a minute than allowed, also over several processes; a 'Rate Limit Error' is waited
 //! out; failures are repeated with growing waits; and the program says who it is.
 
-use crate::support::story::{add_readers, at, reader};
+use crate::support::calendar::{add_readers, at, reader};
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{ClientKind, Fault, FaultKind, RateLimit, Settings, World};
 use chrono::TimeDelta;

@@ -8,23 +8,34 @@
     reason = "tests"
 )]
 
+mod append;
 mod authorize;
 mod authorize_import;
 mod authorize_keeps;
 mod authorize_refused;
 mod changing_lists;
+mod csv;
 mod days;
 mod dry_run;
 mod failing_lists;
 mod first_export;
 mod good_citizen;
+mod ledger;
 mod modes;
 mod network;
+mod no_row_doubled;
 mod no_row_lost;
 mod nobody_gets_in;
+mod one_at_a_time;
+mod output_files;
+mod outputs;
 mod pending;
 mod readme;
+mod recovery;
 mod secrets;
+mod signals;
+mod small;
+mod support;
 mod token_answers;
 mod token_disk;
 mod token_file;
@@ -32,4 +43,3 @@ mod tokens;
 mod tokens_during_a_run;
 mod unreachable;
 mod which_subscribers;
-mod support;

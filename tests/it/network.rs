@@ -3,7 +3,7 @@
 
 mod bodies;
 
-use crate::support::story::{add_readers, at};
+use crate::support::calendar::{add_readers, at};
 use crate::support::{Done, Site, subscribed};
 use aweber_sandbox::{Fault, FaultKind, Rotation, World};
 use chrono::TimeDelta;

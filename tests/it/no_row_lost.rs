@@ -1,6 +1,6 @@
 //! Promise N2, its plain part: everybody once with exact cells, nothing without news, and at what cost.
 
-use crate::support::story::{add_readers, at, plain_row, reader, sign_up};
+use crate::support::calendar::{add_readers, at, plain_row, reader, sign_up};
 use crate::support::{Row, Site, sorted, subscribed};
 use aweber_sandbox::{ClientKind, Clock, Settings};
 use chrono::TimeDelta;

@@ -1,7 +1,7 @@
 //! Promise N2 for those who confirm late: in the output of the next run after that, within the 30 days that
 //! AWeber's link works; and forgotten when they cannot confirm any more.
 
-use crate::support::story::{add_readers, at, reader, sign_up};
+use crate::support::calendar::{add_readers, at, reader, sign_up};
 use crate::support::{Site, sorted, subscribed};
 use aweber_sandbox::{Fault, FaultKind, NewSubscriber, Status};
 use chrono::{DateTime, TimeDelta, Utc};

@@ -1,7 +1,7 @@
 //! When there is nobody at the other end, or somebody else, or AWeber has closed the door: what the run says, what it
 //! keeps safe, and that the token goes nowhere else.
 
-use crate::support::story::{add_readers, at};
+use crate::support::calendar::{add_readers, at};
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{AccountState, ClientKind, Fault, FaultKind, Sandbox, Settings, World};
 use chrono::TimeDelta;

@@ -1,7 +1,7 @@
 //! Which subscribers a run is about: lists, statuses, where to begin, everything or the recent part. Each option also
 //! as a variable.
 
-use crate::support::story::{add_readers, at, reader, sign_up};
+use crate::support::calendar::{add_readers, at, reader, sign_up};
 use crate::support::{Done, Site, sorted};
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -1,7 +1,7 @@
 //! Bodies of answers with a 200 that are no page, or an odd one.
 
 use super::{Case, try_all, try_one};
-use crate::support::story::{add_readers, at};
+use crate::support::calendar::{add_readers, at};
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{Fault, FaultKind};
 use chrono::TimeDelta;

@@ -3,9 +3,11 @@
 
 pub(crate) mod authorization;
 pub(crate) mod browser;
+pub(crate) mod calendar;
+pub(crate) mod killing;
 pub(crate) mod process;
-pub(crate) mod token;
 pub(crate) mod story;
+pub(crate) mod token;
 
 use aweber_sandbox::{ClientKind, Sandbox, Settings};
 use serde_json::{Value, json};

@@ -1,0 +1,331 @@
+//! What published files are like: their mode, their names, and what happens where they cannot be written.
+
+use crate::support::killing::skipped;
+use crate::support::story::{Outlet, Story};
+use crate::support::{Site, published, read_csv, subscribed};
+use aweber_sandbox::{Fault, FaultKind};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// The command of a site, started by another program: `around` and its arguments come first.
+fn by(site: &Site, around: &[&str], arguments: &[&str]) -> Command {
+    let plain = site.command(arguments);
+    let mut command = Command::new(around[0]);
+    command
+        .args(&around[1..])
+        .arg(crate::support::BINARY)
+        .args(plain.get_args())
+        .env_clear()
+        .current_dir(site.path(""))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for (name, value) in plain.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    command
+}
+
+#[test]
+fn published_files_have_the_mode_asked_for_whatever_the_umask() {
+    for umask in ["000", "022", "077", "777"] {
+        for (output, place) in [("out/", "out"), ("grown.csv", "grown.csv")] {
+            let mut story = Story::new(Outlet::Directory);
+            story.more(3);
+            let shell = format!("umask {umask}; exec \"$@\"");
+            let around = ["sh", "-c", &shell, "sh"];
+            let arguments = ["run", "--output", output, "--output-mode", "0640"];
+            let done = story.site.finish(by(&story.site, &around, &arguments));
+            assert_eq!(done.code, 0, "{umask}\n{}", story.site.dump(&done));
+            let file = match published(&story.site.path(place)).pop() {
+                Some(file) => file,
+                None => story.site.path(place),
+            };
+            assert_eq!(mode(&file), 0o640, "umask {umask}, {output}");
+            for private in [story.site.token_file(), story.site.ledger_file()] {
+                assert_eq!(mode(&private), 0o600, "umask {umask}, {private:?}");
+            }
+            story.run_ok();
+        }
+    }
+}
+
+#[test]
+fn rows_are_private_until_they_are_published() {
+    let story = Story::new(Outlet::Directory);
+    story.more(250);
+    let held = story
+        .site
+        .hold_on("status=subscribed", &["--output-mode", "0644"], 3);
+    let (_, _) = story.site.stop(held, rustix::process::Signal::TERM);
+    assert_eq!(mode(&story.batch().stage), 0o600);
+    story.site.run_ok(&[]);
+    // Finished with the options it was recorded with.
+    assert_eq!(mode(&story.site.files()[0]), 0o644);
+    assert_eq!(mode(&story.site.files()[1]), 0o600);
+}
+
+#[test]
+fn two_runs_within_one_second_get_two_names() {
+    let mut story = Story::new(Outlet::Directory);
+    for _ in 0..3 {
+        story.more(1);
+        story.run_ok();
+    }
+    let done = story.run_ok();
+    assert_eq!(story.site.files().len(), 3);
+    story.assert_everybody_once("three runs in a row", &done);
+}
+
+fn name_of(seconds: i64) -> String {
+    let time = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
+    format!("subscribers-{}.csv", time.format("%Y%m%dT%H%M%SZ"))
+}
+
+#[test]
+fn a_clock_that_went_back_reuses_no_name_and_keeps_their_order() {
+    let mut story = Story::new(Outlet::Directory);
+    story.more(1);
+    story.run_ok();
+    // As if the first run had been in the year 2040.
+    let later = 2_208_988_800;
+    story
+        .ledger()
+        .execute("UPDATE batch SET named_at = ?1", [later])
+        .unwrap();
+    story.more(1);
+    story.run_ok();
+    let names: Vec<PathBuf> = story.site.files();
+    assert_eq!(names[1], story.site.exports().join(name_of(later + 1)));
+}
+
+#[test]
+fn a_name_taken_by_a_foreign_file_is_left_to_it() {
+    let mut story = Story::new(Outlet::Directory);
+    story.more(1);
+    story.run_ok();
+    let later = 2_208_988_800;
+    story
+        .ledger()
+        .execute("UPDATE batch SET named_at = ?1", [later])
+        .unwrap();
+    let foreign = story.site.exports().join(name_of(later + 1));
+    std::fs::write(&foreign, "foreign").unwrap();
+    story.more(1);
+    story.run_ok();
+    assert_eq!(std::fs::read_to_string(&foreign).unwrap(), "foreign");
+    let ours = story.site.exports().join(name_of(later + 2));
+    assert_eq!(read_csv(&ours).len(), 1);
+    assert_eq!(story.batch().target, ours);
+    std::fs::remove_file(foreign).unwrap();
+    let done = story.run_ok();
+    story.assert_everybody_once("with another name", &done);
+}
+
+/// Whether this test runs as root, who alone can become somebody else or mount a file system.
+fn is_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        skipped("only root can do what this test needs");
+    }
+    root
+}
+
+/// Somebody without rights.
+const NOBODY: u32 = 65534;
+
+fn give_to_nobody(path: &Path) {
+    chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            give_to_nobody(&entry.unwrap().path());
+        }
+    }
+}
+
+#[test]
+fn an_output_that_may_not_be_written_to_is_found_before_anything_is_spent() {
+    if !is_root() {
+        return;
+    }
+    for output in ["out", "out/new/", "out/grown.csv", "grown.csv"] {
+        let story = Story::new(Outlet::Directory);
+        story.more(3);
+        let site = &story.site;
+        std::fs::create_dir(site.path("out")).unwrap();
+        std::fs::write(site.path("grown.csv"), "").unwrap();
+        give_to_nobody(&site.path(""));
+        std::fs::set_permissions(site.path("out"), PermissionsExt::from_mode(0o500)).unwrap();
+        std::fs::set_permissions(site.path("grown.csv"), PermissionsExt::from_mode(0o400)).unwrap();
+        let nobody = format!("{NOBODY}");
+        let around = [
+            "setpriv",
+            "--reuid",
+            &nobody,
+            "--regid",
+            &nobody,
+            "--clear-groups",
+            "--",
+        ];
+        let before = site.contents();
+        let run = || site.finish(by(site, &around, &["run", "--output", output]));
+        let done = run();
+        assert_eq!(done.code, 73, "{output}\n{}", site.dump(&done));
+        assert!(done.stderr.contains("writable"), "{}", done.stderr);
+        assert_eq!(site.requests(), 0, "{output}\n{}", site.dump(&done));
+        let mut after = site.contents();
+        after.retain(|file, _| before.contains_key(file));
+        assert!(after == before, "{output}");
+
+        std::fs::set_permissions(site.path("out"), PermissionsExt::from_mode(0o700)).unwrap();
+        std::fs::set_permissions(site.path("grown.csv"), PermissionsExt::from_mode(0o600)).unwrap();
+        let done = run();
+        assert_eq!(done.code, 0, "{output}\n{}", site.dump(&done));
+    }
+}
+
+/// A small file system at `path`, for this test's commands to fill. Gone with the guard.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn at(path: PathBuf, kilobytes: u32) -> Option<SmallDisk> {
+        std::fs::create_dir_all(&path).unwrap();
+        let size = format!("size={kilobytes}k,mode=0700");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(&path)
+            .output();
+        if mounted.is_ok_and(|done| done.status.success()) {
+            return Some(SmallDisk(path));
+        }
+        skipped("no file system can be mounted here");
+        None
+    }
+
+    fn fill(&self) {
+        fill(&self.0);
+    }
+
+    fn make_room(&self) {
+        std::fs::remove_file(self.0.join(".filler")).unwrap();
+    }
+}
+
+fn fill(disk: &Path) {
+    use std::io::Write as _;
+    let mut filler = std::fs::File::create(disk.join(".filler")).unwrap();
+    // Unbuffered, so that the last byte of room is taken too.
+    while filler.write_all(&[b'x'; 512]).is_ok() {}
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn an_output_directory_without_room_costs_no_row() {
+    if !is_root() {
+        return;
+    }
+    for output in ["disk", "disk/grown.csv"] {
+        let story = Story::new(Outlet::Directory);
+        story.more(250);
+        let site = &story.site;
+        let Some(disk) = SmallDisk::at(site.path("disk"), 256) else {
+            return;
+        };
+        disk.fill();
+        let done = site.run(&["--output", output]);
+        assert!([73, 74].contains(&done.code), "{}", site.dump(&done));
+        assert!(done.stderr.contains("make room"), "{}", done.stderr);
+        assert!(site.token_is_live());
+        disk.make_room();
+        let done = site.run_ok(&["--output", output]);
+        assert_on_disk(&story, &done, &disk);
+    }
+}
+
+fn assert_on_disk(story: &Story, done: &crate::support::Done, disk: &SmallDisk) {
+    let exported = published(&disk.0)
+        .into_iter()
+        .flat_map(|file| read_csv(&file))
+        .map(|row| row["email"].clone());
+    let exported = crate::support::sorted(exported);
+    assert!(
+        exported == subscribed(&story.site, &[story.list]),
+        "{} rows\n{}",
+        exported.len(),
+        story.site.dump(done)
+    );
+    assert_eq!(story.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn an_output_directory_that_fills_up_after_a_checkpoint_costs_no_row() {
+    if !is_root() {
+        return;
+    }
+    let story = Story::new(Outlet::Directory);
+    story.more(500);
+    let site = &story.site;
+    let Some(disk) = SmallDisk::at(site.path("disk"), 256) else {
+        return;
+    };
+    // Two slow pages make two checkpoints: the first succeeds, the second finds no room.
+    let full = disk.0.clone();
+    site.sandbox.with(|world| {
+        let slow = FaultKind::DelayBefore(Duration::from_millis(1010));
+        world.fault(Fault::on("status=subscribed").skip(1).answer(slow.clone()));
+        world.fault(Fault::on("status=subscribed").skip(3).answer(slow));
+        world.before("status=subscribed", 4, move |_| fill(&full));
+    });
+    let done = site.run(&["--output", "disk"]);
+    assert_eq!(done.code, 73, "{}", site.dump(&done));
+    let batch = story.batch();
+    assert_eq!(
+        (batch.state.as_str(), batch.rows),
+        ("open", 199),
+        "{}",
+        site.dump(&done)
+    );
+    disk.make_room();
+    let done = site.run_ok(&["--output", "disk"]);
+    assert_on_disk(&story, &done, &disk);
+}
+
+#[test]
+fn a_state_directory_that_fills_up_after_a_checkpoint_costs_no_row() {
+    if !is_root() {
+        return;
+    }
+    let story = Story::new(Outlet::File);
+    story.more(500);
+    let site = &story.site;
+    let tokens = site.tokens();
+    let Some(disk) = SmallDisk::at(site.state_dir(), 512) else {
+        return;
+    };
+    site.write_token_file(&tokens);
+    let full = disk.0.clone();
+    site.sandbox.with(|world| {
+        let slow = FaultKind::DelayBefore(Duration::from_millis(1010));
+        world.fault(Fault::on("status=subscribed").skip(1).answer(slow.clone()));
+        world.fault(Fault::on("status=subscribed").skip(3).answer(slow));
+        world.before("status=subscribed", 4, move |_| fill(&full));
+    });
+    let done = site.run(story.arguments());
+    assert_eq!(done.code, 74, "{}", site.dump(&done));
+    assert!(done.stderr.contains("room"), "{}", done.stderr);
+    assert!(site.token_is_live());
+    disk.make_room();
+    let done = site.run_ok(story.arguments());
+    story.assert_everybody_once("the state directory has room again", &done);
+}

@@ -1,0 +1,116 @@
+//! SIGTERM and SIGINT stop a run at the next safe point, within a second; what it has collected is kept for the next
+//! run, and so are its tokens.
+
+use crate::support::Site;
+use crate::support::killing::wait_until;
+use crate::support::story::{Outlet, Story};
+use rustix::process::Signal;
+use std::fs::File;
+use std::io::Read as _;
+use std::time::Duration;
+
+const A_SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_signal_ends_the_run_within_a_second_and_the_next_run_goes_on() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        for outlet in [Outlet::Directory, Outlet::File, Outlet::Stdout] {
+            let mut story = Story::new(outlet);
+            story.more(250);
+            let held = story.hold_at_third_page();
+            let (stopped, took) = story.site.stop(held, signal);
+            assert_eq!(stopped.code, code, "{}", story.site.dump(&stopped));
+            assert!(took < A_SECOND, "{took:?}");
+            assert_eq!(stopped.stdout, "");
+            assert!(stopped.stderr.contains("is kept"), "{}", stopped.stderr);
+            story.assert_goes_on(&format!("{outlet:?}, {signal:?}"));
+        }
+    }
+}
+
+#[test]
+fn a_signal_at_any_request_but_the_refresh_ends_the_run_within_a_second() {
+    let undisturbed = Story::new(Outlet::Directory);
+    undisturbed.more(120);
+    undisturbed.site.run_ok(&[]);
+    for nth in 2..=undisturbed.site.requests() as u32 {
+        let mut story = Story::new(Outlet::Directory);
+        story.more(120);
+        let held = story.site.hold(&[], nth);
+        let (stopped, took) = story.site.stop(held, Signal::TERM);
+        assert_eq!(stopped.code, 143, "{nth}\n{}", story.site.dump(&stopped));
+        assert!(took < A_SECOND, "request {nth}: {took:?}");
+        assert!(story.site.token_is_live());
+        let done = story.run_ok();
+        story.assert_everybody_once(&format!("stopped at request {nth}"), &done);
+    }
+}
+
+#[test]
+fn a_run_stopped_again_and_again_comes_to_its_end() {
+    let mut story = Story::new(Outlet::Directory);
+    story.more(450);
+    for stop in 1..=5 {
+        let held = story
+            .site
+            .hold_on("status=subscribed", story.arguments(), 2);
+        let (stopped, _) = story.site.stop(held, Signal::INT);
+        assert_eq!(
+            stopped.code,
+            130,
+            "stop {stop}\n{}",
+            story.site.dump(&stopped)
+        );
+    }
+    let done = story.run_ok();
+    story.assert_everybody_once("stopped five times", &done);
+}
+
+/// The reading end of a pipe that is full long before the batch is printed, given to a run as standard output.
+fn run_into_a_full_pipe(site: &Site) -> (crate::support::killing::Held, File) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = site.command(&["run", "--output", "-"]);
+    command.stdout(writer);
+    let held = site.start(command);
+    (held, File::from(std::os::fd::OwnedFd::from(reader)))
+}
+
+#[test]
+fn a_signal_ends_a_run_whose_reader_has_stopped_reading() {
+    let mut story = Story::new(Outlet::Stdout);
+    story.more(1000);
+    let (mut held, mut reader) = run_into_a_full_pipe(&story.site);
+    wait_until("the batch is being printed", || {
+        story.site.ledger_file().exists() && story.state().as_deref() == Some("ready")
+    });
+    assert!(held.is_running());
+    let (stopped, took) = story.site.stop(held, Signal::TERM);
+    assert_eq!(stopped.code, 143, "{}", story.site.dump(&stopped));
+    assert!(took < A_SECOND, "{took:?}");
+    let mut printed = String::new();
+    reader.read_to_string(&mut printed).unwrap();
+    assert!(printed.len() >= 4096, "{}", printed.len());
+    let done = story.run_ok();
+    story.assert_everybody_once("printed again as a whole", &done);
+}
+
+#[test]
+fn a_signal_ends_a_wait_between_repeats_within_a_second() {
+    let story = Story::new(Outlet::Directory);
+    story.more(3);
+    story.site.sandbox.with(|world| {
+        let down = aweber_sandbox::FaultKind::status(503);
+        world.fault(aweber_sandbox::Fault::on("/lists").always().answer(down));
+    });
+    let held = {
+        let mut command = story.site.command(&["run", "--retry-wait", "1h"]);
+        command.stdout(std::process::Stdio::null());
+        story.site.start(command)
+    };
+    wait_until("AWeber has failed", || {
+        story.site.sandbox.with(|world| world.count("/lists")) == 1
+    });
+    let (stopped, took) = story.site.stop(held, Signal::TERM);
+    assert_eq!(stopped.code, 143, "{}", story.site.dump(&stopped));
+    assert!(took < A_SECOND, "{took:?}");
+}

@@ -1,0 +1,67 @@
+//! N7: memory does not grow with the list, and what needs no AWeber needs nothing else either.
+
+use crate::support::BINARY;
+use crate::support::story::{Outlet, Story};
+use std::process::Command;
+
+/// The most that a first export of so many had in memory at any time until its last request, KiB.
+fn peak_of_first_export(subscribers: usize) -> u64 {
+    let story = Story::new(Outlet::Directory);
+    story.more(subscribers);
+    // The count that verifies the end of the walk is the last request; everything after it is publishing.
+    let held = story.site.hold_on("ws.show=total_size", &[], 1);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", held.id())).unwrap();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.trim().strip_suffix(" kB"))
+        .unwrap();
+    let killed = story.site.kill(held);
+    assert_eq!(killed.stderr, "");
+    peak.parse().unwrap()
+}
+
+#[test]
+fn twenty_times_as_many_subscribers_take_no_more_memory() {
+    let (few, many) = (peak_of_first_export(2_000), peak_of_first_export(40_000));
+    eprintln!("peak: {few} KiB for 2,000 subscribers, {many} KiB for 40,000");
+    assert!(many < few + 2 * 1024, "{few} KiB, then {many} KiB");
+}
+
+#[test]
+fn version_and_help_need_no_environment_and_no_home() {
+    let empty = tempfile::tempdir().unwrap();
+    for (arguments, expected) in [
+        (
+            vec!["--version"],
+            concat!("aweber-sync ", env!("CARGO_PKG_VERSION"), "\n"),
+        ),
+        (vec!["--help"], "Usage: aweber-sync"),
+        (vec!["run", "--help"], "Exit codes:"),
+        (vec!["authorize", "--help"], "--print-url"),
+    ] {
+        let output = Command::new(BINARY)
+            .args(&arguments)
+            .env_clear()
+            .current_dir(&empty)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert!(stdout.contains(expected), "{arguments:?}\n{stdout}");
+        assert!(output.stderr.is_empty());
+    }
+    assert_eq!(std::fs::read_dir(&empty).unwrap().count(), 0);
+}
+
+#[test]
+fn a_run_without_a_home_says_what_to_set() {
+    let output = Command::new(BINARY)
+        .arg("run")
+        .env_clear()
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("AWEBER_SYNC_STATE_DIR"), "{stderr}");
+}

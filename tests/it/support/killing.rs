@@ -1,0 +1,163 @@
+//! Runs that end badly: killed before the nth call of a kind, or held at their nth request until the test is done
+//! with them. Only processes started here are ever signalled, by their handle.
+
+use super::{BINARY, Done, Site};
+use aweber_sandbox::{Fault, FaultKind};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Far longer than anything here takes; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A run that has not heeded a signal by then is killed.
+const TOO_LONG: Duration = Duration::from_secs(5);
+
+/// How `wait` reports a process killed by SIGKILL.
+pub(crate) const KILLED: i32 = 128 + 9;
+
+/// Before which system call a run is killed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before<'a> {
+    /// The call.
+    pub(crate) call: &'a str,
+    /// Which one of them, from 1.
+    pub(crate) nth: usize,
+    /// Only those on this file count.
+    pub(crate) on: Option<&'a Path>,
+}
+
+/// Says why a test proves nothing here; past the test harness, which hides what a passing test prints.
+pub(crate) fn skipped(why: &str) {
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "SKIPPED: {why}").unwrap();
+}
+
+/// Whether strace is here; says on standard error that the test is skipped if not.
+pub(crate) fn has_strace() -> bool {
+    let there = Command::new("strace").arg("-V").output().is_ok();
+    if !there {
+        skipped("strace is not installed, so no run can be killed at a system call");
+    }
+    there
+}
+
+impl Site {
+    /// `aweber-sync run` with arguments, killed just before that call; [`KILLED`] or, if it never came to it, the
+    /// run's own code.
+    pub(crate) fn run_killed(&self, arguments: &[&str], before: Before<'_>) -> Done {
+        let plain = self.command(&[&["run"], arguments].concat());
+        // The question mark: some calls exist on some machines only.
+        let inject = format!("inject=?{}:signal=KILL:when={}", before.call, before.nth);
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null"]);
+        strace.args(["-e", &format!("trace=?{}", before.call), "-e", &inject]);
+        if let Some(path) = before.on {
+            strace.arg("-P").arg(path);
+        }
+        strace.arg("--").arg(BINARY).args(plain.get_args());
+        strace.env_clear().current_dir(self.path(""));
+        for (name, value) in plain.get_envs() {
+            strace.env(name, value.unwrap());
+        }
+        strace
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        self.finish(strace)
+    }
+
+    /// Starts a run whose nth request from now is never answered, and waits until it has sent that.
+    pub(crate) fn hold(&self, arguments: &[&str], nth: u32) -> Held {
+        self.hold_on("http://", arguments, nth)
+    }
+
+    /// As [`Site::hold`]; only requests whose address contains `text` count.
+    pub(crate) fn hold_on(&self, text: &str, arguments: &[&str], nth: u32) -> Held {
+        let never = FaultKind::Never { work_done: false };
+        let before = self.sandbox.with(|world| {
+            world.fault(Fault::on(text).skip(nth - 1).answer(never));
+            world.count(text)
+        });
+        let command = self.command(&[&["run"], arguments].concat());
+        let held = self.start(command);
+        let came = self
+            .sandbox
+            .wait_until(PATIENCE, |world| world.count(text) >= before + nth as usize);
+        assert!(came, "request {nth} with {text:?} never came");
+        held
+    }
+
+    /// Starts a command.
+    pub(crate) fn start(&self, mut command: Command) -> Held {
+        Held(Some(command.spawn().unwrap()))
+    }
+
+    /// Kills a run; what it had printed by then.
+    pub(crate) fn kill(&self, mut held: Held) -> Done {
+        let mut child = held.0.take().unwrap();
+        child.kill().unwrap();
+        let done = self.wait(child);
+        self.sandbox.with(|world| world.clear_faults());
+        done
+    }
+
+    /// Sends a signal; the run's end, and how long it took to come.
+    pub(crate) fn stop(&self, mut held: Held, signal: Signal) -> (Done, Duration) {
+        let mut child = held.0.take().unwrap();
+        let sent = Instant::now();
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        while child.try_wait().unwrap().is_none() {
+            if sent.elapsed() > TOO_LONG {
+                child.kill().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let took = sent.elapsed();
+        let done = self.wait(child);
+        self.sandbox.with(|world| world.clear_faults());
+        (done, took)
+    }
+
+    /// Waits for a run to end by itself.
+    pub(crate) fn end(&self, mut held: Held) -> Done {
+        self.wait(held.0.take().unwrap())
+    }
+}
+
+/// A run under way; killed if the test gives it up.
+#[derive(Debug)]
+pub(crate) struct Held(Option<Child>);
+
+impl Held {
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.as_ref().unwrap().id()
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.0.as_mut().unwrap().try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Waits until that is so.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < end, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
