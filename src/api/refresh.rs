@@ -156,7 +156,9 @@ impl Session {
         let life = Duration::from_secs(renewal.expires_in);
         self.dies_at = sent.checked_add(life);
         self.refresh_at = sent.checked_add(life - AHEAD.min(life / 10));
-        self.tokens = tokens;
+        let before = std::mem::replace(&mut self.tokens, tokens);
+        self.spent
+            .extend([before.access_token, before.refresh_token]);
         self.counts.refreshes += 1;
         tracing::debug!(
             generation = self.tokens.generation,

@@ -52,6 +52,8 @@ pub(crate) struct Session {
     pub(super) dies_at: Option<Instant>,
     /// The refresh token is dead; this error is owed at the end of the run that still lives on the access token.
     pub(super) owed: Option<Error>,
+    /// Tokens that were in force earlier in this session; no message may repeat them either.
+    pub(super) spent: Vec<SecretString>,
     pub(super) limiter: Limiter,
     pub(super) stop: Stop,
     pub(super) counts: Counts,
@@ -82,6 +84,7 @@ impl Session {
             refresh_at: None,
             dies_at: None,
             owed: None,
+            spent: Vec::new(),
             stop,
             counts: Counts::default(),
             now: None,
@@ -235,7 +238,11 @@ impl Session {
     /// What no message may repeat.
     fn secrets(&self) -> Vec<&SecretString> {
         let tokens = [&self.tokens.access_token, &self.tokens.refresh_token];
-        tokens.into_iter().chain(&self.client_secret).collect()
+        tokens
+            .into_iter()
+            .chain(&self.client_secret)
+            .chain(&self.spent)
+            .collect()
     }
 
     /// Whether a refresh that was needed could not be done: then nothing else can be asked either.

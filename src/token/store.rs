@@ -288,6 +288,7 @@ impl Reservation {
         let written = self.file.write_all_at(answer, 0);
         self.used = true;
         written
+            .and_then(|()| self.file.set_len(answer.len() as u64))
             .and_then(|()| self.file.sync_all())
             .and_then(|()| keep_as_rescued(&self.next, &self.path))
             .map_err(|e| {

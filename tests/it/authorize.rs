@@ -5,7 +5,7 @@ use crate::support::authorization::{assert_connected, authorize, mode, unauthori
 use crate::support::browser::{code_at, parameter, redirect_from};
 use crate::support::process::{on_a_terminal, send_signal};
 use crate::support::token::unix_now;
-use aweber_sandbox::{Authorization, ClientKind, Fault, FaultKind, Rotation, Settings};
+use aweber_sandbox::{Authorization, ClientKind, Fault, FaultKind};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -265,46 +265,6 @@ fn an_authorization_that_was_killed_while_it_stored_the_tokens_is_finished_by_th
     .unwrap();
     let done = site.finish(site.command(&["authorize"]));
     assert_connected(&site, &done);
-}
-
-#[test]
-fn candidate_tokens_that_are_in_force_already_are_not_shown_to_aweber_again() {
-    // AWeber may kill the whole family when a spent token is used.
-    let settings = Settings {
-        rotation: Rotation::FamilyKill,
-        ..Settings::default()
-    };
-    for command in [&["run"][..], &["authorize"]] {
-        let site = Site::with(ClientKind::Public, settings.clone());
-        let candidate = site.tokens();
-        let mut file = candidate.clone();
-        file["generation"] = json!(2);
-        site.write_token_file(&file);
-        site.run_ok(&[]);
-        std::fs::write(site.beside_token(".candidate"), candidate.to_string()).unwrap();
-        std::fs::set_permissions(
-            site.beside_token(".candidate"),
-            PermissionsExt::from_mode(0o600),
-        )
-        .unwrap();
-        site.forget_requests();
-        if command == ["run"] {
-            site.run_ok(&[]);
-        } else {
-            let done = site.finish_with_answer(site.command(command), code_at);
-            assert_connected(&site, &done);
-        }
-        let spent = candidate["refresh_token"].as_str();
-        site.sandbox.with(|world| {
-            let sent = world.token_requests();
-            assert!(
-                sent.iter()
-                    .all(|request| request.field("refresh_token") != spent)
-            );
-        });
-        assert!(!site.beside_token(".candidate").exists());
-        assert!(site.token_is_live());
-    }
 }
 
 #[test]
