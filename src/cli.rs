@@ -1,13 +1,12 @@
 //! What a person types: the clap structs and their help. Every option has an environment variable, secrets
 //! excepted, which never are arguments. Pure but for reading the environment, as clap does.
 
+mod values;
+
+use self::values::{duration, ignore_empty_variables, mode, split_variable};
 use crate::exit::{self, Exit};
-use crate::layout::split_record;
-use clap::builder::{BoolishValueParser, OsStr, Resettable};
-use clap::parser::ValueSource;
-use clap::{
-    ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand,
-};
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -427,50 +426,6 @@ pub(crate) fn parse() -> Cli {
     cli
 }
 
-/// An EnvironmentFile or a compose file sets empty variables easily: they count as unset.
-fn ignore_empty_variables(command: Command) -> Command {
-    command
-        .mut_args(|arg| {
-            let empty = arg
-                .get_env()
-                .is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
-            if empty {
-                arg.env(Resettable::<OsStr>::Reset)
-            } else {
-                arg
-            }
-        })
-        .mut_subcommands(ignore_empty_variables)
-}
-
-/// A list name may hold a comma, so only the variable is split at commas, as one CSV record.
-fn split_variable(values: &mut Vec<String>, matches: &ArgMatches, id: &str) {
-    if matches.value_source(id) != Some(ValueSource::EnvVariable) {
-        return;
-    }
-    *values = values.iter().flat_map(|text| split_record(text)).collect();
-    if values.is_empty() {
-        // Nothing but commas: an empty name, which is an error, rather than all lists.
-        values.push(String::new());
-    }
-}
-
-/// `90s`, `26h`, `1h 30m`; a bare number is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Ok(Duration::from_secs(seconds.into()));
-    }
-    humantime::parse_duration(text).map_err(|e| format!("{e} (examples: 90s, 15m, 26h)"))
-}
-
-/// An octal file mode. The owner must be able to read and write what we go on writing.
-fn mode(text: &str) -> Result<u32, String> {
-    match u32::from_str_radix(text, 8) {
-        Ok(mode) if mode <= 0o777 && mode & 0o600 == 0o600 => Ok(mode),
-        _ => Err("an octal mode with at least 0600 (examples: 0600, 0640)".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -489,17 +444,6 @@ mod tests {
             if !["verbose", "quiet", "help", "version"].contains(&id) {
                 assert!(arg.get_env().is_some(), "{id}");
             }
-        }
-    }
-
-    #[test]
-    fn durations_and_modes() {
-        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
-        assert!(duration("soon").is_err());
-        assert_eq!(mode("0640"), Ok(0o640));
-        for bad in ["0400", "1777", "rw", "0888", ""] {
-            assert!(mode(bad).is_err(), "{bad}");
         }
     }
 }

@@ -3,6 +3,11 @@
 
 use crate::cli;
 use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::layout::{Format, Layout, split_record};
+use crate::rows::Column;
+use crate::stamp;
+use chrono::NaiveDate;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -145,6 +150,87 @@ fn origin(option: &str, text: &str) -> Result<Url> {
         return Err(bad("scheme, host and port only: the path is ours"));
     }
     Ok(url)
+}
+
+/// `--since`: a day, or today by AWeber's clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Since {
+    /// Everything.
+    Beginning,
+    /// The day it is then.
+    Today,
+    /// That day.
+    Day(NaiveDate),
+}
+
+impl Since {
+    /// Errors: 2 for what is no day.
+    pub(crate) fn parse(text: Option<&str>) -> Result<Since> {
+        match text.map(str::trim) {
+            None => Ok(Since::Beginning),
+            Some("today") => Ok(Since::Today),
+            Some(text) => stamp::day(text).map(Since::Day).ok_or_else(|| {
+                Error::new(Exit::Usage, format!("--since {text}: not a day"))
+                    .next("write it as 2026-11-22, or today")
+            }),
+        }
+    }
+
+    /// The day, if there is one.
+    pub(crate) fn day(self, today: NaiveDate) -> Option<NaiveDate> {
+        match self {
+            Since::Beginning => None,
+            Since::Today => Some(today),
+            Since::Day(day) => Some(day),
+        }
+    }
+}
+
+/// Format and columns as asked for. Errors: 2 for a column that does not exist.
+pub(crate) fn layout(args: &cli::Run) -> Result<Layout> {
+    let format = match (args.format, args.excel) {
+        (cli::Format::Csv, false) => Format::Csv,
+        (cli::Format::Csv, true) => Format::Excel,
+        (cli::Format::Jsonl, false) => Format::Jsonl,
+        (cli::Format::Jsonl, true) => {
+            return Err(Error::new(
+                Exit::Usage,
+                "--excel goes with --format csv only",
+            ));
+        }
+    };
+    let Some(text) = args.columns.as_deref() else {
+        return Ok(Layout::new(format, None));
+    };
+    if format == Format::Jsonl {
+        return Err(Error::new(
+            Exit::Usage,
+            "--columns goes with --format csv only: jsonl has every field",
+        ));
+    }
+    let columns: Vec<Column> = split_record(text)
+        .iter()
+        .map(|name| Column::from_name(name).ok_or_else(|| unknown_column(name)))
+        .collect::<Result<_>>()?;
+    if columns.is_empty() {
+        return Err(Error::new(Exit::Usage, "--columns names no column"));
+    }
+    Ok(Layout::new(format, Some(columns)))
+}
+
+fn unknown_column(name: &str) -> Error {
+    let names: Vec<String> = Column::all()
+        .iter()
+        .map(|column| column.name().into_owned())
+        .collect();
+    Error::new(
+        Exit::Usage,
+        format!("--columns: there is no column {name:?}"),
+    )
+    .next(format!(
+        "choose from {}, and custom.NAME for a custom field",
+        names.join(", ")
+    ))
 }
 
 #[cfg(test)]

@@ -4,47 +4,64 @@
 //! modules are listed in the order in which data flows; each uses only those above it.
 
 mod exit;
-mod json;
 
 mod error;
 
-mod cli;
-mod config;
-mod logging;
-mod progress;
-mod secret;
+mod json;
 mod stamp;
 
-mod disk;
-
-mod token;
-
-mod stop;
-
-mod api;
-mod authorization;
-
 mod subscriber;
-
-mod pages;
 
 mod rows;
 
 mod layout;
 
-mod lists;
 mod render;
+
+mod cli;
+
+mod config;
+
+mod progress;
+
+mod logging;
+
+mod secret;
+
+mod disk;
+
+mod envelope;
+
+mod stop;
+
+mod token;
+
+mod api;
+
+mod authorization;
+
+mod workplace;
+
+mod pages;
+
+mod account;
+
+mod lists;
 
 mod ledger;
 
 mod batch;
 
+mod plan;
+
 mod catch_up;
+
+mod report;
+
+mod job;
+
 mod metrics;
 mod ping;
-mod plan;
-mod report;
-mod workplace;
 
 mod commands;
 

@@ -1,7 +1,6 @@
 //! Talking to AWeber: one HTTP client with limits, what to do about each answer, and the session that owns the
 //! current token.
 
-pub(crate) mod envelope;
 pub(crate) mod http;
 pub(crate) mod rate;
 pub(crate) mod reaction;

@@ -1,6 +1,6 @@
 //! What to do about an answer of the API: the table of AWeber API, section 5, as one pure function.
 
-use super::envelope::Problem;
+use crate::envelope::Problem;
 use crate::exit::Exit;
 
 /// The scopes this job asks for and needs.

@@ -1,12 +1,12 @@
 //! A session with AWeber: the current token, requests with it, and what becomes of each failure. Refreshing is in
 //! [`refresh`](super::refresh); both the refresh on start and those during a run go through it.
 
-use super::envelope::Problem;
 use super::http::{Fault, Http, Reply};
 use super::rate::Limiter;
 use super::reaction::{Reaction, SCOPES, reaction};
 use super::retry::{self, RATE_LIMIT_WAITS, REPEATS};
 use crate::config::Network;
+use crate::envelope::Problem;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::secret::SecretString;

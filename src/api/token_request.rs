@@ -1,7 +1,7 @@
 //! One request to the token endpoint, and the storing of what it grants as one piece of work that nothing interrupts.
 
-use super::envelope::Problem;
 use super::http::{Fault, Http, Reply};
+use crate::envelope::Problem;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::secret::{ExposeSecret, SecretString};

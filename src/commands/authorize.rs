@@ -1,11 +1,11 @@
 //! `aweber-sync authorize`: connect an account. The new tokens are durable before anything is decided about them.
 
-use super::run::{Account, whose};
+mod adopt;
+mod ask;
+mod trade;
+
+use self::ask::ask_for_code;
 use super::say;
-use crate::api::http::Http;
-use crate::api::retry::{RATE_LIMIT_WAITS, REPEATS, wait};
-use crate::api::session::{Session, random_byte, rate_limited};
-use crate::api::token_request::{TokenOutcome, TokenRequest, Trouble};
 use crate::authorization::{Begun, read_pasted};
 use crate::cli;
 use crate::config::{Env, Network, Paths};
@@ -13,15 +13,13 @@ use crate::disk::atomic;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::json::OwnPairs;
-use crate::secret::{self, ClientSecret, ExposeSecret, SecretString};
+use crate::secret::{self, ClientSecret, SecretString};
 use crate::stop::Stop;
 use crate::token::import::parse_credentials;
 use crate::token::model::TokenFile;
 use crate::token::store::TokenStore;
 use crate::workplace::{Workplace, make_directory};
-use std::io::{self, BufRead, IsTerminal};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// A run may be at work while somebody holds a code that lives for minutes: wait a little for it by default.
@@ -152,82 +150,6 @@ impl<'a> Setting<'a> {
         self.trade(&begun, &code).await
     }
 
-    /// Trades the code for tokens and puts them in force.
-    async fn trade(&self, begun: &Begun, code: &SecretString) -> Result<()> {
-        let mut stop = Stop::listen(None)?;
-        let workplace = self.enter(&mut stop).await?;
-        let http = Http::new(&self.network)?;
-        let mut form = vec![
-            ("grant_type", "authorization_code".into()),
-            ("code", code.clone()),
-            ("redirect_uri", begun.redirect_uri.as_str().into()),
-        ];
-        form.extend(
-            begun
-                .verifier
-                .clone()
-                .map(|verifier| ("code_verifier", verifier)),
-        );
-        let mut reservation = workplace.store.candidate().prepare()?;
-        let (mut repeats, mut rate_limits) = (0, 0);
-        loop {
-            stop.check()?;
-            let request = TokenRequest {
-                http: http.clone(),
-                form: form.clone(),
-                client_secret: self.secret_of(&begun.client_id),
-                tokens: self.blank(begun.client_id.clone(), SecretString::default()),
-                reservation,
-            };
-            let trouble = match request.send().await? {
-                TokenOutcome::Stored(..) => break,
-                TokenOutcome::Nothing(trouble, kept) => {
-                    reservation = kept;
-                    trouble
-                }
-            };
-            match trouble {
-                Trouble::NotUnderstood(what, answer) => {
-                    let kept = reservation.rescue(&answer)?;
-                    return Err(Error::new(Exit::Unavailable, what)
-                        .safe(format!("AWeber's answer is kept in {}", kept.display()))
-                        .next("aweber-sync authorize"));
-                }
-                Trouble::RateLimited if rate_limits == RATE_LIMIT_WAITS => {
-                    return Err(rate_limited(
-                        "AWeber answered 'Rate Limit Error' to the code",
-                    ));
-                }
-                Trouble::RateLimited => {
-                    rate_limits += 1;
-                    pause(self.network.rate_limit_wait, &mut stop).await?;
-                }
-                Trouble::Refused(error) => return Err(refused_code(error)),
-                Trouble::Passing(what) if repeats == REPEATS => {
-                    return Err(Error::new(
-                        Exit::Unavailable,
-                        format!("cannot trade the code for tokens: {what}"),
-                    )
-                    .safe("nothing was changed")
-                    .next(
-                        "aweber-sync authorize, when AWeber answers again; see status.aweber.com",
-                    ));
-                }
-                Trouble::Passing(what) => {
-                    tracing::info!("cannot trade the code yet: {what}; trying again");
-                    pause(
-                        wait(self.network.retry_wait, repeats, random_byte()),
-                        &mut stop,
-                    )
-                    .await?;
-                    repeats += 1;
-                }
-            }
-        }
-        self.adopt(&workplace, self.secret_of(&begun.client_id), stop)
-            .await
-    }
-
     /// Finishes an authorization whose process died after it had got tokens. `false`: they are of no use any more.
     async fn finish_candidate(&self) -> Result<bool> {
         let mut stop = Stop::listen(None)?;
@@ -308,108 +230,6 @@ impl<'a> Setting<'a> {
         self.adopt(&workplace, secret, stop).await
     }
 
-    /// Looks up whose the candidate tokens are and, if they may replace the present ones, puts them in force.
-    async fn adopt(
-        &self,
-        workplace: &Workplace,
-        secret: Option<SecretString>,
-        stop: Stop,
-    ) -> Result<()> {
-        let store = &workplace.store;
-        let candidate = store.candidate();
-        candidate.recover()?;
-        let tokens = candidate.load()?;
-        let mut session = Session::new(
-            self.network.clone(),
-            candidate.clone(),
-            tokens,
-            secret,
-            stop,
-        )?;
-        let account = self.look_up(&mut session).await.map_err(|error| {
-            let kept = format!("the new tokens are kept in {}", candidate.path().display());
-            match error.exit() {
-                // Their own advice is right; ours is for what passes.
-                Exit::NeedsHuman | Exit::Config => error.or_safe(kept),
-                _ => error
-                    .safe(kept)
-                    .next("aweber-sync authorize, which finishes it"),
-            }
-        })?;
-        let present = self.check_present(store)?;
-        let other = present
-            .as_ref()
-            .and_then(|present| present.account_id.clone())
-            .filter(|id| *id != account.id);
-        if let Some(other) = &other
-            && !self.args.force
-        {
-            let aside = candidate.set_aside(store)?;
-            return Err(Error::config(format!(
-                "these tokens are for the account {}, but {} holds those of the account {other}",
-                named(&account),
-                store.path().display()
-            ))
-            .safe(format!(
-                "the token file was left as it is; the new tokens are kept in {}",
-                aside.display()
-            ))
-            .next(format!(
-                "for a second account: aweber-sync authorize --state-dir DIR --import '{0}'; to replace the first: \
-                 aweber-sync authorize --force --import '{0}'",
-                aside.display()
-            )));
-        }
-        let new = session.tokens().clone();
-        let generation = present.as_ref().map_or(0, |present| present.generation);
-        let kept = present
-            .filter(|_| other.is_none())
-            .map(|present| present.other);
-        let tokens = TokenFile {
-            generation: new.generation.max(generation) + 1,
-            account_id: Some(account.id.clone()),
-            other: kept.unwrap_or_default(),
-            ..new
-        };
-        store.adopt(&candidate, &tokens)?;
-        atomic::remove_if_there(&self.begun_file())
-            .map_err(|e| Error::disk("cannot remove", &self.begun_file(), &e))?;
-        say(&format!(
-            "Connected: {}\nThe tokens are in {}\nNext: aweber-sync run\n",
-            named(&account),
-            store.path().display()
-        ))
-    }
-
-    async fn look_up(&self, session: &mut Session) -> Result<Account> {
-        if session.tokens().access_token.expose_secret().is_empty() {
-            session.refresh().await?;
-        }
-        whose(session).await
-    }
-
-    /// The tokens that would be replaced. What cannot be read might be another account's: only `--force` replaces it.
-    fn check_present(&self, store: &TokenStore) -> Result<Option<TokenFile>> {
-        match store.peek()? {
-            None => Ok(None),
-            Some(Ok(present)) => Ok(Some(present)),
-            Some(Err(_)) if self.args.force => Ok(None),
-            Some(Err(why)) => {
-                let shown = store.path().display();
-                Err(Error::config(format!(
-                    "{shown} is there already and cannot be read as a token file: {why}"
-                ))
-                .safe(format!(
-                    "it was left as it is; the new tokens are kept in {}",
-                    store.candidate().path().display()
-                ))
-                .next(format!(
-                    "mv '{shown}' '{shown}.old', then aweber-sync authorize, which finishes it"
-                )))
-            }
-        }
-    }
-
     /// A token file without tokens of its own yet, of the generation in force.
     fn blank(&self, client_id: String, refresh_token: SecretString) -> TokenFile {
         let kept = match &self.configured {
@@ -441,106 +261,4 @@ impl<'a> Setting<'a> {
     fn begun_file(&self) -> std::path::PathBuf {
         self.store.beside(".authorizing")
     }
-}
-
-async fn pause(duration: Duration, stop: &mut Stop) -> Result<()> {
-    tokio::select! {
-        () = tokio::time::sleep(duration) => Ok(()),
-        stopped = stop.wished() => Err(stopped.safe("nothing was changed").next("aweber-sync authorize")),
-    }
-}
-
-fn named(account: &Account) -> String {
-    match &account.company {
-        Some(company) => format!("{company} ({})", account.id),
-        None => account.id.clone(),
-    }
-}
-
-/// Says for a refused code what a person can do about it; AWeber's own words are in the error already.
-fn refused_code(error: Error) -> Error {
-    let said = error.to_string();
-    // The one place where AWeber's wording is looked at: kinds alone do not tell these apart.
-    let advice = [
-        (
-            "Public Client MUST Use PKCE",
-            "the app is registered as a public client: unset AWEBER_CLIENT_SECRET, then aweber-sync authorize",
-        ),
-        (
-            "MUST NOT include secrets",
-            "the app is registered as a public client: unset AWEBER_CLIENT_SECRET, then aweber-sync authorize",
-        ),
-        (
-            "MUST NOT Use PKCE",
-            "the app is registered as a confidential client: set AWEBER_CLIENT_SECRET or AWEBER_CLIENT_SECRET_FILE, then aweber-sync authorize",
-        ),
-        (
-            "redirect",
-            "give the --redirect-uri that the app is registered with at labs.aweber.com/apps",
-        ),
-    ];
-    let found = advice
-        .iter()
-        .find(|(words, _)| said.to_lowercase().contains(&words.to_lowercase()));
-    let error = match (error.exit(), found) {
-        (_, Some((_, advice))) => error.next(*advice),
-        (Exit::NeedsHuman, None) => Error::new(
-            Exit::NeedsHuman,
-            "AWeber does not accept the code: it was used already, is older than some minutes, or belongs to another client (invalid_grant)",
-        )
-        .next("aweber-sync authorize, and paste the new code at once"),
-        (_, None) => error,
-    };
-    error.safe("nothing was changed")
-}
-
-/// Shows the URL and reads the code: from a prompt on a terminal, else one line of standard input.
-fn ask_for_code(url: &url::Url) -> Result<String> {
-    let terminal = io::stdin().is_terminal();
-    say(&format!(
-        "Open this page in a browser, log in to AWeber and allow access:\n\n  {url}\n\n"
-    ))?;
-    if terminal {
-        open_browser(url.as_str());
-        say("Paste the code that AWeber shows (or the whole address of the page you end on): ")?;
-    }
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).map_err(|e| {
-        Error::new(
-            Exit::Config,
-            format!("cannot read the code from standard input: {e}"),
-        )
-    })?;
-    if line.trim().is_empty() && !terminal {
-        return Err(Error::config(
-            "there is no terminal to ask for the code on, and standard input is empty",
-        )
-        .safe("nothing was changed")
-        .next("aweber-sync authorize --print-url, and then aweber-sync authorize --code CODE"));
-    }
-    Ok(line)
-}
-
-/// On a desktop only. A browser that does not open is no error: the URL is on the screen.
-fn open_browser(url: &str) {
-    if !["DISPLAY", "WAYLAND_DISPLAY"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()))
-    {
-        return;
-    }
-    let mut browser = Command::new("xdg-open");
-    browser
-        .arg(url)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    for (name, _) in std::env::vars_os() {
-        // A browser keeps its environment for days, where any other program of the user can read it.
-        let name_text = name.to_string_lossy();
-        if name_text.starts_with("AWEBER_") || name_text == "CREDENTIALS_DIRECTORY" {
-            browser.env_remove(&name);
-        }
-    }
-    let _ = browser.spawn();
 }

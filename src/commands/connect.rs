@@ -1,6 +1,6 @@
 //! What the commands have in common that ask AWeber something: locks, tokens, a session, a fresh access token.
 
-use super::run::{checked_account, learn_account};
+use crate::account::{checked_account, learn_account};
 use crate::api::session::Session;
 use crate::cli;
 use crate::config::{Env, Network, Paths};

@@ -1,11 +1,11 @@
 //! `aweber-sync revoke`: ends the tokens at AWeber and removes the token file.
 
 use super::say;
-use crate::api::envelope::Problem;
 use crate::api::http::Http;
 use crate::cli;
 use crate::config::{Env, Network, Paths};
 use crate::disk::atomic;
+use crate::envelope::Problem;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::secret::{self, ExposeSecret};

@@ -1,7 +1,7 @@
 //! Token requests and answers as data: the form to send (RFC 6749, sections 4.1.3 and 6), and what each answer
 //! means. Pure; the one table of the token endpoint (AWeber API, section 1 'Token-endpoint errors').
 
-use crate::api::envelope::Problem;
+use crate::envelope::Problem;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 

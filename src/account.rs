@@ -1,0 +1,84 @@
+//! Whose tokens these are: asked of AWeber, and kept in the token file.
+
+use crate::api::session::{Found, Session};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::pages::collection::{Page, Query};
+use crate::token::model::TokenFile;
+use crate::workplace::Workplace;
+
+/// The account id is part of a path and of a file name.
+pub(crate) fn checked_account(account: String) -> Result<String> {
+    if !account.is_empty() && account.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(account);
+    }
+    Err(
+        Error::config("the account_id in the token file is no number")
+            .safe("no request was sent")
+            .next("aweber-sync authorize"),
+    )
+}
+
+/// Asks AWeber whose tokens these are, and keeps the answer in the token file.
+pub(crate) async fn learn_account(session: &mut Session, workplace: &Workplace) -> Result<String> {
+    let account = whose(session).await.map_err(|error| {
+        error.or_safe("the tokens are stored; nothing was exported by this run, no row is lost")
+    })?;
+    let account = account.id;
+    let present = session.tokens().clone();
+    let tokens = TokenFile {
+        generation: present.generation + 1,
+        account_id: Some(account.clone()),
+        ..present.clone()
+    };
+    workplace.store.install(&tokens)?;
+    session.replace_tokens(tokens);
+    Ok(account)
+}
+
+/// An account as AWeber describes it.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) id: String,
+    pub(crate) company: Option<String>,
+}
+
+/// The one account that the tokens belong to (AWeber API, section 3: always exactly one).
+pub(crate) async fn whose(session: &mut Session) -> Result<Account> {
+    let query = Query {
+        path: "/1.0/accounts".to_owned(),
+        parameters: vec![],
+    };
+    let origin = session.origin().clone();
+    let read = |body| {
+        let page = Page::parse(body, &query, &origin)?;
+        let accounts = (0..page.len()).map(|i| Account {
+            id: page.keys[i].id.to_string(),
+            company: serde_json::from_str::<serde_json::Value>(page.entry(i))
+                .ok()
+                .and_then(|account| account.get("company")?.as_str().map(str::to_owned)),
+        });
+        match accounts.collect::<Vec<_>>() {
+            accounts if accounts.is_empty() => Err("there is no account in it".to_owned()),
+            accounts => Ok(accounts),
+        }
+    };
+    let several = |n: usize| {
+        Error::config(format!("the tokens belong to {n} accounts; one is needed"))
+            .next("write to the authors of aweber-sync: AWeber has promised that there is one")
+    };
+    match session.get(&query.path, read).await? {
+        Found::There(mut accounts) => match (accounts.pop(), accounts.len()) {
+            (Some(account), 0) => Ok(account),
+            (_, more) => Err(several(more + 1)),
+        },
+        Found::NotThere => Err(Error::new(
+            Exit::NeedsHuman,
+            format!(
+                "AWeber knows no account for these tokens ({})",
+                "/1.0/accounts"
+            ),
+        )
+        .next("aweber-sync authorize")),
+    }
+}

@@ -1,0 +1,67 @@
+//! What a person types, value by value: durations, modes, and variables that are empty or hold several names.
+
+use crate::layout::split_record;
+use clap::builder::{OsStr, Resettable};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command};
+use std::time::Duration;
+
+/// An EnvironmentFile or a compose file sets empty variables easily: they count as unset.
+pub(super) fn ignore_empty_variables(command: Command) -> Command {
+    command
+        .mut_args(|arg| {
+            let empty = arg
+                .get_env()
+                .is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
+            if empty {
+                arg.env(Resettable::<OsStr>::Reset)
+            } else {
+                arg
+            }
+        })
+        .mut_subcommands(ignore_empty_variables)
+}
+
+/// A list name may hold a comma, so only the variable is split at commas, as one CSV record.
+pub(super) fn split_variable(values: &mut Vec<String>, matches: &ArgMatches, id: &str) {
+    if matches.value_source(id) != Some(ValueSource::EnvVariable) {
+        return;
+    }
+    *values = values.iter().flat_map(|text| split_record(text)).collect();
+    if values.is_empty() {
+        // Nothing but commas: an empty name, which is an error, rather than all lists.
+        values.push(String::new());
+    }
+}
+
+/// `90s`, `26h`, `1h 30m`; a bare number is seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Ok(Duration::from_secs(seconds.into()));
+    }
+    humantime::parse_duration(text).map_err(|e| format!("{e} (examples: 90s, 15m, 26h)"))
+}
+
+/// An octal file mode. The owner must be able to read and write what we go on writing.
+pub(super) fn mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode <= 0o777 && mode & 0o600 == 0o600 => Ok(mode),
+        _ => Err("an octal mode with at least 0600 (examples: 0600, 0640)".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_modes() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        assert!(duration("soon").is_err());
+        assert_eq!(mode("0640"), Ok(0o640));
+        for bad in ["0400", "1777", "rw", "0888", ""] {
+            assert!(mode(bad).is_err(), "{bad}");
+        }
+    }
+}

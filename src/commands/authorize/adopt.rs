@@ -1,0 +1,125 @@
+//! Putting new tokens in force: only once it is known whose they are, and that they may replace those at hand.
+
+use super::Setting;
+use crate::account::{Account, whose};
+use crate::api::session::Session;
+use crate::commands::say;
+use crate::disk::atomic;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::secret::{ExposeSecret, SecretString};
+use crate::stop::Stop;
+use crate::token::model::TokenFile;
+use crate::token::store::TokenStore;
+use crate::workplace::Workplace;
+
+impl Setting<'_> {
+    /// Looks up whose the candidate tokens are and, if they may replace the present ones, puts them in force.
+    pub(super) async fn adopt(
+        &self,
+        workplace: &Workplace,
+        secret: Option<SecretString>,
+        stop: Stop,
+    ) -> Result<()> {
+        let store = &workplace.store;
+        let candidate = store.candidate();
+        candidate.recover()?;
+        let tokens = candidate.load()?;
+        let mut session = Session::new(
+            self.network.clone(),
+            candidate.clone(),
+            tokens,
+            secret,
+            stop,
+        )?;
+        let account = self.look_up(&mut session).await.map_err(|error| {
+            let kept = format!("the new tokens are kept in {}", candidate.path().display());
+            match error.exit() {
+                // Their own advice is right; ours is for what passes.
+                Exit::NeedsHuman | Exit::Config => error.or_safe(kept),
+                _ => error
+                    .safe(kept)
+                    .next("aweber-sync authorize, which finishes it"),
+            }
+        })?;
+        let present = self.check_present(store)?;
+        let other = present
+            .as_ref()
+            .and_then(|present| present.account_id.clone())
+            .filter(|id| *id != account.id);
+        if let Some(other) = &other
+            && !self.args.force
+        {
+            let aside = candidate.set_aside(store)?;
+            return Err(Error::config(format!(
+                "these tokens are for the account {}, but {} holds those of the account {other}",
+                named(&account),
+                store.path().display()
+            ))
+            .safe(format!(
+                "the token file was left as it is; the new tokens are kept in {}",
+                aside.display()
+            ))
+            .next(format!(
+                "for a second account: aweber-sync authorize --state-dir DIR --import '{0}'; to replace the first: \
+                 aweber-sync authorize --force --import '{0}'",
+                aside.display()
+            )));
+        }
+        let new = session.tokens().clone();
+        let generation = present.as_ref().map_or(0, |present| present.generation);
+        let kept = present
+            .filter(|_| other.is_none())
+            .map(|present| present.other);
+        let tokens = TokenFile {
+            generation: new.generation.max(generation) + 1,
+            account_id: Some(account.id.clone()),
+            other: kept.unwrap_or_default(),
+            ..new
+        };
+        store.adopt(&candidate, &tokens)?;
+        atomic::remove_if_there(&self.begun_file())
+            .map_err(|e| Error::disk("cannot remove", &self.begun_file(), &e))?;
+        say(&format!(
+            "Connected: {}\nThe tokens are in {}\nNext: aweber-sync run\n",
+            named(&account),
+            store.path().display()
+        ))
+    }
+
+    async fn look_up(&self, session: &mut Session) -> Result<Account> {
+        if session.tokens().access_token.expose_secret().is_empty() {
+            session.refresh().await?;
+        }
+        whose(session).await
+    }
+
+    /// The tokens that would be replaced. What cannot be read might be another account's: only `--force` replaces it.
+    fn check_present(&self, store: &TokenStore) -> Result<Option<TokenFile>> {
+        match store.peek()? {
+            None => Ok(None),
+            Some(Ok(present)) => Ok(Some(present)),
+            Some(Err(_)) if self.args.force => Ok(None),
+            Some(Err(why)) => {
+                let shown = store.path().display();
+                Err(Error::config(format!(
+                    "{shown} is there already and cannot be read as a token file: {why}"
+                ))
+                .safe(format!(
+                    "it was left as it is; the new tokens are kept in {}",
+                    store.candidate().path().display()
+                ))
+                .next(format!(
+                    "mv '{shown}' '{shown}.old', then aweber-sync authorize, which finishes it"
+                )))
+            }
+        }
+    }
+}
+
+fn named(account: &Account) -> String {
+    match &account.company {
+        Some(company) => format!("{company} ({})", account.id),
+        None => account.id.clone(),
+    }
+}

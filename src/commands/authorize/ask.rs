@@ -1,0 +1,58 @@
+//! Asking a person for the code, and showing where to get it.
+
+use crate::commands::say;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use std::io::{self, BufRead, IsTerminal};
+use std::process::{Command, Stdio};
+
+/// Shows the URL and reads the code: from a prompt on a terminal, else one line of standard input.
+pub(super) fn ask_for_code(url: &url::Url) -> Result<String> {
+    let terminal = io::stdin().is_terminal();
+    say(&format!(
+        "Open this page in a browser, log in to AWeber and allow access:\n\n  {url}\n\n"
+    ))?;
+    if terminal {
+        open_browser(url.as_str());
+        say("Paste the code that AWeber shows (or the whole address of the page you end on): ")?;
+    }
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line).map_err(|e| {
+        Error::new(
+            Exit::Config,
+            format!("cannot read the code from standard input: {e}"),
+        )
+    })?;
+    if line.trim().is_empty() && !terminal {
+        return Err(Error::config(
+            "there is no terminal to ask for the code on, and standard input is empty",
+        )
+        .safe("nothing was changed")
+        .next("aweber-sync authorize --print-url, and then aweber-sync authorize --code CODE"));
+    }
+    Ok(line)
+}
+
+/// On a desktop only. A browser that does not open is no error: the URL is on the screen.
+fn open_browser(url: &str) {
+    if !["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()))
+    {
+        return;
+    }
+    let mut browser = Command::new("xdg-open");
+    browser
+        .arg(url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        // A browser keeps its environment for days, where any other program of the user can read it.
+        let name_text = name.to_string_lossy();
+        if name_text.starts_with("AWEBER_") || name_text == "CREDENTIALS_DIRECTORY" {
+            browser.env_remove(&name);
+        }
+    }
+    let _ = browser.spawn();
+}
