@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layout::Layout;
 use crate::ledger::batches::KnownOutput;
+use crate::render;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -66,6 +67,14 @@ pub(crate) fn check(path: &Path, known: Option<&KnownOutput>, layout: &Layout) -
             with_header: false,
         });
     }
+    if found < length
+        && is_emptied(path, found, layout).map_err(|e| Error::output("cannot read", path, &e))?
+    {
+        return Ok(Place {
+            at: found,
+            with_header: false,
+        });
+    }
     let shown = path.display();
     let what = match (length, found.cmp(&length)) {
         (0, _) => format!("{shown} holds something already, and this job never wrote to it"),
@@ -83,6 +92,18 @@ pub(crate) fn check(path: &Path, known: Option<&KnownOutput>, layout: &Layout) -
             "mv '{shown}' '{shown}.old' (the next run begins a new file), or give another --output; a directory takes \
              one file a batch and needs no such care"
         )))
+}
+
+/// Whether a reader took rows away and left the header, or whole records behind it: nothing of ours is torn, and what
+/// follows it is in its place.
+fn is_emptied(path: &Path, length: u64, layout: &Layout) -> io::Result<bool> {
+    let header = render::header(layout);
+    let file = File::open(path)?;
+    let mut beginning = vec![0; header.len().min(length as usize)];
+    file.read_exact_at(&mut beginning, 0)?;
+    let mut end = [0];
+    file.read_exact_at(&mut end, length - 1)?;
+    Ok(beginning == header && end == *b"\n")
 }
 
 /// Enough of a shape to tell it from another.

@@ -203,6 +203,22 @@ fn a_growing_file_cut_shorter_is_left_alone() {
 }
 
 #[test]
+fn a_growing_file_whose_reader_left_the_header_goes_on_behind_it() {
+    let (site, list) = three_readers();
+    site.run_ok(&["--output", "grown.csv"]);
+    let path = site.path("grown.csv");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let header = &text[..=text.find('\n').unwrap()];
+    std::fs::write(&path, header).unwrap();
+    site.sandbox.with(|world| world.add_subscribers(list, 2));
+    site.run_ok(&["--output", "grown.csv"]);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with(header));
+    assert_eq!(text.matches("list_id").count(), 1, "{text}");
+    assert_eq!(emails(&path).len(), 2);
+}
+
+#[test]
 fn a_file_that_held_something_before_is_left_alone() {
     let (site, _) = three_readers();
     std::fs::write(site.path("mine.csv"), "a,b\n1,2\n").unwrap();
