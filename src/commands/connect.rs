@@ -1,10 +1,12 @@
-//! What the commands have in common that ask AWeber something: locks, tokens, a session, a fresh access token.
+//! What the commands have in common that ask AWeber something: locks, tokens, a session, a fresh access token, and
+//! the requests that count against the rate limit.
 
 use crate::account::{checked_account, learn_account};
 use crate::api::session::Session;
 use crate::cli;
 use crate::config::{Env, Network, Paths};
 use crate::error::Result;
+use crate::ledger::Ledger;
 use crate::secret;
 use crate::stop::Stop;
 use crate::workplace::Workplace;
@@ -17,6 +19,8 @@ pub(crate) struct Connected {
     pub(crate) session: Session,
     /// Whose tokens these are.
     pub(crate) account: String,
+    /// If there is one that can be used: it knows when the last requests were.
+    ledger: Option<Ledger>,
 }
 
 /// Takes the locks, recovers and loads the tokens, and refreshes.
@@ -32,15 +36,46 @@ pub(crate) async fn connect(
     let workplace = Workplace::enter(&paths, args.lock_wait, &mut stop).await?;
     let tokens = workplace.load_tokens(common.client_id.as_deref())?;
     let secret = configured.map(|secret| secret.value);
+    let known = tokens.account_id.clone().map(checked_account).transpose()?;
+    let ledger = known.as_deref().and_then(|account| open(&paths, account));
     let mut session = Session::new(network, workplace.store.clone(), tokens, secret, stop)?;
+    if let Some(ledger) = &ledger {
+        session.remember_requests(ledger.request_times()?);
+    }
     session.refresh().await?;
-    let account = match session.tokens().account_id.clone() {
-        Some(account) => checked_account(account)?,
+    let account = match known {
+        Some(account) => account,
         None => learn_account(&mut session, &workplace).await?,
     };
     Ok(Connected {
         _workplace: workplace,
         session,
         account,
+        ledger,
     })
+}
+
+/// A ledger that cannot be used is the next run's to report: what is asked here does not need it.
+fn open(paths: &Paths, account: &str) -> Option<Ledger> {
+    let path = paths.ledger(account);
+    if !path.exists() {
+        return None;
+    }
+    Ledger::open(&path, false)
+        .inspect_err(|error| tracing::debug!("{error}"))
+        .ok()
+}
+
+impl Connected {
+    /// Keeps the times of the requests for the next process, and says what the session owes.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.set_request_times(&self.session.recent_requests())?;
+            ledger.commit()?;
+        }
+        match self.session.take_owed() {
+            Some(owed) => Err(owed),
+            None => Ok(()),
+        }
+    }
 }

@@ -32,6 +32,7 @@ pub(crate) async fn forget(common: &cli::Common, args: &cli::Forget, env: Env<'_
             let mut connected = connect(common, &args.network, env).await?;
             let all = fetch_lists(&mut connected.session, &connected.account).await?;
             let found = select(all, std::slice::from_ref(&args.list), &[])?;
+            connected.finish()?;
             found.first().map_or(0, |list| list.this.id)
         }
     };

@@ -17,10 +17,7 @@ pub(crate) async fn lists(common: &cli::Common, args: &cli::Lists, env: Env<'_>)
     } else {
         say(&table(&lists))?;
     }
-    match connected.session.take_owed() {
-        Some(owed) => Err(owed),
-        None => Ok(()),
-    }
+    connected.finish()
 }
 
 fn to_json(account: &str, lists: &[List]) -> Value {

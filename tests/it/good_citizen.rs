@@ -329,3 +329,24 @@ fn an_idle_run_asks_as_little_as_the_api_allows() {
         assert!(site.requests() <= most, "{rows} rows: {:?}", site.asked());
     }
 }
+
+#[test]
+fn a_look_at_the_lists_counts_against_the_limit_of_the_next_run() {
+    let site = Site::new();
+    site.sandbox.with(|world| world.add_list("News"));
+    site.run_ok(&[]);
+    let before = site.requests();
+    let looked = site.finish(site.command(&["lists"]));
+    assert_eq!(looked.code, 0, "{}", site.dump(&looked));
+    let asked = site.requests() - before;
+    let ledger = rusqlite::Connection::open(site.ledger_file()).unwrap();
+    let times: String = ledger
+        .query_row(
+            "SELECT value FROM meta WHERE key = 'request_times'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let times: Vec<i64> = serde_json::from_str(&times).unwrap();
+    assert_eq!(times.len(), before + asked);
+}
