@@ -74,13 +74,15 @@ pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
 
 /// Opens (or makes, 0600) a file that only serves as a lock; its content is never touched.
 pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(PRIVATE)
-        .open(path)
+    match open_to_write(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        other => return other,
+    }
+    match create_new_private(path) {
+        // Somebody else was faster.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => open_to_write(path),
+        other => other,
+    }
 }
 
 /// Sets the mode exactly, past the umask.
