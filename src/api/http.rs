@@ -50,8 +50,7 @@ pub(crate) struct Fault {
 impl Http {
     /// Builds the clients. Errors: 78 if there are no CA certificates to check AWeber's with.
     pub(crate) fn new(network: &Network) -> Result<Http> {
-        // A second installation is refused and does no harm: it is the same one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        provide_cryptography();
         let build = |url: &Url, builder: ClientBuilder| {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -132,8 +131,15 @@ impl Http {
     }
 }
 
+/// Before any client is built: reqwest panics without a provider, also for plain http.
+fn provide_cryptography() {
+    // A second installation is refused and does no harm: it is the same one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// POST of a text to a URL of somebody else's, within 10 s; says the status. The error never names the URL.
 pub(crate) async fn ping(url: Url, body: String) -> std::result::Result<u16, String> {
+    provide_cryptography();
     let builder = Client::builder()
         .user_agent(concat!("aweber-sync/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())

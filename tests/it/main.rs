@@ -30,6 +30,7 @@ mod one_at_a_time;
 mod output_files;
 mod outputs;
 mod pending;
+mod pings;
 mod readme;
 mod recovery;
 mod secrets;

@@ -1,0 +1,98 @@
+//! A server in the manner of Healthchecks: keeps what it was told, answers as wanted.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A part of the path that nobody may see.
+pub(crate) const PING_KEY: &str = "8f7e-ping-key-51c2";
+
+/// What the checker got: method, path, body.
+pub(crate) type Told = (String, String, String);
+
+/// The server; it lives as long as the test.
+pub(crate) struct Checker {
+    port: u16,
+    told: Arc<Mutex<Vec<Told>>>,
+}
+
+impl Checker {
+    /// Answers with the given statuses in turn, the last one for ever; 0: never answers.
+    pub(crate) fn answering(statuses: &[u16]) -> Checker {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let (list, statuses) = (told.clone(), statuses.to_vec());
+        std::thread::spawn(move || {
+            let mut unanswered = Vec::new();
+            for (n, stream) in listener.incoming().enumerate() {
+                let mut stream = stream.unwrap();
+                let Some(request) = read(&mut stream) else {
+                    continue;
+                };
+                list.lock().unwrap().push(request);
+                match statuses[n.min(statuses.len() - 1)] {
+                    0 => unanswered.push(stream),
+                    status => {
+                        let answer = format!(
+                            "HTTP/1.1 {status} Said\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                        );
+                        // A client that was stopped meanwhile does not read it.
+                        let _ = stream.write_all(answer.as_bytes());
+                    }
+                }
+            }
+        });
+        Checker { port, told }
+    }
+
+    /// The check's URL.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/{PING_KEY}", self.port)
+    }
+
+    /// Everything it was told.
+    pub(crate) fn told(&self) -> Vec<Told> {
+        self.told.lock().unwrap().clone()
+    }
+
+    /// The ends of the paths it was asked for: `/start`, nothing, `/fail`.
+    pub(crate) fn ends(&self) -> Vec<String> {
+        let end = |path: &str| {
+            path.strip_prefix(&format!("/{PING_KEY}"))
+                .unwrap()
+                .to_owned()
+        };
+        self.told().iter().map(|(_, path, _)| end(path)).collect()
+    }
+}
+
+/// One request; `None` if the client left before it was whole.
+fn read(stream: &mut TcpStream) -> Option<Told> {
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| {
+                line.to_lowercase()
+                    .strip_prefix("content-length:")?
+                    .trim()
+                    .parse()
+                    .ok()
+            });
+            if body.len() >= length.unwrap_or(0) {
+                let mut words = head.split(' ').map(str::to_owned);
+                return Some((words.next()?, words.next()?, body.to_owned()));
+            }
+        }
+        let mut chunk = [0; 4096];
+        match stream.read(&mut chunk) {
+            Ok(read @ 1..) => bytes.extend_from_slice(&chunk[..read]),
+            _ => return None,
+        }
+    }
+}
