@@ -101,6 +101,7 @@ impl<'a> CatchUp<'a> {
                 status,
                 after,
             } => {
+                self.collector.looks_at_everybody();
                 if let Some(after) = unconfirmed_after {
                     let query = self.find(Some(Status::Unconfirmed), after);
                     let expect = self.list.unconfirmed > 0;
@@ -172,6 +173,7 @@ impl<'a> CatchUp<'a> {
             .filter(|saved| self.may_resume(saved));
         if let Some(saved) = &saved {
             tracing::info!(
+                event = "resumed",
                 list = self.list.this.id,
                 row = saved.start,
                 "going on where the last run stopped"

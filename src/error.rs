@@ -16,6 +16,7 @@ pub(crate) struct Error {
     what: String,
     safe: Option<String>,
     next: Option<String>,
+    planned: bool,
 }
 
 impl Error {
@@ -26,6 +27,7 @@ impl Error {
             what: what.into(),
             safe: None,
             next: None,
+            planned: false,
         }
     }
 
@@ -65,6 +67,17 @@ impl Error {
         self
     }
 
+    /// An end that was asked for, such as that of `--max-duration`: no mail from cron, the exit code says it.
+    pub(crate) fn planned(mut self) -> Error {
+        self.planned = true;
+        self
+    }
+
+    /// Whether it is one.
+    pub(crate) fn is_planned(&self) -> bool {
+        self.planned
+    }
+
     /// Puts the work that failed in front: "list 7: cannot …".
     pub(crate) fn during(mut self, doing: impl fmt::Display) -> Error {
         self.what = format!("{doing}: {}", self.what);
@@ -73,6 +86,17 @@ impl Error {
 
     /// Says it: to people in its three parts, in JSON also as fields of their own.
     pub(crate) fn log(&self) {
+        if self.planned {
+            tracing::info!(
+                event = "stopped",
+                exit_code = self.exit.code(),
+                what = self.what,
+                safe = self.safe,
+                next = self.next,
+                "{self}"
+            );
+            return;
+        }
         tracing::error!(
             event = "failed",
             exit_code = self.exit.code(),

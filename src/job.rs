@@ -46,10 +46,11 @@ impl Job<'_> {
         if !args.dry_run {
             match recover(ledger, &mut printer).await? {
                 Some(Recovered::Published(path, rows)) => {
-                    tracing::info!(rows, path = %path.display(), "published what a killed run had left");
+                    tracing::info!(event = "recovered", rows, path = %path.display(), "published what a killed run had left");
                     summary.recovered = Some((path, rows));
                 }
                 Some(Recovered::Void) => tracing::info!(
+                    event = "batch_void",
                     "a killed run had left an empty or lost batch: its rows are fetched again"
                 ),
                 None => {}
@@ -85,9 +86,14 @@ impl Job<'_> {
         let outcome = self.collect(session, ledger, &mut collector, summary).await;
         progress::end();
         for name in collector.unseen_custom_fields() {
-            tracing::warn!(
+            let text = format!(
                 "no new subscriber has a custom field named {name:?}: its column is empty (names match exactly)"
             );
+            if collector.looked_at_everybody() {
+                tracing::warn!(event = "custom_field_unseen", name, "{text}");
+            } else {
+                tracing::info!(event = "custom_field_unseen", name, "{text}");
+            }
         }
 
         // 6. Publish what there is, unless the disk failed or somebody wants us gone: then the next run does.
@@ -153,6 +159,7 @@ impl Job<'_> {
             match outcome {
                 Ok(_) => {
                     tracing::debug!(
+                        event = "list_done",
                         list = list.this.id,
                         name = list.this.name,
                         new,
@@ -178,11 +185,15 @@ impl Job<'_> {
                 }
             }
             if session.cannot_refresh() {
-                tracing::warn!("without a token the other lists are left to the next run");
+                tracing::warn!(
+                    event = "lists_left",
+                    "without a token the other lists are left to the next run"
+                );
                 break;
             }
             if unreachable == UNREACHABLE_LISTS {
                 tracing::warn!(
+                    event = "lists_left",
                     "AWeber cannot be reached: the other lists are left to the next run"
                 );
                 break;

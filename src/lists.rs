@@ -43,7 +43,10 @@ pub(crate) async fn fetch_lists(session: &mut Session, account: &str) -> Result<
         if let Some(lists) = fetch_once(session, &query).await? {
             return Ok(lists);
         }
-        tracing::info!("the lists changed while they were read: reading them anew");
+        tracing::info!(
+            event = "reading_again",
+            "the lists changed while they were read: reading them anew"
+        );
     }
     Err(Error::new(
         Exit::Unavailable,

@@ -137,8 +137,8 @@ struct Fields {
 impl Fields {
     fn into_text(self) -> String {
         let mut text = self.message;
-        if self.event.as_deref() == Some("failed") {
-            // The message has all of it in its three parts.
+        if let Some("failed" | "stopped" | "run_done") = self.event.as_deref() {
+            // The message has all of it.
             return text;
         }
         for (name, value) in self.others {

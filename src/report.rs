@@ -1,6 +1,7 @@
 //! What a run amounted to, in words. Pure.
 
 use crate::rows::ListRef;
+use chrono::DateTime;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -25,6 +26,8 @@ pub(crate) struct Summary {
     pub(crate) last_success: Option<i64>,
     /// Who may still confirm.
     pub(crate) pending: Option<u64>,
+    /// How long the run took.
+    pub(crate) seconds: f64,
     /// When the access token dies, Unix seconds.
     pub(crate) token_expires_at: Option<i64>,
 }
@@ -86,10 +89,17 @@ impl Summary {
         let lists = self.lists.len();
         let _ = write!(
             line,
-            "; {lists} {}, {} requests",
+            "; {lists} {}, {} requests, {:.1} s",
             if lists == 1 { "list" } else { "lists" },
-            self.requests
+            self.requests,
+            self.seconds
         );
+        let expires = self
+            .token_expires_at
+            .and_then(|at| DateTime::from_timestamp(at, 0));
+        if let Some(at) = expires {
+            let _ = write!(line, "; token valid until {} UTC", at.format("%H:%M"));
+        }
         line
     }
 }
@@ -115,14 +125,17 @@ mod tests {
             lists: vec![(list("News"), 2), (list("Offers"), 0), (list("Tips"), 1)],
             published: Some("/x/subscribers-1.csv".into()),
             requests: 6,
+            seconds: 0.44,
+            token_expires_at: Some(1_700_000_000),
             ..Summary::default()
         };
         assert_eq!(
             summary.line(),
-            "3 new subscribers (News 2, Tips 1) in /x/subscribers-1.csv; 3 lists, 6 requests"
+            "3 new subscribers (News 2, Tips 1) in /x/subscribers-1.csv; 3 lists, 6 requests, 0.4 s; token valid until 22:13 UTC"
         );
         summary.lists.truncate(0);
         summary.published = None;
-        assert_eq!(summary.line(), "nothing new; 0 lists, 6 requests");
+        summary.token_expires_at = None;
+        assert_eq!(summary.line(), "nothing new; 0 lists, 6 requests, 0.4 s");
     }
 }

@@ -88,7 +88,11 @@ fn stopped(exit: Exit) -> Error {
         Exit::Interrupted => "stopped by SIGINT",
         _ => "stopped: --max-duration is over",
     };
-    Error::new(exit, what)
-        .safe("the tokens are stored; what was fetched is kept")
-        .next("nothing: the next run goes on from there")
+    let error = Error::new(exit, what).next("nothing: the next run goes on from there");
+    if exit == Exit::TryLater {
+        return error
+            .safe("the tokens are stored; what was fetched is published, or kept")
+            .planned();
+    }
+    error.safe("the tokens are stored; what was fetched is kept")
 }

@@ -84,7 +84,11 @@ async fn take(path: &Path, wait: Duration, stop: &mut Stop) -> Result<Lock> {
             .next("nothing, if this was a scheduled run: the next one takes its turn; --lock-wait 10m waits"));
         }
         if !announced {
-            tracing::info!("waiting for the run that holds the lock {}", path.display());
+            tracing::info!(
+                event = "lock_wait",
+                "waiting for the run that holds the lock {}",
+                path.display()
+            );
             announced = true;
         }
         tokio::select! {

@@ -43,7 +43,7 @@ impl Session {
             Exit::NeedsHuman => {}
             // In the middle of a run the token at hand is still good: no reason to give up the run.
             Exit::Unavailable if self.refresh_at.is_some() => {
-                tracing::warn!("{error}");
+                tracing::warn!(event = "refresh_failed", "{error}");
                 self.refresh_at = Instant::now().checked_add(AGAIN);
                 self.refresh_failed = false;
                 return Ok(());
@@ -51,6 +51,7 @@ impl Session {
             _ => return Err(error),
         }
         tracing::warn!(
+            event = "refresh_refused",
             "AWeber no longer accepts the refresh token; going on with the access token, {left} s before it dies"
         );
         self.refresh_at = None;
@@ -144,6 +145,7 @@ impl Session {
                 .next("nothing, if it passes; see status.aweber.com"));
             }
             tracing::info!(
+                event = "retry",
                 "cannot refresh the token yet: {trouble}; trying again with the same one"
             );
             self.pause(retry::wait(self.network.retry_wait, repeats, random_byte()))
@@ -161,6 +163,7 @@ impl Session {
             .extend([before.access_token, before.refresh_token]);
         self.counts.refreshes += 1;
         tracing::debug!(
+            event = "refreshed",
             generation = self.tokens.generation,
             "refreshed; the new tokens are stored"
         );

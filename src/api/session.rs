@@ -228,7 +228,7 @@ impl Session {
                     "nothing, if it passes: the next run goes on from here; see status.aweber.com",
                 ));
             }
-            tracing::info!("{trouble}; asking again");
+            tracing::info!(event = "retry", "{trouble}; asking again");
             self.pause(retry::wait(self.network.retry_wait, repeats, random_byte()))
                 .await?;
             repeats += 1;
@@ -269,6 +269,7 @@ impl Session {
             self.note_date(reply);
         }
         tracing::trace!(
+            event = "request",
             path,
             status = outcome.as_ref().map_or(0, |reply| reply.status),
             milliseconds = began.elapsed().as_millis() as u64,
@@ -286,6 +287,7 @@ impl Session {
                 return Ok(());
             }
             tracing::debug!(
+                event = "rate_wait",
                 seconds = wait.as_secs_f32(),
                 "waiting for --requests-per-minute"
             );
@@ -296,6 +298,7 @@ impl Session {
     pub(super) async fn wait_for_rate_limit(&mut self) -> Result<()> {
         let wait = self.network.rate_limit_wait;
         tracing::info!(
+            event = "rate_limit",
             "AWeber's rate limit is reached (shared with the account's other integrations); waiting {wait:?}"
         );
         self.pause(wait).await

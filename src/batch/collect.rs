@@ -41,6 +41,8 @@ pub(crate) struct Collector {
     rows: u64,
     /// Custom fields that have a column and were on no subscriber yet.
     unseen: Vec<String>,
+    /// Some list was paged through as a whole.
+    everybody: bool,
     last_checkpoint: Instant,
 }
 
@@ -60,6 +62,7 @@ impl Collector {
             options,
             open: None,
             rows: 0,
+            everybody: false,
             last_checkpoint: Instant::now(),
         }
     }
@@ -72,6 +75,17 @@ impl Collector {
     /// Custom fields that were asked for and that none of the new rows has.
     pub(crate) fn unseen_custom_fields(&self) -> &[String] {
         if self.rows == 0 { &[] } else { &self.unseen }
+    }
+
+    /// Everybody on some list is looked at, not the newcomers alone.
+    pub(crate) fn looks_at_everybody(&mut self) {
+        self.everybody = true;
+    }
+
+    /// Whether that was so: a custom field that nobody has is misspelt, one that no newcomer of a quiet day has is
+    /// not.
+    pub(crate) fn looked_at_everybody(&self) -> bool {
+        self.everybody
     }
 
     /// The number of the batch under way.

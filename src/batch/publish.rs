@@ -127,7 +127,11 @@ pub(crate) fn remove_marker(batch: &BatchRecord) {
     if let Some(marker) = &batch.marker
         && let Err(e) = atomic::remove_if_there(marker)
     {
-        tracing::debug!("cannot remove {}: {e}", marker.display());
+        tracing::debug!(
+            event = "leftover",
+            "cannot remove {}: {e}",
+            marker.display()
+        );
     }
 }
 
@@ -206,7 +210,11 @@ pub(crate) fn settle(
 /// Removes the stage file of a batch that no longer needs it. A left-over one is harmless.
 pub(crate) fn remove_stage(batch: &BatchRecord) {
     if let Err(e) = atomic::remove_if_there(&batch.stage) {
-        tracing::debug!("cannot remove {}: {e}", batch.stage.display());
+        tracing::debug!(
+            event = "leftover",
+            "cannot remove {}: {e}",
+            batch.stage.display()
+        );
     }
 }
 

@@ -159,7 +159,10 @@ impl<'a> Setting<'a> {
         if !candidate.exists() {
             return Ok(false);
         }
-        tracing::info!("finishing an authorization that was interrupted");
+        tracing::info!(
+            event = "resumed",
+            "finishing an authorization that was interrupted"
+        );
         let secret = match candidate.load() {
             Ok(tokens) => self.secret_of(&tokens.client_id).or(tokens.client_secret),
             Err(_) => None,
@@ -168,13 +171,13 @@ impl<'a> Setting<'a> {
             Ok(()) => Ok(true),
             Err(error) if error.exit() == Exit::NeedsHuman => {
                 // Most likely dead; should they live after all, they are not lost.
-                tracing::warn!("{error}");
+                tracing::warn!(event = "authorization_set_aside", "{error}");
                 candidate.set_aside(&workplace.store)?;
                 Ok(false)
             }
             Err(error) if error.exit() == Exit::Config => {
                 // Not the tokens' fault: they stay until new ones have arrived.
-                tracing::warn!("{error}");
+                tracing::warn!(event = "authorization_unfinished", "{error}");
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -224,6 +227,7 @@ impl<'a> Setting<'a> {
         tokens.expires_at = found.expires_at.unwrap_or(0);
         candidate.install(&tokens)?;
         tracing::warn!(
+            event = "imported",
             "read {}; from our first refresh on that program's token is dead: stop using it",
             found.format
         );

@@ -62,7 +62,7 @@ fn open(paths: &Paths, account: &str) -> Option<Ledger> {
         return None;
     }
     Ledger::open(&path, false)
-        .inspect_err(|error| tracing::debug!("{error}"))
+        .inspect_err(|error| tracing::debug!(event = "ledger_left", "{error}"))
         .ok()
 }
 

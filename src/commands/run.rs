@@ -43,8 +43,23 @@ pub(crate) async fn run(common: &cli::Common, args: &cli::Run, env: Env<'_>) -> 
     )
     .await;
     let exit = outcome.as_ref().err().map_or(Exit::Done, Error::exit);
-    if outcome.is_ok() {
-        tracing::info!(event = "run_done", "{}", summary.line());
+    summary.seconds = began.elapsed().as_secs_f64();
+    if outcome.as_ref().err().is_none_or(Error::is_planned) {
+        tracing::info!(
+            event = "run_done",
+            exit_code = exit.code(),
+            rows = summary.rows(),
+            lists = summary.lists.len(),
+            requests = summary.requests,
+            refreshes = summary.refreshes,
+            seconds = summary.seconds,
+            path = summary
+                .published
+                .as_ref()
+                .map(|path| path.display().to_string()),
+            "{}",
+            summary.line()
+        );
     }
     // A run that another one kept out has nothing to tell, the other one does; a dry run has done nothing.
     if summary.locked_out || args.dry_run {

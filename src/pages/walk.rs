@@ -108,7 +108,11 @@ impl Walker {
                     fresh
                 }
                 Verdict::Back => {
-                    tracing::debug!(start = self.walk.start(), "rows have shifted: going back");
+                    tracing::debug!(
+                        event = "rows_shifted",
+                        start = self.walk.start(),
+                        "rows have shifted: going back"
+                    );
                     continue;
                 }
                 Verdict::Lost => {
@@ -158,6 +162,7 @@ impl Walker {
             return Ok(true);
         }
         tracing::info!(
+            event = "reading_again",
             seen,
             counted,
             "fewer subscribers seen than AWeber counts: looking for them"

@@ -121,7 +121,7 @@ impl TokenStore {
         };
         let outcome = match TokenFile::parse(&content) {
             Ok(new) if present.is_none_or(|old| new.generation > old.generation) => {
-                tracing::warn!(token_file = %self.path.display(), "a run was killed while it stored new tokens: finished that");
+                tracing::warn!(event = "token_recovered", token_file = %self.path.display(), "a run was killed while it stored new tokens: finished that");
                 // Whoever was killed may not have got to its fsync.
                 atomic::open_to_write(&next)
                     .and_then(|file| file.sync_all())
@@ -129,7 +129,7 @@ impl TokenStore {
             }
             Err(_) if content.len() >= RESERVED && !is_blank(&content) => {
                 self.keep_as_rescued(&next).map(|kept| {
-                    tracing::warn!(file = %kept.display(), "kept a token answer that could not be understood");
+                    tracing::warn!(event = "token_answer_kept", file = %kept.display(), "kept a token answer that could not be understood");
                 })
             }
             _ => atomic::remove_if_there(&next),

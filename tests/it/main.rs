@@ -43,4 +43,5 @@ mod token_file;
 mod tokens;
 mod tokens_during_a_run;
 mod unreachable;
+mod watching;
 mod which_subscribers;

@@ -75,7 +75,10 @@ impl Setting<'_> {
                     ));
                 }
                 Trouble::Passing(what) => {
-                    tracing::info!("cannot trade the code yet: {what}; trying again");
+                    tracing::info!(
+                        event = "retry",
+                        "cannot trade the code yet: {what}; trying again"
+                    );
                     pause(
                         wait(self.network.retry_wait, repeats, random_byte()),
                         &mut stop,

@@ -1,0 +1,371 @@
+//! What those see who watch the job without asking it: metrics, log lines, priorities in the journal, silence.
+
+use crate::support::checker::{Checker, PING_KEY};
+use crate::support::process::on_a_terminal;
+use crate::support::token::unix_now;
+use crate::support::{Done, Site, subscribed};
+use aweber_sandbox::{ClientKind, Fault, FaultKind, NewSubscriber, Settings, Status};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::time::Duration;
+
+/// The metrics by name; each must have a HELP and a TYPE in front.
+fn metrics(text: &str) -> BTreeMap<String, f64> {
+    let lines: Vec<&str> = text.lines().collect();
+    let of_three = |three: &[&str]| {
+        let (name, value) = three[2].split_once(' ').unwrap();
+        assert!(three[0].starts_with(&format!("# HELP {name} ")), "{text}");
+        assert_eq!(three[1], format!("# TYPE {name} gauge"));
+        (name.to_owned(), value.parse().unwrap())
+    };
+    lines.chunks(3).map(of_three).collect()
+}
+
+#[test]
+fn the_metrics_say_how_the_run_went_and_a_failing_run_keeps_the_last_success() {
+    let site = Site::new();
+    let list = site.add_list(3);
+    site.sandbox.with(|world| {
+        let waiting = NewSubscriber::new("waiting@example.com").status(Status::Unconfirmed);
+        world.add_subscriber(list, waiting);
+    });
+    let file = site.path("aweber.prom");
+    let arguments = ["--metrics-file", file.to_str().unwrap()];
+    let began = unix_now();
+    site.run_ok(&arguments);
+    let first = metrics(&std::fs::read_to_string(&file).unwrap());
+    let of = |name: &str| first[&format!("aweber_sync_{name}")];
+    assert!((began as f64..=unix_now() as f64).contains(&of("last_success_timestamp_seconds")));
+    assert_eq!(of("last_run_exit_code"), 0.0);
+    assert_eq!(of("last_run_rows"), 3.0);
+    assert_eq!(of("last_run_requests"), site.requests() as f64);
+    assert_eq!(of("last_run_refreshes"), 1.0);
+    assert_eq!(of("pending_subscribers"), 1.0);
+    let expires = site.tokens()["expires_at"].as_i64().unwrap();
+    assert_eq!(of("access_token_expiry_timestamp_seconds"), expires as f64);
+    assert!((0.0..60.0).contains(&of("last_run_duration_seconds")));
+    let metadata = file.metadata().unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o644);
+
+    // A collector that has the file open goes on reading the old one: it is replaced as a whole.
+    let open = File::open(&file).unwrap();
+    site.sandbox.with(|world| world.revoke_everything());
+    for _ in 0..2 {
+        let done = site.run(&arguments);
+        assert_eq!(done.code, 77, "{}", site.dump(&done));
+        let failed = metrics(&std::fs::read_to_string(&file).unwrap());
+        assert_eq!(failed["aweber_sync_last_run_exit_code"], 77.0);
+        let name = "aweber_sync_last_success_timestamp_seconds";
+        assert_eq!(failed[name], first[name]);
+    }
+    // Also if it fails before it knows the ledger.
+    std::fs::remove_file(site.token_file()).unwrap();
+    assert_eq!(site.run(&arguments).code, 78);
+    let failed = metrics(&std::fs::read_to_string(&file).unwrap());
+    assert_eq!(failed["aweber_sync_last_run_exit_code"], 78.0);
+    let name = "aweber_sync_last_success_timestamp_seconds";
+    assert_eq!(failed[name], first[name]);
+    assert_ne!(
+        open.metadata().unwrap().ino(),
+        file.metadata().unwrap().ino()
+    );
+    assert_eq!(open.metadata().unwrap().len(), metadata.len());
+}
+
+#[test]
+fn metrics_that_cannot_be_written_are_a_warning_and_no_failure() {
+    let site = Site::new();
+    site.add_list(1);
+    let done = site.run_ok(&["--metrics-file", "missing/aweber.prom"]);
+    assert!(
+        done.stderr
+            .contains("warning: cannot write the metrics to missing/aweber.prom"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(site.rows().len(), 1);
+}
+
+#[test]
+fn without_a_terminal_a_run_is_silent_when_all_is_well() {
+    let site = Site::new();
+    let list = site.add_list(3);
+    for news in [0, 2, 0] {
+        site.sandbox.with(|world| world.add_subscribers(list, news));
+        let done = site.run_ok(&[]);
+        assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("", ""));
+    }
+    assert_eq!(site.rows().len(), 5);
+}
+
+#[test]
+fn a_custom_field_that_nobody_has_is_a_warning_when_everybody_is_looked_at_and_never_again() {
+    let site = Site::new();
+    let list = site.add_list(3);
+    let add = |site: &Site| site.sandbox.with(|world| world.add_subscribers(list, 1));
+    let columns = ["--columns", "email,custom.Colour"];
+    let warning = "warning: no new subscriber has a custom field named \"Colour\"";
+    let first = site.run_ok(&columns);
+    assert!(first.stderr.contains(warning), "{}", first.stderr);
+    add(&site);
+    assert_eq!(site.run_ok(&columns).stderr, "");
+    add(&site);
+    let told = site.run_ok(&[columns[0], columns[1], "-v"]).stderr;
+    assert!(
+        told.contains("aweber-sync: no new subscriber has a custom field"),
+        "{told}"
+    );
+    add(&site);
+    let full = site.run_ok(&[columns[0], columns[1], "--full"]);
+    assert!(full.stderr.contains(warning), "{}", full.stderr);
+}
+
+#[test]
+fn v_says_a_line_a_list_and_vv_a_line_a_request() {
+    let site = Site::new();
+    let lists = [site.add_list(2), site.add_list(1)];
+    let done = site.run_ok(&["-v"]);
+    for (list, new) in lists.iter().zip([2, 1]) {
+        let line = format!("list is up to date list={list} name=\"News\" new={new}");
+        assert_eq!(done.stderr.matches(&line).count(), 1, "{}", done.stderr);
+    }
+    assert!(!done.stderr.contains("asked path="), "{}", done.stderr);
+    assert!(
+        done.stderr
+            .contains("3 new subscribers (News 2, News 1) in ")
+    );
+    let before = site.api_requests();
+    let done = site.run_ok(&["-vv"]);
+    let asked = done.stderr.matches("asked path=").count();
+    assert_eq!(asked, site.api_requests() - before, "{}", done.stderr);
+}
+
+#[test]
+fn the_level_is_as_asked_for() {
+    let site = Site::new();
+    site.add_list(1);
+    site.sandbox.with(|world| {
+        let failing = Fault::on("/lists").times(1);
+        world.fault(failing.answer(FaultKind::status(503)));
+    });
+    let info = site.run_ok(&["--log", "info"]).stderr;
+    assert!(
+        info.contains("asking again") && info.contains("1 new subscriber "),
+        "{info}"
+    );
+    assert!(!info.contains("list is up to date"), "{info}");
+    assert_eq!(site.run_ok(&["--log", "warn"]).stderr, "");
+    let checker = Checker::answering(&[500]);
+    for (arguments, warns) in [
+        (&["run"][..], true),
+        (&["run", "-q"], false),
+        (&["run", "--log", "error"], false),
+    ] {
+        let mut command = site.command(arguments);
+        command.env("AWEBER_SYNC_PING_URL", checker.url());
+        let stderr = site.finish(command).stderr;
+        assert_eq!(stderr.contains("warning: the ping"), warns, "{stderr}");
+        assert_eq!(stderr.is_empty(), !warns);
+    }
+    site.sandbox.with(|world| world.revoke_everything());
+    let quiet = site.run(&["-q"]);
+    assert_eq!(quiet.code, 77);
+    assert!(
+        quiet.stderr.starts_with("aweber-sync: error: "),
+        "{}",
+        quiet.stderr
+    );
+}
+
+/// Every line of a JSON log.
+fn json_lines(done: &Done) -> Vec<Value> {
+    let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    let lines: Vec<Value> = done.stderr.lines().map(parse).collect();
+    for line in &lines {
+        let time = line["time"].as_str().unwrap();
+        assert!(chrono_like(time), "{time}");
+        let level = line["level"].as_str().unwrap();
+        assert!(
+            ["error", "warning", "info", "debug"].contains(&level),
+            "{line}"
+        );
+        assert!(!line["event"].as_str().unwrap().is_empty(), "{line}");
+        assert!(!line["message"].as_str().unwrap().is_empty(), "{line}");
+    }
+    lines
+}
+
+/// `2026-11-22T03:00:00.000Z`.
+fn chrono_like(time: &str) -> bool {
+    let shape: String = time
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    shape == "0000-00-00T00:00:00.000Z"
+}
+
+#[test]
+fn every_json_line_is_one_object_with_time_level_event_and_message() {
+    let site = Site::new();
+    let list = site.add_list(150);
+    site.sandbox.with(|world| {
+        let failing = Fault::on("/lists").times(1);
+        world.fault(failing.answer(FaultKind::status(503)));
+    });
+    let mut command = site.command(&["run", "-vv", "--log-format", "json"]);
+    command.env("AWEBER_SYNC_PING_URL", Checker::answering(&[500]).url());
+    let done = site.finish(command);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    assert!(!done.stderr.contains(PING_KEY));
+    let lines = json_lines(&done);
+    let events = |name: &str| lines.iter().filter(|line| line["event"] == name).count();
+    assert_eq!(events("request"), site.api_requests());
+    for name in ["retry", "refreshed", "list_done", "run_done"] {
+        assert_eq!(events(name), 1, "{name}: {}", done.stderr);
+    }
+    assert_eq!(events("ping_failed"), 4);
+    let end = lines
+        .iter()
+        .find(|line| line["event"] == "run_done")
+        .unwrap();
+    assert_eq!(end["rows"], 150);
+    assert_eq!(end["lists"], 1);
+    assert_eq!(end["requests"], site.requests());
+    assert_eq!(end["refreshes"], 1);
+    assert_eq!(end["exit_code"], 0);
+    assert_eq!(end["path"], site.files()[0].to_str().unwrap());
+    let one = lines
+        .iter()
+        .find(|line| line["event"] == "list_done")
+        .unwrap();
+    assert_eq!(
+        (one["list"].as_u64(), one["new"].as_u64()),
+        (Some(list), Some(150))
+    );
+
+    site.sandbox.with(|world| world.revoke_everything());
+    let done = site.run(&["--log-format", "json"]);
+    assert_eq!(done.code, 77);
+    let lines = json_lines(&done);
+    let failed = lines.iter().find(|line| line["event"] == "failed").unwrap();
+    assert_eq!(failed["level"], "error");
+    assert_eq!(failed["exit_code"], 77);
+    assert_eq!(failed["next"], "aweber-sync authorize");
+    let message = failed["message"].as_str().unwrap();
+    for part in ["what", "safe", "next"] {
+        assert!(message.contains(failed[part].as_str().unwrap()), "{failed}");
+    }
+}
+
+#[test]
+fn in_the_journal_a_run_is_heard_and_its_levels_arrive_as_priorities() {
+    let site = Site::new();
+    site.add_list(1);
+    let in_journal = |arguments: &[&str]| {
+        let mut command = site.command(arguments);
+        command
+            .env("JOURNAL_STREAM", "8:12345")
+            .env("AWEBER_SYNC_PING_URL", Checker::answering(&[500]).url());
+        site.finish(command)
+    };
+    let well = in_journal(&["run"]).stderr;
+    assert!(well.contains("<6>aweber-sync: 1 new subscriber "), "{well}");
+    assert!(well.contains("<4>aweber-sync: warning: the ping"), "{well}");
+    site.sandbox.with(|world| world.revoke_everything());
+    let ill = in_journal(&["run"]).stderr;
+    assert!(ill.contains("<3>aweber-sync: error: "), "{ill}");
+    assert!(ill.contains("<3>  next: aweber-sync authorize"), "{ill}");
+    assert!(
+        in_journal(&["run", "-vv"])
+            .stderr
+            .contains("<7>aweber-sync: ")
+    );
+    for line in ill.lines().chain(well.lines()) {
+        assert!(
+            line.starts_with('<') && line[2..].starts_with('>'),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn on_a_terminal_a_run_shows_a_bar_and_then_a_summary() {
+    let settings = Settings {
+        latency: Duration::from_millis(150),
+        ..Settings::default()
+    };
+    let site = Site::with(ClientKind::Public, settings);
+    site.add_list(420);
+    let mut command = site.command(&["run"]);
+    command.env("TERM", "xterm").env("NO_COLOR", "1");
+    let Some(command) = on_a_terminal(&command) else {
+        return;
+    };
+    let done = site.finish(command);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    assert!(
+        done.stdout.contains("/420 subscribers, "),
+        "{}",
+        done.stdout
+    );
+    assert!(done.stdout.contains(" left"), "{}", done.stdout);
+    let summary = done.stdout.lines().last().unwrap();
+    let parts = [
+        "420 new subscribers (News 420) in ",
+        "; 1 list, ",
+        " requests, ",
+        " s; token valid until ",
+    ];
+    for part in parts {
+        assert!(summary.contains(part), "{part}: {summary}");
+    }
+    assert!(
+        !done.stdout.contains("\x1b[3"),
+        "a colour in {}",
+        done.stdout
+    );
+}
+
+#[test]
+fn a_spent_time_budget_publishes_what_there_is_and_the_next_run_goes_on_without_a_mail() {
+    let settings = Settings {
+        latency: Duration::from_millis(250),
+        ..Settings::default()
+    };
+    let site = Site::with(ClientKind::Public, settings);
+    let list = site.add_list(990);
+    let stopped = site.run(&["--max-duration", "2s"]);
+    assert_eq!(stopped.code, 75, "{}", site.dump(&stopped));
+    // Not on a terminal: cron has nothing to mail.
+    assert_eq!((stopped.stdout.as_str(), stopped.stderr.as_str()), ("", ""));
+    let first = site.rows().len();
+    assert!((99..990).contains(&first), "{first} rows");
+    site.forget_requests();
+    let mut ends = 0;
+    loop {
+        let done = site.run(&["--max-duration", "2s", "--log-format", "json", "-v"]);
+        ends += 1;
+        assert!(ends < 20, "{}", site.dump(&done));
+        let lines = json_lines(&done);
+        assert!(
+            lines.iter().all(|line| line["level"] != "error"),
+            "{}",
+            done.stderr
+        );
+        match done.code {
+            0 => break,
+            code => assert_eq!(code, 75, "{}", site.dump(&done)),
+        }
+        let end = lines
+            .iter()
+            .find(|line| line["event"] == "stopped")
+            .unwrap();
+        assert_eq!(
+            (end["level"].as_str(), end["exit_code"].as_u64()),
+            (Some("info"), Some(75))
+        );
+    }
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
