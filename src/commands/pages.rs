@@ -14,7 +14,10 @@ pub(crate) fn completions(args: &cli::Completions) -> Result<()> {
         "aweber-sync",
         &mut script,
     );
-    say(&String::from_utf8_lossy(&script))
+    let script = String::from_utf8_lossy(&script);
+    // clap_complete 4.6 takes the hyphen in our name for one between commands, in the labels that its script jumps to
+    // and not in the jumps: nothing after a command would be completed.
+    say(&script.replace("aweber__subcmd__sync__", "aweber__sync__"))
 }
 
 /// Writes `aweber-sync.1` and a page for each command.

@@ -243,12 +243,33 @@ impl TokenStore {
 
     /// Removes the token file and everything beside it that could hold a token.
     pub(crate) fn remove(&self) -> Result<()> {
-        for path in [self.beside(".next"), self.path.clone()] {
+        for path in self
+            .rescued()
+            .chain([self.beside(".next"), self.path.clone()])
+        {
             atomic::remove_if_there(&path)
                 .and_then(|()| atomic::sync_parent(&path))
                 .map_err(|e| Error::disk("cannot remove", &path, &e))?;
         }
         Ok(())
+    }
+
+    /// The answers that were kept because nobody understood them.
+    fn rescued(&self) -> impl Iterator<Item = PathBuf> {
+        let begin = self.beside(".rescued");
+        let entries = self
+            .path
+            .parent()
+            .and_then(|parent| std::fs::read_dir(parent).ok());
+        let paths = entries
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
+        paths.filter(move |path| {
+            path.to_string_lossy()
+                .starts_with(&*begin.to_string_lossy())
+        })
     }
 
     fn keep_as_rescued(&self, from: &Path) -> io::Result<PathBuf> {

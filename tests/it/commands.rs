@@ -1,0 +1,358 @@
+//! The commands that show something: lists, status, completions, man pages, and the program alone.
+
+use crate::support::story::append;
+use crate::support::{BINARY, Done, Site, files_below, sorted};
+use aweber_sandbox::{NewSubscriber, Status};
+use serde_json::{Value, json};
+use std::process::Command;
+
+/// A command with arguments, to its end.
+pub(crate) fn command(site: &Site, arguments: &[&str]) -> Done {
+    site.finish(site.command(arguments))
+}
+
+/// What a command prints that ends well and has nothing to add.
+pub(crate) fn ok(site: &Site, arguments: &[&str]) -> String {
+    let done = command(site, arguments);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    assert_eq!(done.stderr, "", "{}", site.dump(&done));
+    done.stdout
+}
+
+fn object(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+/// Two lists with three and two readers, exported.
+pub(crate) fn exported() -> (Site, u64, u64) {
+    let site = Site::new();
+    let (news, tips) = (site.add_list(3), site.add_list(2));
+    site.run_ok(&[]);
+    (site, news, tips)
+}
+
+#[test]
+fn lists_shows_a_table_and_one_object() {
+    let site = Site::new();
+    let [first, second] = site.sandbox.with(|world| {
+        let first = world.add_list("News\tdaily");
+        let second = world.add_list_with(12, "Größe", "awlist12");
+        world.add_subscribers(first, 12);
+        let waiting = NewSubscriber::new("w@example.com").status(Status::Unconfirmed);
+        world.add_subscriber(first, waiting);
+        let left = world.add_subscribers(second, 3);
+        world.unsubscribe(second, left[0]);
+        [first, second]
+    });
+    let unique = site
+        .sandbox
+        .with(|world| world.list(first).unwrap().unique_list_id.clone());
+    let all = object(&ok(&site, &["lists", "--json"]));
+    let account = site.sandbox.with(|world| world.account.id.to_string());
+    let of = |id: u64, name: &str, unique: &str, counts: [u64; 3]| {
+        json!({ "id": id, "name": name, "unique_list_id": unique, "subscribed": counts[0],
+                "unconfirmed": counts[1], "unsubscribed": counts[2] })
+    };
+    let mut lists = all["lists"].as_array().unwrap().clone();
+    lists.sort_by_key(|list| std::cmp::Reverse(list["id"].as_u64()));
+    assert_eq!(
+        lists,
+        [
+            of(first, "News\tdaily", &unique, [12, 1, 0]),
+            of(second, "Größe", "awlist12", [2, 0, 1])
+        ]
+    );
+    assert_eq!(
+        (&all["version"], &all["account_id"]),
+        (&json!(1), &json!(account))
+    );
+
+    let table = ok(&site, &["lists"]);
+    let rows: Vec<&str> = table.lines().collect();
+    assert_eq!(rows.len(), 3, "{table}");
+    // Aligned: the last column begins at the same place everywhere, and no tab moves it.
+    let place = rows[0].find("NAME").unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| &row[place..]).collect();
+    assert_eq!(
+        sorted(names.into_iter().map(str::to_owned)),
+        ["Größe", "NAME", "News daily"]
+    );
+    assert!(site.token_is_live());
+}
+
+#[test]
+fn status_of_a_job_that_is_well_and_of_one_that_is_not() {
+    let (site, news, tips) = exported();
+    site.sandbox.with(|world| {
+        let waiting = NewSubscriber::new("waiting@example.com").status(Status::Unconfirmed);
+        world.add_subscriber(tips, waiting)
+    });
+    site.run_ok(&[]);
+    site.forget_requests();
+    let text = ok(&site, &["status"]);
+    assert!(
+        text.starts_with("healthy: last success 0 min ago\n"),
+        "{text}"
+    );
+    assert!(text.contains("pending   1 await confirmation"), "{text}");
+    let row = |list: u64| {
+        text.lines()
+            .find(|line| line.starts_with(&list.to_string()))
+            .unwrap()
+    };
+    let spark = format!("{}█", "·".repeat(29));
+    assert!(
+        row(news).contains("         3        0  ") && row(news).ends_with(&spark),
+        "{text}"
+    );
+    assert!(
+        row(tips).contains("         2        1  ") && row(tips).ends_with(&spark),
+        "{text}"
+    );
+
+    let all = object(&ok(&site, &["status", "--json"]));
+    assert_eq!(
+        (&all["version"], &all["healthy"], &all["pending"]),
+        (&json!(1), &json!(true), &json!(1))
+    );
+    assert_eq!(all["token"]["problem"], Value::Null);
+    assert_eq!(all["token"]["file"], site.token_file().to_str().unwrap());
+    assert_eq!(all["unpublished"], Value::Null);
+    let runs = all["runs"].as_array().unwrap();
+    let codes: Vec<_> = runs
+        .iter()
+        .map(|run| (&run["exit_code"], &run["rows"]))
+        .collect();
+    assert_eq!(codes, [(&json!(0), &json!(0)), (&json!(0), &json!(5))]);
+    let lists = all["lists"].as_array().unwrap();
+    assert_eq!(lists[0]["id"], news);
+    assert_eq!(lists[0]["rows"], 3);
+    assert_eq!(lists[0]["first_export_complete"], true);
+    let days = lists[0]["rows_by_day"].as_array().unwrap();
+    assert_eq!((days.len(), &days[29]), (30, &json!(3)));
+
+    site.sandbox.with(|world| world.revoke_everything());
+    assert_eq!(site.run(&[]).code, 77);
+    site.forget_requests();
+    let text = ok(&site, &["status"]);
+    assert!(
+        text.starts_with("not healthy: last success 0 min ago\n"),
+        "{text}"
+    );
+    assert!(text.contains("     77  "), "{text}");
+    let all = object(&ok(&site, &["status", "--json"]));
+    assert_eq!(all["healthy"], false);
+    let message = all["runs"][0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("no longer accepts the refresh token"),
+        "{message}"
+    );
+    assert_eq!(site.requests(), 0, "status asks nothing of the network");
+}
+
+#[test]
+fn max_age_tells_monitoring_whether_the_last_success_is_too_old() {
+    let (site, ..) = exported();
+    ok(&site, &["status", "--max-age", "26h"]);
+    let back = "UPDATE run SET began_at = began_at - 97200, ended_at = ended_at - 97200";
+    site.ledger().execute(back, []).unwrap();
+    let done = command(&site, &["status", "--max-age", "26h"]);
+    assert_eq!(done.code, 1, "{}", site.dump(&done));
+    assert!(
+        done.stderr.contains("the last success was 1 day 3 h ago"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(object(&ok(&site, &["status", "--json"]))["healthy"], true);
+    let done = command(&site, &["status", "--json", "--max-age", "26h"]);
+    assert_eq!(
+        (done.code, &object(&done.stdout)["healthy"]),
+        (1, &json!(false))
+    );
+    ok(&site, &["status", "--max-age", "28h"]);
+
+    let never = Site::new();
+    let done = command(&never, &["status", "--max-age", "26h"]);
+    assert_eq!(done.code, 1);
+    assert!(
+        done.stderr.contains("no run has succeeded yet"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn status_waits_for_no_run_and_says_that_one_is_under_way() {
+    let site = Site::new();
+    site.add_list(250);
+    let held = site.hold_on("status=subscribed", &[], 3);
+    site.forget_requests();
+    let text = ok(&site, &["status"]);
+    assert!(text.contains("under way, or killed"), "{text}");
+    let run = &object(&ok(&site, &["status", "--json"]))["runs"][0];
+    assert_eq!(
+        (&run["ended_at"], &run["exit_code"]),
+        (&Value::Null, &Value::Null)
+    );
+    let (stopped, _) = site.stop(held, rustix::process::Signal::TERM);
+    assert_eq!(stopped.code, 143, "{}", site.dump(&stopped));
+    let text = ok(&site, &["status"]);
+    let waiting = format!("waiting   199 rows for {}", site.exports().display());
+    assert!(
+        text.contains(&waiting) && text.contains("the next run publishes them"),
+        "{text}"
+    );
+    assert!(text.contains("first export not complete"), "{text}");
+    assert_eq!(
+        object(&ok(&site, &["status", "--json"]))["unpublished"]["rows"],
+        199
+    );
+    assert_eq!(site.requests(), 0);
+}
+
+#[test]
+fn status_without_a_token_file_still_knows_the_ledger() {
+    let (site, ..) = exported();
+    std::fs::remove_file(site.token_file()).unwrap();
+    let text = ok(&site, &["status"]);
+    assert!(
+        text.starts_with("not healthy: last success 0 min ago\n"),
+        "{text}"
+    );
+    assert!(text.contains("token     there is no token file"), "{text}");
+    assert!(text.contains("LAST RUNS"), "{text}");
+    let all = object(&ok(&site, &["status", "--json"]));
+    let problem = all["token"]["problem"].as_str().unwrap();
+    assert!(problem.contains("there is no token file"), "{problem}");
+    assert_eq!(all["lists"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn status_says_that_a_ledger_is_damaged_or_of_a_newer_version() {
+    let (site, ..) = exported();
+    site.ledger()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    let newer = command(&site, &["status"]);
+    assert_eq!(newer.code, 78, "{}", site.dump(&newer));
+    assert!(
+        newer.stderr.contains("written by a newer aweber-sync"),
+        "{}",
+        newer.stderr
+    );
+    std::fs::write(
+        site.ledger_file(),
+        "not a database at all, and long enough to be read as one",
+    )
+    .unwrap();
+    let damaged = command(&site, &["status"]);
+    assert_eq!(damaged.code, 74, "{}", site.dump(&damaged));
+    assert!(
+        damaged.stderr.contains("is damaged: "),
+        "{}",
+        damaged.stderr
+    );
+}
+
+#[test]
+fn each_shell_gets_completions_that_it_can_read() {
+    let said = |shell: &str| {
+        let output = Command::new(BINARY)
+            .args(["completions", shell])
+            .env_clear()
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        assert!(output.stderr.is_empty());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = said(shell);
+        for word in ["authorize", "metrics-file", "max-age", "exclude-list"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("aweber-sync.bash");
+    append(&file, said("bash").as_bytes());
+    // What bash completes after `aweber-sync run --met`.
+    let script = "source \"$1\"; COMP_WORDS=(aweber-sync run --met); COMP_CWORD=2; \
+                  _aweber__sync aweber-sync --met run; echo \"${COMPREPLY[*]}\"";
+    let output = Command::new("bash")
+        .args(["-c", script, "bash"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "--metrics-file\n",
+        "{output:?}"
+    );
+    let unknown = Command::new(BINARY)
+        .args(["completions", "tcsh"])
+        .env_clear()
+        .output()
+        .unwrap();
+    assert_eq!(unknown.status.code(), Some(2));
+}
+
+#[test]
+fn there_is_a_man_page_for_each_command_and_none_for_what_is_hidden() {
+    let directory = tempfile::tempdir().unwrap();
+    let status = Command::new(BINARY)
+        .arg("man")
+        .arg(directory.path())
+        .env_clear()
+        .status();
+    assert!(status.unwrap().success());
+    let files = files_below(directory.path());
+    let names: Vec<_> = files
+        .iter()
+        .map(|file| file.file_name().unwrap().to_str().unwrap())
+        .collect();
+    let commands = [
+        "authorize",
+        "completions",
+        "forget",
+        "lists",
+        "revoke",
+        "run",
+        "status",
+    ];
+    let mut expected = vec!["aweber-sync.1".to_owned()];
+    expected.extend(commands.map(|command| format!("aweber-sync-{command}.1")));
+    assert_eq!(
+        sorted(names.into_iter().map(str::to_owned)),
+        sorted(expected)
+    );
+    let run = std::fs::read_to_string(directory.path().join("aweber-sync-run.1")).unwrap();
+    for part in [".TH", "metrics\\-file", "AWEBER_SYNC_OUTPUT", "Exit codes"] {
+        assert!(run.contains(part), "{part}");
+    }
+    let missing = directory.path().join("missing");
+    let status = Command::new(BINARY)
+        .arg("man")
+        .arg(missing)
+        .env_clear()
+        .status();
+    assert_eq!(status.unwrap().code(), Some(73));
+}
+
+#[test]
+fn the_program_alone_prints_its_help() {
+    for environment in [None, Some(("AWEBER_SYNC_STATE_DIR", "/nowhere"))] {
+        let mut command = Command::new(BINARY);
+        command.env_clear().envs(environment);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            said.contains("Usage: aweber-sync [OPTIONS] <COMMAND>"),
+            "{said}"
+        );
+        assert!(
+            said.contains("completions") && !said.contains("man pages"),
+            "{said}"
+        );
+    }
+}

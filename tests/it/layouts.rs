@@ -1,0 +1,261 @@
+//! How the export is laid out: jsonl, chosen columns, custom fields, spreadsheets; and that a batch and a growing file
+//! keep the layout they were begun with.
+
+use crate::support::story::{HEADER, Outlet, Story};
+use crate::support::{Site, parse_csv, subscribed};
+use aweber_sandbox::NewSubscriber;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+/// One subscriber, with these changes.
+fn one(change: impl FnOnce(NewSubscriber) -> NewSubscriber) -> Site {
+    let site = Site::new();
+    site.sandbox.with(|world| {
+        let list = world.add_list("News");
+        world.add_subscriber(list, change(NewSubscriber::new("a@example.com")));
+    });
+    site
+}
+
+/// What a run with these arguments puts into its file.
+fn exported(site: &Site, arguments: &[&str]) -> String {
+    site.run_ok(arguments);
+    std::fs::read_to_string(&site.files()[0]).unwrap()
+}
+
+/// 2, with that said, before anything is asked.
+fn assert_usage(arguments: &[&str], message: &str) {
+    let site = one(|new| new);
+    let done = site.run(arguments);
+    assert_eq!(done.code, 2, "{}", site.dump(&done));
+    assert!(done.stderr.contains(message), "{}", done.stderr);
+    assert_eq!(site.requests(), 0);
+}
+
+#[test]
+fn jsonl_is_each_object_on_a_line_with_every_field_as_aweber_gave_it() {
+    let site = one(|new| {
+        new.with("misc_notes", Value::Null)
+            .with_raw("latitude", "40.10")
+            .with_raw("big", "12345678901234567890123")
+            .with(
+                "later_field",
+                json!({"b": [1, null, " x "], "a": "é\n\u{1F600}"}),
+            )
+            .custom("Zebra", "1")
+            .custom("apple", "2")
+            .name("O\"Neil, \r\nJr")
+    });
+    let text = exported(&site, &["--format", "jsonl"]);
+    assert_eq!(site.files()[0].extension().unwrap(), "jsonl");
+    assert_eq!(text.matches('\n').count(), 1);
+    assert!(text.ends_with("}\n"));
+    // Digits and order, which a parser would lose.
+    for part in [
+        "\"latitude\":40.10,",
+        "\"big\":12345678901234567890123",
+        "\"custom_fields\":{\"Zebra\":\"1\",\"apple\":\"2\"}",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let object: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        object["later_field"],
+        json!({"b": [1, null, " x "], "a": "é\n\u{1F600}"})
+    );
+    assert_eq!(object["name"], "O\"Neil, \r\nJr");
+    assert_eq!(object["email"], "a@example.com");
+    // Null is null and not left out, and there is no field of ours.
+    assert!(object["misc_notes"].is_null() && object.get("misc_notes").is_some());
+    assert!(object.get("list_id").is_none());
+}
+
+#[test]
+fn jsonl_goes_into_a_growing_file_and_to_standard_output_too() {
+    let site = one(|new| new);
+    let file = ["--format", "jsonl", "--output", "all.jsonl"];
+    site.run_ok(&file);
+    site.sandbox.with(|world| {
+        let list = world.lists().next().unwrap().id;
+        world.add_subscriber(list, NewSubscriber::new("b@example.com"))
+    });
+    site.run_ok(&file);
+    let text = std::fs::read_to_string(site.path("all.jsonl")).unwrap();
+    let email = |line: &str| serde_json::from_str::<Value>(line).unwrap()["email"].clone();
+    let emails: Vec<Value> = text.lines().map(email).collect();
+    assert_eq!(emails, ["a@example.com", "b@example.com"]);
+
+    let site = one(|new| new);
+    let done = site.run_ok(&["--format", "jsonl", "--output", "-"]);
+    assert_eq!(email(&done.stdout), "a@example.com");
+}
+
+#[test]
+fn columns_are_chosen_and_ordered_and_custom_fields_match_to_the_letter() {
+    let site = one(|new| {
+        new.custom("Color", "blue")
+            .custom("COLOR", "red")
+            .custom("color", "green")
+            .custom("with \"quotes\", commas", "x")
+            .custom("Size", 7)
+            .custom("None", Value::Null)
+    });
+    let columns = "custom.color,email,custom.COLOR,list_name,custom.Color,custom.Size,custom.None,\
+                   \"custom.with \"\"quotes\"\", commas\"";
+    assert_eq!(
+        exported(&site, &["--columns", columns]),
+        format!("{columns}\ngreen,a@example.com,red,News,blue,7,,x\n")
+    );
+}
+
+#[test]
+fn a_custom_field_that_no_list_has_is_a_warning_and_an_empty_column() {
+    let site = one(|new| new.custom("Color", "blue"));
+    let done = site.run_ok(&["--columns", "email,custom.Color,custom.colour"]);
+    assert_eq!(done.stderr.matches("warning").count(), 1, "{}", done.stderr);
+    assert!(done.stderr.contains("\"colour\""), "{}", done.stderr);
+    let rows = site.rows();
+    assert_eq!(
+        (
+            rows[0]["custom.Color"].as_str(),
+            rows[0]["custom.colour"].as_str()
+        ),
+        ("blue", "")
+    );
+}
+
+#[test]
+fn a_column_that_does_not_exist_or_a_layout_that_contradicts_itself_is_a_usage_error() {
+    assert_usage(
+        &["--columns", "email,shoe_size"],
+        "there is no column \"shoe_size\"",
+    );
+    assert_usage(
+        &["--columns", "email,shoe_size"],
+        "choose from list_id, list_name, id, email,",
+    );
+    assert_usage(&["--columns", "Email"], "there is no column \"Email\"");
+    assert_usage(&["--columns", "custom."], "there is no column \"custom.\"");
+    assert_usage(&["--columns", " , "], "names no column");
+    assert_usage(
+        &["--format", "jsonl", "--columns", "email"],
+        "--format csv only",
+    );
+    assert_usage(&["--format", "jsonl", "--excel"], "--format csv only");
+    assert_usage(&["--format", "xml"], "xml");
+}
+
+#[test]
+fn a_spreadsheet_gets_a_mark_crlf_and_no_formula_to_run() {
+    let site = Site::new();
+    let names = [
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("+1+1", "'+1+1"),
+        ("-2-3", "'-2-3"),
+        ("\tx", "'\tx"),
+        ("\rx", "\"'\rx\""),
+        ("+1 555 0100", "+1 555 0100"),
+        ("-71.0589", "-71.0589"),
+        ("it's = fine", "it's = fine"),
+    ];
+    site.sandbox.with(|world| {
+        let list = world.add_list("=News");
+        for (n, (name, _)) in names.iter().enumerate() {
+            let at = world.ago(std::time::Duration::from_secs(3600 - n as u64));
+            world.add_subscriber(
+                list,
+                NewSubscriber::new("a@example.com")
+                    .name(*name)
+                    .subscribed_at(at),
+            );
+        }
+    });
+    let text = exported(&site, &["--excel", "--columns", "name,list_name,custom.=x"]);
+    let rows: String = names
+        .iter()
+        .map(|(_, safe)| format!("{safe},'=News,\r\n"))
+        .collect();
+    assert_eq!(text, format!("\u{FEFF}name,list_name,custom.=x\r\n{rows}"));
+
+    // Never without being asked.
+    let plain = one(|new| new.name("=1+1"));
+    assert!(exported(&plain, &[]).starts_with(HEADER));
+    assert_eq!(plain.rows()[0]["name"], "=1+1");
+}
+
+#[test]
+fn a_growing_file_of_another_layout_is_refused_before_any_request_and_the_way_out_works() {
+    let changes: [&[&str]; 4] = [
+        &["--columns", "email"],
+        &["--format", "jsonl"],
+        &["--excel"],
+        // As long as the first one's: the difference stands far behind.
+        &[
+            "--columns",
+            "list_id,list_name,id,email,name,status,subscribed_at,verified_at,misc_notes",
+        ],
+    ];
+    for change in changes {
+        let site = one(|new| new);
+        let file = site.path("all.csv");
+        let begun = ["--output", "all.csv"];
+        site.run_ok(&begun);
+        site.sandbox.with(|world| {
+            let list = world.lists().next().unwrap().id;
+            world.add_subscriber(list, NewSubscriber::new("b@example.com"));
+        });
+        let (before, token) = (std::fs::read(&file).unwrap(), site.token_bytes());
+        site.forget_requests();
+        let changed = [&begun[..], change].concat();
+        let done = site.run(&changed);
+        assert_eq!(done.code, 78, "{}", site.dump(&done));
+        assert_eq!(site.requests(), 0);
+        assert!(
+            done.stderr.contains("holds rows of another shape"),
+            "{}",
+            done.stderr
+        );
+        let out = format!("mv '{0}' '{0}.old'", file.display());
+        assert!(done.stderr.contains(&out), "{}", done.stderr);
+        assert_eq!(
+            (std::fs::read(&file).unwrap(), site.token_bytes()),
+            (before, token)
+        );
+
+        std::fs::rename(&file, site.path("all.csv.old")).unwrap();
+        site.run_ok(&changed);
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(
+            text.contains("b@example.com") && !text.contains("a@example.com"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_batch_that_was_left_over_is_finished_with_the_layout_it_was_begun_with() {
+    let story = Story::new(Outlet::Directory);
+    story.more(250);
+    let begun = ["--columns", "email,id"];
+    let held = story.site.hold_on("status=subscribed", &begun, 3);
+    let (stopped, _) = story.site.stop(held, Signal::TERM);
+    assert_eq!(stopped.code, 143, "{}", story.site.dump(&stopped));
+    story.site.run_ok(&["--format", "jsonl"]);
+    let files = story.site.files();
+    let names: Vec<_> = files.iter().map(|file| file.extension().unwrap()).collect();
+    assert_eq!(names, ["csv", "jsonl"]);
+    let first = std::fs::read_to_string(&files[0]).unwrap();
+    assert!(first.starts_with("email,id\n"), "{first}");
+    let second = std::fs::read_to_string(&files[1]).unwrap();
+    let object = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+    let emails = second
+        .lines()
+        .map(|line| object(line)["email"].as_str().unwrap().to_owned());
+    let first = parse_csv(&first)
+        .into_iter()
+        .map(|row| row["email"].clone());
+    let mut all: Vec<String> = first.chain(emails).collect();
+    all.sort();
+    assert_eq!(all, subscribed(&story.site, &[story.list]));
+}

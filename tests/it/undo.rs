@@ -1,0 +1,175 @@
+//! The commands that undo something: forget lets the next run export again, revoke ends the tokens.
+
+use crate::commands::{command, exported, ok};
+use crate::support::token::nobodys_url;
+use crate::support::{Site, files_below, sorted, subscribed};
+use aweber_sandbox::{ClientKind, Fault, FaultKind, NewSubscriber, Settings};
+
+#[test]
+fn what_was_forgotten_is_exported_again_and_nothing_else() {
+    for by_name in [false, true] {
+        let site = Site::new();
+        let (news, tips) = site.sandbox.with(|world| {
+            let lists = (world.add_list("News"), world.add_list("Tips"));
+            world.add_subscribers(lists.0, 3);
+            world.add_subscribers(lists.1, 2);
+            lists
+        });
+        site.run_ok(&[]);
+        site.forget_requests();
+        let id = tips.to_string();
+        let name = if by_name { "Tips" } else { &id };
+        let said = ok(&site, &["forget", "--list", name]);
+        assert_eq!(
+            said,
+            format!("Forgot 2 subscriptions of list {tips}; the next run exports them again.\n")
+        );
+        assert_eq!(
+            site.requests() > 0,
+            by_name,
+            "an id that the ledger knows needs no network"
+        );
+        site.run_ok(&[]);
+        let once = subscribed(&site, &[news, tips]);
+        let again = subscribed(&site, &[tips]);
+        assert_eq!(site.emails(), sorted(once.into_iter().chain(again)));
+        assert_eq!(site.files().len(), 2);
+        site.run_ok(&["--full"]);
+        assert_eq!(site.files().len(), 2);
+    }
+}
+
+#[test]
+fn forget_since_a_day_forgets_who_came_from_then_on() {
+    let site = Site::new();
+    let list = site.sandbox.with(|world| {
+        let list = world.add_list("News");
+        for (day, who) in [(40, "old"), (12, "before"), (3, "after"), (1, "new")] {
+            let at = world.ago(std::time::Duration::from_secs(day * 86_400));
+            let new = NewSubscriber::new(format!("{who}@example.com"));
+            world.add_subscriber(list, new.subscribed_at(at));
+        }
+        list.to_string()
+    });
+    site.run_ok(&[]);
+    let day = site.sandbox.with(|world| {
+        world
+            .ago(std::time::Duration::from_secs(8 * 86_400))
+            .date_naive()
+            .to_string()
+    });
+    let said = ok(&site, &["forget", "--list", &list, "--since", &day]);
+    assert!(
+        said.starts_with("Forgot 2 subscriptions of list "),
+        "{said}"
+    );
+    site.run_ok(&[]);
+    let again: Vec<String> = crate::support::read_csv(&site.files()[1])
+        .into_iter()
+        .map(|row| row["email"].clone())
+        .collect();
+    assert_eq!(again, ["after@example.com", "new@example.com"]);
+    let done = command(&site, &["forget", "--list", &list, "--since", "yesterday"]);
+    assert_eq!(done.code, 2);
+    assert!(done.stderr.contains("not a day"), "{}", done.stderr);
+}
+
+#[test]
+fn nothing_is_forgotten_of_an_unknown_list_or_with_a_batch_under_way() {
+    let (site, ..) = exported();
+    for list in ["4711", "No such list"] {
+        let done = command(&site, &["forget", "--list", list]);
+        assert_eq!(done.code, 78, "{}", site.dump(&done));
+    }
+    let site = Site::new();
+    let list = site.add_list(250).to_string();
+    let held = site.hold_on("status=subscribed", &[], 3);
+    site.stop(held, rustix::process::Signal::TERM);
+    let done = command(&site, &["forget", "--list", &list]);
+    assert_eq!(done.code, 75, "{}", site.dump(&done));
+    assert!(
+        done.stderr.contains("nothing was forgotten"),
+        "{}",
+        done.stderr
+    );
+    site.run_ok(&[]);
+    assert_eq!(site.emails().len(), 250);
+}
+
+/// No file in the site's directory holds a token or a client secret.
+fn assert_nothing_secret_left(site: &Site) {
+    for file in files_below(&site.path("")) {
+        let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
+        for secret in site.sandbox.with(|world| world.secrets()) {
+            assert!(!text.contains(&secret), "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn revoke_ends_the_tokens_of_either_kind_of_client_and_leaves_nothing_secret() {
+    for kind in [ClientKind::Public, ClientKind::Confidential] {
+        let site = Site::with(kind, Settings::default());
+        site.add_list(2);
+        site.run_ok(&[]);
+        for beside in [".rescued", ".rescued.2", ".candidate", ".next"] {
+            std::fs::write(site.beside_token(beside), site.token_bytes()).unwrap();
+        }
+        let said = ok(&site, &["revoke"]);
+        assert!(said.contains("accepts these tokens no more"), "{said}");
+        assert!(said.contains("labs.aweber.com/apps"), "{said}");
+        site.sandbox.with(|world| {
+            assert!(
+                world.live_refresh_tokens().is_empty() && world.live_access_tokens().is_empty()
+            );
+        });
+        assert!(!site.token_file().exists());
+        assert_nothing_secret_left(&site);
+        assert_eq!(site.rows().len(), 2, "the exports stay");
+        let done = site.run(&[]);
+        assert_eq!(done.code, 78);
+        assert!(
+            done.stderr.contains("aweber-sync authorize"),
+            "{}",
+            done.stderr
+        );
+        site.authorize_anew();
+        site.run_ok(&[]);
+        assert_eq!(site.rows().len(), 2, "the ledger stays");
+    }
+}
+
+#[test]
+fn revoke_keeps_everything_when_aweber_refuses_fails_or_cannot_be_reached() {
+    let refused = FaultKind::envelope_b(401, "invalid_client", "who are you");
+    for (fault, code) in [
+        (refused, 78),
+        (FaultKind::status(503), 69),
+        (FaultKind::rate_limit(), 69),
+    ] {
+        let (site, ..) = exported();
+        let before = site.token_bytes();
+        site.sandbox
+            .with(|world| world.fault(Fault::on("/oauth2/revoke").always().answer(fault)));
+        let done = command(&site, &["revoke"]);
+        assert_eq!(done.code, code, "{}", site.dump(&done));
+        assert!(
+            done.stderr.contains("safe: the token file was left"),
+            "{}",
+            done.stderr
+        );
+        assert!(done.stderr.contains("next: "), "{}", done.stderr);
+        assert_eq!(site.token_bytes(), before);
+        site.sandbox.with(|world| world.clear_faults());
+        site.run_ok(&[]);
+        ok(&site, &["revoke"]);
+    }
+    let (site, ..) = exported();
+    let mut unreachable = site.command(&["revoke"]);
+    unreachable.env("AWEBER_AUTH_URL", nobodys_url());
+    let done = site.finish(unreachable);
+    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    assert!(site.token_is_live());
+    std::fs::remove_file(site.token_file()).unwrap();
+    assert_eq!(command(&site, &["revoke"]).code, 78);
+}
