@@ -34,6 +34,7 @@ mod outputs;
 mod pending;
 mod pings;
 mod readme;
+mod readme_blocks;
 mod recovery;
 mod secrets;
 mod signals;

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 const README: &str = include_str!("../../README.md");
 
-/// Options of cargo that the README may name.
-const FOREIGN: [&str; 2] = ["--example", "--path"];
+/// Options of cargo and of SQLite's shell that the README may name.
+const FOREIGN: [&str; 4] = ["--csv", "--example", "--path", "--skip"];
 
 /// Options that it names by their short forms, or not at all.
 const UNNAMED: [&str; 3] = ["--help", "--quiet", "--verbose"];
