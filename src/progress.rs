@@ -1,7 +1,8 @@
 //! The progress bar on a terminal. Log lines go through [`print()`], so that the two do not overwrite each other.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, Write};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
+use std::io::{IsTerminal, Write as _};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -15,10 +16,14 @@ pub(crate) fn begin(total: u64) {
     }
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template(
-        "{msg:>24!} {bar:30} {pos}/{len} subscribers, {per_sec:.0}, {eta} left",
+        "{msg:>24!} {bar:30} {pos}/{len} subscribers, {rate}, {eta} left",
     );
     if let Ok(style) = style {
-        bar.set_style(style);
+        // indicatif's own rate has four digits behind the point.
+        let rate = |state: &ProgressState, out: &mut dyn Write| {
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        };
+        bar.set_style(style.with_key("rate", rate));
     }
     bar.enable_steady_tick(Duration::from_millis(250));
     let _ = BAR.set(bar);

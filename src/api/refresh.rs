@@ -56,7 +56,7 @@ impl Session {
         );
         self.refresh_at = None;
         self.refresh_failed = false;
-        self.owed = Some(error.or_safe("this run went on with the access token that still lived"));
+        self.owed = Some(error.or_safe("no row is lost: this run went on with the access token while it lived, the next one goes on from there"));
         Ok(())
     }
 

@@ -310,6 +310,13 @@ fn on_a_terminal_a_run_shows_a_bar_and_then_a_summary() {
         "{}",
         done.stdout
     );
+    let whole = |rate: &str| !rate.is_empty() && rate.bytes().all(|b| b.is_ascii_digit());
+    let mut rates = done.stdout.split("/420 subscribers, ").skip(1);
+    assert!(
+        rates.all(|rest| rest.split_once("/s, ").is_some_and(|(rate, _)| whole(rate))),
+        "{}",
+        done.stdout
+    );
     assert!(done.stdout.contains(" left"), "{}", done.stdout);
     let summary = done.stdout.lines().last().unwrap();
     let parts = [
