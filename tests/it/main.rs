@@ -14,6 +14,8 @@ mod authorize_import;
 mod authorize_keeps;
 mod authorize_refused;
 mod changing_lists;
+mod clock;
+mod crowd;
 mod csv;
 mod days;
 mod dry_run;
