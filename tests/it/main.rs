@@ -38,6 +38,7 @@ mod secrets;
 mod signals;
 mod small;
 mod support;
+mod tls;
 mod token_answers;
 mod token_disk;
 mod token_file;
