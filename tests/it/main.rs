@@ -42,6 +42,7 @@ mod tls;
 mod token_answers;
 mod token_disk;
 mod token_file;
+mod token_window;
 mod tokens;
 mod tokens_during_a_run;
 mod unreachable;
