@@ -25,6 +25,8 @@ pub(crate) enum Step {
     /// Somebody who subscribed so many days ago.
     Import(usize, u16),
     Days(u8),
+    /// Somebody signs up and is seen by a run; days later somebody else comes and is seen; then the first one confirms.
+    Late(usize, u8),
     /// `lists`: a bit each.
     Run {
         lists: u8,
@@ -55,7 +57,7 @@ pub(crate) enum Trouble {
 /// How long a confirmation link works.
 const LINK: TimeDelta = TimeDelta::days(30);
 
-/// Plays them, and a last run.
+/// Plays them, then a last run and a last full run.
 pub(crate) fn play(steps: &[Step]) {
     let mut game = Game::new();
     for step in steps {
@@ -63,6 +65,7 @@ pub(crate) fn play(steps: &[Step]) {
         game.step(step);
     }
     game.pass(TimeDelta::minutes(7));
+    game.run(0b11, false, Trouble::None);
     game.run(0b11, true, Trouble::None);
 }
 
@@ -150,6 +153,22 @@ impl Game {
                 None
             }),
             Step::Days(days) => self.pass(TimeDelta::days(days.into())),
+            Step::Late(list, days) => {
+                for first in [
+                    Step::AddUnconfirmed(list),
+                    Step::Days(days),
+                    Step::Add(list, 1),
+                ] {
+                    self.pass(TimeDelta::minutes(7));
+                    self.step(&first);
+                    if !matches!(first, Step::Days(_)) {
+                        self.run(0b11, false, Trouble::None);
+                    }
+                }
+                // The last of them, if all are asked in the order of the lists.
+                self.step(&Step::Confirm(u8::MAX));
+                self.step(&Step::Confirm(0));
+            }
             Step::Run {
                 lists,
                 full,
