@@ -4,6 +4,7 @@
 //! modules are listed in the order in which data flows; each uses only those above it.
 
 mod exit;
+mod shield;
 
 mod error;
 
@@ -70,6 +71,7 @@ use crate::exit::Exit;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    shield::raise();
     let cli = cli::parse();
     let journal = logging::is_journal(&config::process_env);
     logging::start(

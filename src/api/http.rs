@@ -3,6 +3,7 @@
 
 use crate::config::Network;
 use crate::error::{Error, Result, chain};
+use crate::exit::Exit;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::token::store::RESERVED;
 use chrono::{DateTime, Utc};
@@ -45,6 +46,8 @@ pub(crate) struct Reply {
 pub(crate) struct Fault {
     pub(crate) what: String,
     pub(crate) arrived: Vec<u8>,
+    /// Whoever is at the other end could not show a certificate that can be trusted: nothing was sent.
+    untrusted: bool,
 }
 
 impl Http {
@@ -182,6 +185,7 @@ async fn read(
                     return Err(Fault {
                         what: format!("the answer is larger than {largest} bytes"),
                         arrived: body,
+                        untrusted: false,
                     });
                 }
                 if whole(&body) {
@@ -201,19 +205,34 @@ async fn read(
 }
 
 impl Fault {
+    /// The error to end with if the certificate is the trouble: trying again would not help.
+    pub(crate) fn distrust(&self) -> Option<Error> {
+        self.untrusted.then(|| {
+            Error::new(Exit::Unavailable, self.what.clone())
+                .safe("no token was sent")
+                .next(
+                    "check the clock of this machine, its CA certificates (package ca-certificates, or the file in \
+                     SSL_CERT_FILE), and whether a proxy on the way opens TLS connections",
+                )
+        })
+    }
+
     fn before_sending(what: &str) -> Fault {
         Fault {
             what: what.to_owned(),
             arrived: Vec::new(),
+            untrusted: false,
         }
     }
 
     fn from_reqwest(e: reqwest::Error) -> Fault {
         let unreachable = e.is_connect();
         let timeout = e.is_timeout();
+        let untrusted = has_bad_certificate(&e);
         // Without the URL: the caller names what it was doing in words of its own.
         let cause = chain(&e.without_url());
         let what = match (timeout, unreachable) {
+            _ if untrusted => format!("the server's certificate cannot be trusted ({cause})"),
             (true, _) => format!("no answer in time ({cause})"),
             (_, true) => format!("no connection ({cause})"),
             _ => format!("the connection broke ({cause})"),
@@ -221,6 +240,30 @@ impl Fault {
         Fault {
             what,
             arrived: Vec::new(),
+            untrusted,
         }
     }
+}
+
+/// Whether a certificate that could not be verified is among the causes.
+fn has_bad_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        // The source of an io::Error is that of the error in it, so the one in it would be passed over.
+        let inner = cause
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        let bad = match inner {
+            Some(inner) => has_bad_certificate(inner),
+            None => matches!(
+                cause.downcast_ref(),
+                Some(rustls::Error::InvalidCertificate(_))
+            ),
+        };
+        if bad {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
 }

@@ -170,6 +170,9 @@ impl Session {
             let trouble = match self.ask(path).await? {
                 Err(fault) => {
                     self.unreachable = true;
+                    if let Some(error) = fault.distrust() {
+                        return Err(error);
+                    }
                     fault.what
                 }
                 Ok(reply) => {

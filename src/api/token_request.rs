@@ -132,6 +132,9 @@ fn read(
     let reply = match answer {
         Ok(reply) => reply,
         Err(fault) => {
+            if let Some(error) = fault.distrust() {
+                return Err(Trouble::Refused(error));
+            }
             return match read_cut_tokens(&fault.arrived) {
                 Some(renewal) => Ok(renewal),
                 None if fault.arrived.is_empty() => Err(Trouble::Passing(fault.what)),

@@ -1,7 +1,7 @@
 //! The ledger: an SQLite file that anybody can open, with ids and times in it and nothing personal; refused, and left
 //! as it is, where it cannot be trusted.
 
-use crate::support::killing::{Before, KILLED, has_strace};
+use crate::support::killing::{Before, KILLED, has_strace, has_strace_that_sees_names};
 use crate::support::story::{Outlet, Story};
 use crate::support::{Done, Site, files_below};
 use aweber_sandbox::{Fault, FaultKind, NewSubscriber};
@@ -126,7 +126,7 @@ fn a_ledger_moved_away_as_told_begins_anew_with_the_day_given() {
 
 #[test]
 fn a_hot_journal_after_a_kill_is_rolled_back_by_the_next_run() {
-    if !has_strace() {
+    if !has_strace_that_sees_names() {
         return;
     }
     let mut story = exported();

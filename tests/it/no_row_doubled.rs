@@ -2,7 +2,7 @@
 //! system call by which one leaves something on disk, and at each request. The states a kill can leave are built by
 //! hand in `recovery`.
 
-use crate::support::killing::{Before, KILLED, has_strace};
+use crate::support::killing::{Before, KILLED, has_strace, has_strace_that_sees_names};
 use crate::support::story::{Outlet, Story};
 use crate::support::{Row, Site};
 use aweber_sandbox::{ClientKind, Clock, Fault, FaultKind, NewSubscriber, Settings};
@@ -77,7 +77,7 @@ fn a_kill_in_the_middle_of_a_commit_doubles_no_row() {
 
 #[test]
 fn a_kill_in_the_middle_of_an_append_is_mended_by_the_next_run() {
-    if !has_strace() {
+    if !has_strace_that_sees_names() {
         return;
     }
     let mut story = Story::new(Outlet::File);

@@ -3,9 +3,11 @@
 
 use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::code_at;
+use crate::support::process::{behind_script, send_signal};
 use crate::support::{Site, files_below};
 use aweber_sandbox::{Authorization, ClientKind, Fault, FaultKind, Settings};
 use serde_json::json;
+use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::Duration;
 
@@ -293,4 +295,37 @@ fn there_is_no_option_for_a_secret() {
             assert_eq!(done.code, 2, "{}", site.dump(&done));
         }
     }
+}
+
+#[test]
+fn a_crash_dumps_no_memory() {
+    let script = "ulimit -c unlimited 2>/dev/null; exec \"$@\"";
+    // What another program leaves that is ended in the same way.
+    let plain = Command::new("sh")
+        .args(["-c", "ulimit -c unlimited; kill -s ABRT $$"])
+        .current_dir(tempfile::tempdir().unwrap().path())
+        .status();
+    if !plain.unwrap().core_dumped() {
+        crate::support::killing::skipped("no program dumps core here");
+        return;
+    }
+    let site = Site::new();
+    site.add_list(3);
+    let never = FaultKind::Never { work_done: false };
+    site.sandbox
+        .with(|world| world.fault(Fault::on("/lists").answer(never)));
+    let mut child = behind_script(script, &site.command(&["run"]))
+        .spawn()
+        .unwrap();
+    let asked = site
+        .sandbox
+        .wait_until(Duration::from_secs(20), |world| world.count("/lists") == 1);
+    assert!(asked);
+    send_signal(&child, "ABRT");
+    let ended = child.wait().unwrap();
+    assert_eq!(ended.signal(), Some(6));
+    assert!(
+        !ended.core_dumped(),
+        "the memory was dumped, tokens included"
+    );
 }

@@ -44,6 +44,15 @@ pub(crate) fn has_strace() -> bool {
     there
 }
 
+/// As [`has_strace`], where it has to see the names of files: the program lets only root look into it.
+pub(crate) fn has_strace_that_sees_names() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        skipped("only root sees in a trace which file a call is on");
+    }
+    is_root && has_strace()
+}
+
 impl Site {
     /// `aweber-sync run` with arguments, killed just before that call; [`KILLED`] or, if it never came to it, the
     /// run's own code.

@@ -8,6 +8,7 @@ pub(crate) mod checker;
 pub(crate) mod killing;
 pub(crate) mod process;
 pub(crate) mod story;
+pub(crate) mod tls;
 pub(crate) mod token;
 
 use aweber_sandbox::{ClientKind, Sandbox, Settings};

@@ -1,0 +1,158 @@
+//! One kill, the run that follows, and what must hold.
+
+use crate::scenario::{GROWN, Scenario};
+use crate::support::killing::KILLED;
+use crate::support::token::refresh_token_in;
+use crate::support::{Site, files_below, read_csv, sorted};
+use crate::trace::{Point, in_window};
+use aweber_sandbox::Status;
+
+/// What became of a kill.
+pub(crate) enum Outcome {
+    /// All is well.
+    Well,
+    /// The run ended before it came to that call; all is well.
+    NotReached,
+    /// The token was lost in the one window that no client can close, at this call; all else is well.
+    Excused(String),
+    /// A promise was broken.
+    Failed(String),
+}
+
+/// Kills a scenario at a point, lets a plain run follow, and checks.
+pub(crate) fn kill_and_check(scenario: &Scenario, point: &Point) -> Outcome {
+    let checked = std::panic::catch_unwind(|| try_it(scenario, point));
+    match checked {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(why)) => Outcome::Failed(why),
+        Err(_) => Outcome::Failed("panicked, see above".to_owned()),
+    }
+}
+
+fn try_it(scenario: &Scenario, point: &Point) -> Result<Outcome, String> {
+    let site = scenario.prepare();
+    let (killed, trace) = scenario.killed_at(&site, point);
+    if killed.code != KILLED && killed.code != 0 {
+        return Err(format!("not killed, and not well: {}", site.dump(&killed)));
+    }
+    let window = in_window(&trace);
+    let lost = !live_token_on_disk(&site);
+    // Nobody was connected yet, and nobody has been asked: there was no token to lose.
+    let had_none = scenario.is_authorize()
+        && site
+            .sandbox
+            .with(|world| world.live_refresh_tokens().is_empty());
+    if lost && !had_none && window.is_none() {
+        return Err(format!(
+            "the refresh token is lost: {}\n{trace}",
+            site.dump(&killed)
+        ));
+    }
+
+    let mut mended = scenario.plainly(&site);
+    let mut outcome = if killed.code == KILLED {
+        Outcome::Well
+    } else {
+        Outcome::NotReached
+    };
+    // The request may have reached AWeber only after the look above: the run that follows tells.
+    if let (77, Some(at)) = (mended.code, window) {
+        outcome = Outcome::Excused(at);
+        site.authorize_anew();
+        mended = site.run(scenario.output());
+    } else if lost && !had_none && !scenario.is_authorize() {
+        return Err(format!(
+            "a lost token that the next run did not miss: {}",
+            site.dump(&mended)
+        ));
+    }
+    if mended.code != 0 {
+        return Err(format!(
+            "the run that follows fails: {}",
+            site.dump(&mended)
+        ));
+    }
+    if scenario.is_authorize() {
+        mended = site.run(&[]);
+        if mended.code != 0 {
+            return Err(format!("the first run fails: {}", site.dump(&mended)));
+        }
+    }
+    if !site.token_is_live() {
+        return Err(format!(
+            "the token file holds a dead token: {}",
+            site.dump(&mended)
+        ));
+    }
+    compare(&site).map_err(|why| format!("{why}: {}", site.dump(&mended)))?;
+    Ok(outcome)
+}
+
+/// Whether any file of the state directory that a later run looks at holds a refresh token that works.
+fn live_token_on_disk(site: &Site) -> bool {
+    ["", ".next", ".candidate", ".candidate.next"]
+        .iter()
+        .any(|suffix| {
+            let token = refresh_token_in(&site.beside_token(suffix));
+            token.is_some_and(|token| {
+                site.sandbox
+                    .with(|world| world.is_live_refresh_token(&token))
+            })
+        })
+}
+
+/// The published rows are everybody subscribed, each once, and nothing unfinished lies around.
+fn compare(site: &Site) -> Result<(), String> {
+    let grown = site.path(GROWN);
+    let mut rows = site.rows();
+    if grown.exists() {
+        rows.extend(read_csv(&grown));
+    }
+    let key = |list: &str, id: &str, email: &str| format!("{list} {id} {email}");
+    let got = sorted(
+        rows.iter()
+            .map(|row| key(&row["list_id"], &row["id"], &row["email"])),
+    );
+    let wanted = site.sandbox.with(|world| {
+        let lists: Vec<u64> = world.lists().map(|list| list.id).collect();
+        let mut all = Vec::new();
+        for list in lists {
+            let readers = world
+                .subscribers(list)
+                .filter(|one| one.status == Status::Subscribed);
+            all.extend(readers.map(|one| key(&list.to_string(), &one.id.to_string(), &one.email)));
+        }
+        sorted(all)
+    });
+    if got != wanted {
+        return Err(format!("{} rows instead of {}", got.len(), wanted.len()));
+    }
+    let strays: Vec<String> = files_below(&site.path(""))
+        .iter()
+        .map(|file| {
+            file.strip_prefix(site.path(""))
+                .unwrap()
+                .display()
+                .to_string()
+        })
+        .filter(|name| !belongs(name))
+        .collect();
+    if strays.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("left behind: {strays:?}"))
+    }
+}
+
+/// The files of an undisturbed job.
+fn belongs(name: &str) -> bool {
+    let is_export = name.starts_with("state/exports/subscribers-") && name.ends_with("Z.csv");
+    let is_ledger = name.starts_with("state/ledger-") && name.ends_with(".sqlite3");
+    let plain = [
+        "state/token.json",
+        "state/token.json.lock",
+        "state/lock",
+        GROWN,
+    ];
+    is_export || is_ledger || plain.contains(&name)
+}

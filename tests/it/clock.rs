@@ -1,0 +1,124 @@
+//! A local clock that is wrong, or jumps, loses and doubles nothing: libfaketime sets it for the program alone, while
+//! AWeber's stays right.
+
+use crate::support::Site;
+use crate::support::calendar::{at, reader};
+use crate::support::killing::skipped;
+use chrono::TimeDelta;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The library that fakes the clock; says so if it is missing.
+fn library() -> Option<PathBuf> {
+    let asked = Command::new("faketime")
+        .args(["-f", "+0", "sh", "-c", "echo \"$LD_PRELOAD\""])
+        .output();
+    let Ok(output) = asked else {
+        skipped("faketime is not installed, so the clock cannot be set for one program");
+        return None;
+    };
+    let shown = String::from_utf8(output.stdout).unwrap();
+    Some(PathBuf::from(shown.trim().trim_start_matches(':')))
+}
+
+/// A job whose clock stands as far off as a file says.
+struct Off {
+    site: Site,
+    list: u64,
+    library: PathBuf,
+    names: Vec<PathBuf>,
+    readers: usize,
+}
+
+impl Off {
+    fn new() -> Option<Off> {
+        let library = library()?;
+        let site = Site::on(at("2026-11-22T03:00:00Z"));
+        let list = site.list("Readers");
+        Some(Off {
+            site,
+            list,
+            library,
+            names: Vec::new(),
+            readers: 0,
+        })
+    }
+
+    fn set_clock(&self, offset: &str) {
+        std::fs::write(self.site.path("clock"), offset).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.site.command(arguments);
+        command
+            .env("LD_PRELOAD", &self.library)
+            .env("FAKETIME_TIMESTAMP_FILE", self.site.path("clock"))
+            .env("FAKETIME_NO_CACHE", "1")
+            // A real clock that is set leaves the monotonic one alone.
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        command
+    }
+
+    /// Somebody comes each hour of AWeber's time; one row more, in a file whose name comes after all before.
+    fn run(&mut self, offset: &str) {
+        self.set_clock(offset);
+        let now = self.site.sandbox.with(|world| world.now()) + TimeDelta::hours(1);
+        self.site.set_now(now);
+        self.readers += 1;
+        let email = format!("reader{}@example.com", self.readers);
+        self.site.add(self.list, reader(&email, now));
+        let done = self.site.finish(self.command(&["run"]));
+        assert_eq!(done.code, 0, "{offset}: {}", self.site.dump(&done));
+        let files = self.site.files();
+        assert_eq!(files.len(), self.names.len() + 1, "{offset}");
+        // In the order of their names the old ones come first, unchanged.
+        assert!(files.starts_with(&self.names), "{offset}: {files:?}");
+        self.names = files;
+        assert_eq!(self.site.newest_emails(), [email], "{offset}");
+        assert!(self.site.token_is_live(), "{offset}");
+        let idle = self.site.finish(self.command(&["run"]));
+        assert_eq!(idle.code, 0, "{offset}: {}", self.site.dump(&idle));
+        assert_eq!(self.site.files(), self.names, "{offset}");
+    }
+}
+
+#[test]
+fn a_clock_ten_years_back_or_ahead_or_jumping_between_runs_loses_and_doubles_nothing() {
+    let Some(mut off) = Off::new() else { return };
+    for offset in ["+0", "-10y", "+10y", "-10y", "+3h", "-3h", "+10y", "+0"] {
+        off.run(offset);
+    }
+    let shown: Vec<_> = off
+        .names
+        .iter()
+        .map(|file| file.to_str().unwrap())
+        .collect();
+    // The clock was really ahead, or this test proves nothing.
+    assert!(
+        shown.iter().any(|name| name.contains("subscribers-203")),
+        "{shown:?}"
+    );
+}
+
+#[test]
+fn a_clock_that_jumps_during_a_run_loses_and_doubles_nothing() {
+    for jump in ["+7h", "-7h", "+10y", "-10y"] {
+        let Some(off) = Off::new() else { return };
+        off.set_clock("+0");
+        off.site
+            .sandbox
+            .with(|world| world.add_subscribers(off.list, 350));
+        for nth in [2, 4, 6] {
+            let clock = off.site.path("clock");
+            let offset = if nth == 4 { "+0" } else { jump };
+            off.site.sandbox.with(|world| {
+                world.before("http", nth, move |_| std::fs::write(clock, offset).unwrap());
+            });
+        }
+        let done = off.site.finish(off.command(&["run"]));
+        assert_eq!(done.code, 0, "{jump}: {}", off.site.dump(&done));
+        assert_eq!(off.site.rows().len(), 350, "{jump}");
+        off.site.run_exports(&[], &[]);
+        assert!(off.site.token_is_live());
+    }
+}

@@ -1,0 +1,128 @@
+//! N5: over TLS a token goes to nobody whose certificate cannot be verified; and the error says what to look at, since
+//! it will not pass by itself.
+
+use crate::support::authorization::authorize;
+use crate::support::browser::code_at;
+use crate::support::tls::{Authority, Certificate, Door};
+use crate::support::{Done, Site};
+use std::process::Command;
+
+/// What a customer with a certification authority of their own sets.
+fn trusting(site: &Site, authority: &Authority, mut command: Command) -> Command {
+    let file = site.path("ca.pem");
+    std::fs::write(&file, &authority.pem).unwrap();
+    command.env("SSL_CERT_FILE", file);
+    command
+}
+
+fn assert_distrusts(site: &Site, done: &Done, what: &str) {
+    assert_eq!(done.code, 69, "{what}: {}", site.dump(done));
+    for words in [
+        "certificate cannot be trusted",
+        "safe: ",
+        "next: check the clock",
+        "ca-certificates",
+        "SSL_CERT_FILE",
+        "a proxy on the way",
+    ] {
+        assert!(
+            done.stderr.contains(words),
+            "{what}: {words}\n{}",
+            done.stderr
+        );
+    }
+    assert!(
+        !done.stderr.contains("if it passes"),
+        "{what}: {}",
+        done.stderr
+    );
+}
+
+/// Certificates that must not be trusted, by what is wrong with them.
+fn bad_ones(authority: &Authority) -> [(&'static str, Certificate); 3] {
+    [
+        ("expired", authority.certify("127.0.0.1", 2021)),
+        (
+            "of another host",
+            authority.certify("auth.aweber.com", 2099),
+        ),
+        (
+            "of an unknown authority",
+            Authority::new("Mallory").certify("127.0.0.1", 2099),
+        ),
+    ]
+}
+
+#[test]
+fn an_authority_of_one_s_own_in_ssl_cert_file_is_trusted() {
+    let (site, authority) = (Site::new(), Authority::new("Test"));
+    let doors = [site.sandbox.api_url(), site.sandbox.auth_url()]
+        .map(|origin| Door::to(&origin, authority.certify("127.0.0.1", 2099)));
+    site.sandbox
+        .with(|world| world.settings.link_origin = Some(doors[0].url.clone()));
+    site.add_list(150);
+    let mut command = trusting(&site, &authority, site.command(&["run"]));
+    command
+        .env("AWEBER_API_URL", &doors[0].url)
+        .env("AWEBER_AUTH_URL", &doors[1].url);
+    let done = site.finish(command);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    assert_eq!(site.rows().len(), 150);
+    assert!(doors.iter().all(|door| door.connections() > 0));
+    assert!(site.token_is_live());
+}
+
+#[test]
+fn a_token_endpoint_with_a_certificate_that_cannot_be_verified_gets_no_token() {
+    let authority = Authority::new("Test");
+    for (what, certificate) in bad_ones(&authority) {
+        let site = Site::new();
+        site.add_list(3);
+        let before = site.token_bytes();
+        let door = Door::to(&site.sandbox.auth_url(), certificate);
+        let mut command = trusting(&site, &authority, site.command(&["run"]));
+        command.env("AWEBER_AUTH_URL", &door.url);
+        let done = site.finish(command);
+        assert_distrusts(&site, &done, what);
+        assert_eq!(door.connections(), 1, "{what}: trying again cannot help");
+        assert_eq!(site.requests(), 0, "{what}");
+        assert!(site.token_bytes() == before, "{what}");
+        site.run_ok(&[]);
+    }
+}
+
+#[test]
+fn an_api_with_a_certificate_that_cannot_be_verified_gets_no_token() {
+    let authority = Authority::new("Test");
+    for (what, certificate) in bad_ones(&authority) {
+        let site = Site::new();
+        site.add_list(3);
+        let door = Door::to(&site.sandbox.api_url(), certificate);
+        let mut command = trusting(&site, &authority, site.command(&["run"]));
+        command.env("AWEBER_API_URL", &door.url);
+        let done = site.finish(command);
+        assert_distrusts(&site, &done, what);
+        assert_eq!(site.api_requests(), 0, "{what}");
+        assert!(site.token_is_live(), "{what}");
+        site.run_ok(&[]);
+        assert_eq!(site.rows().len(), 3);
+    }
+}
+
+#[test]
+fn authorize_shows_no_code_to_a_certificate_that_cannot_be_verified() {
+    let authority = Authority::new("Test");
+    for (what, certificate) in bad_ones(&authority) {
+        let site = Site::new();
+        let before = site.token_bytes();
+        let door = Door::to(&site.sandbox.auth_url(), certificate);
+        let mut command = trusting(&site, &authority, authorize(&site, &[]));
+        command.env("AWEBER_AUTH_URL", &door.url);
+        // The customer's browser is not asked whom it trusts.
+        let plain = |url: &str| code_at(&url.replacen(&door.url, &site.sandbox.auth_url(), 1));
+        let done = site.finish_with_answer(command, plain);
+        assert_distrusts(&site, &done, what);
+        assert_eq!(site.token_requests(), 0, "{what}");
+        assert!(site.token_bytes() == before, "{what}");
+    }
+}

@@ -1,0 +1,83 @@
+//! N1: the window in which a kill can cost the token ends with the write of AWeber's answer, so nothing stands between
+//! reading that and writing it: a trace of every system call shows it.
+
+use crate::support::Site;
+use crate::support::authorization::{authorize, unauthorized};
+use crate::support::browser::code_at;
+use crate::support::killing::has_strace_that_sees_names;
+use crate::support::process::behind;
+use aweber_sandbox::{ClientKind, World};
+use std::process::Command;
+
+/// A command under strace, which shows every system call with the names of its files.
+fn traced(site: &Site, command: &Command) -> Command {
+    let trace = site.path("trace");
+    let front = [
+        "strace",
+        "-f",
+        "-qq",
+        "-y",
+        "-s",
+        "24",
+        "-e",
+        "trace=all",
+        "-e",
+        "signal=none",
+        "-o",
+    ];
+    behind(
+        &[&front[..], &[trace.to_str().unwrap(), "--"]].concat(),
+        command,
+    )
+}
+
+/// For each answer with tokens: the calls from the last read that brought some of it to the write that stores it.
+fn from_read_to_write(site: &Site) -> Vec<Vec<String>> {
+    let trace = std::fs::read_to_string(site.path("trace")).unwrap();
+    let lines: Vec<&str> = trace
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(_, call)| call.trim())
+        .collect();
+    let mut windows = Vec::new();
+    let mut asked = false;
+    let mut since_read: Vec<String> = Vec::new();
+    for line in lines {
+        asked |= line.contains("POST /oauth2/token ");
+        if !asked {
+            continue;
+        }
+        let name = line.split('(').next().unwrap().to_owned();
+        if name == "recvfrom" && !line.contains("= -1 ") {
+            since_read.clear();
+        }
+        since_read.push(name);
+        if line.starts_with("pwrite64(") && line.contains("/token.json.") {
+            windows.push(std::mem::take(&mut since_read));
+            asked = false;
+        }
+    }
+    windows
+}
+
+#[test]
+fn between_reading_new_tokens_and_writing_them_stands_no_other_system_call() {
+    if !has_strace_that_sees_names() {
+        return;
+    }
+    let site = Site::new();
+    site.add_list(150);
+    // A second refresh in the middle of the run, after a 401.
+    site.sandbox
+        .with(|world| world.before("/subscribers", 2, World::expire_access_tokens));
+    let done = site.finish(traced(&site, &site.command(&["run"])));
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    let straight = ["recvfrom", "pwrite64"];
+    assert_eq!(from_read_to_write(&site), [straight, straight]);
+
+    let site = unauthorized(ClientKind::Public);
+    let command = traced(&site, &authorize(&site, &[]));
+    let done = site.finish_with_answer(command, code_at);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    assert_eq!(from_read_to_write(&site), [straight]);
+}

@@ -1,0 +1,360 @@
+//! Plays a sequence of steps: in the sandbox, in the model, with the real binary.
+
+use crate::model::{Key, Model};
+use crate::support::Site;
+use aweber_sandbox::{
+    ClientKind, Clock, Fault, FaultKind, NewSubscriber, Resubscribe, Settings, Status, Subscriber,
+    World,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// Something that happens. `who` is taken modulo those whom it can happen to.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Add(usize, u8),
+    AddUnconfirmed(usize),
+    Confirm(u8),
+    Unsubscribe(u8),
+    /// `true`: with a new subscribed_at.
+    Resubscribe(u8, bool),
+    /// To the other list; `true`: subscribed_at is kept.
+    Move(u8, bool),
+    Delete(u8),
+    /// Somebody who subscribed so many days ago.
+    Import(usize, u16),
+    Days(u8),
+    /// Somebody signs up and is seen by a run; days later somebody else comes and is seen; then the first one confirms.
+    Late(usize, u8),
+    /// `lists`: a bit each.
+    Run {
+        lists: u8,
+        full: bool,
+        trouble: Trouble,
+    },
+    /// A second run with nothing to do.
+    RunTwice,
+}
+
+/// What comes over a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trouble {
+    None,
+    /// Killed while it waits for the answer to its nth request.
+    Killed {
+        nth: u32,
+        work_done: bool,
+    },
+    /// AWeber does the work of the nth request, and the connection breaks.
+    AnswerLost(u32),
+    /// AWeber hands out a new token, and the connection breaks.
+    RefreshLost,
+    /// The access token dies before the nth request.
+    TokenExpires(u32),
+}
+
+/// How long a confirmation link works.
+const LINK: TimeDelta = TimeDelta::days(30);
+
+/// Plays them, then a last run and a last full run.
+pub(crate) fn play(steps: &[Step]) {
+    let mut game = Game::new();
+    for step in steps {
+        game.pass(TimeDelta::minutes(7));
+        game.step(step);
+    }
+    game.pass(TimeDelta::minutes(7));
+    game.run(0b11, false, Trouble::None);
+    game.run(0b11, true, Trouble::None);
+}
+
+struct Game {
+    site: Site,
+    lists: [u64; 2],
+    now: DateTime<Utc>,
+    model: Model,
+    /// A kill or a lost answer may have cost the refresh token: the one reason for a 77.
+    token_at_risk: bool,
+}
+
+fn key(list: u64, one: &Subscriber) -> Key {
+    (
+        list,
+        one.id,
+        one.subscribed_at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    )
+}
+
+impl Game {
+    fn new() -> Game {
+        let now: DateTime<Utc> = "2026-03-10T11:58:00Z".parse().unwrap();
+        let settings = Settings {
+            clock: Clock::Fixed(now),
+            ..Settings::default()
+        };
+        let site = Site::with(ClientKind::Public, settings);
+        let lists = ["News", "Offers"].map(|name| site.list(name));
+        Game {
+            site,
+            lists,
+            now,
+            model: Model::default(),
+            token_at_risk: false,
+        }
+    }
+
+    fn pass(&mut self, time: TimeDelta) {
+        self.now += time;
+        self.site.set_now(self.now);
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Add(list, count) => (0..count).for_each(|_| self.add(list, Status::Subscribed)),
+            Step::AddUnconfirmed(list) => self.add(list, Status::Unconfirmed),
+            Step::Import(list, days) => {
+                let then = self.now - TimeDelta::days(days.into());
+                self.site.add(
+                    self.lists[list],
+                    NewSubscriber::new("imported@example.com").subscribed_at(then),
+                );
+            }
+            Step::Confirm(who) => self.change(who, Status::Unconfirmed, |world, list, one| {
+                world.confirm(list, one.id);
+                let in_time = world.now() - one.subscribed_at < LINK;
+                in_time.then_some((list, one.id))
+            }),
+            Step::Unsubscribe(who) => self.change(who, Status::Subscribed, |world, list, one| {
+                world.unsubscribe(list, one.id);
+                None
+            }),
+            Step::Resubscribe(who, anew) => {
+                self.change(who, Status::Unsubscribed, |world, list, one| {
+                    let how = if anew {
+                        Resubscribe::NewTime
+                    } else {
+                        Resubscribe::KeepTime
+                    };
+                    world.resubscribe(list, one.id, how);
+                    anew.then_some((list, one.id))
+                })
+            }
+            Step::Move(who, keep_time) => {
+                let lists = self.lists;
+                self.change(who, Status::Subscribed, |world, list, one| {
+                    let other = lists[usize::from(list == lists[0])];
+                    let id = world.move_to(list, one.id, other, keep_time);
+                    (!keep_time).then_some((other, id))
+                });
+            }
+            Step::Delete(who) => self.change(who, Status::Subscribed, |world, list, one| {
+                world.delete(list, one.id);
+                None
+            }),
+            Step::Days(days) => self.pass(TimeDelta::days(days.into())),
+            Step::Late(list, days) => {
+                for first in [
+                    Step::AddUnconfirmed(list),
+                    Step::Days(days),
+                    Step::Add(list, 1),
+                ] {
+                    self.pass(TimeDelta::minutes(7));
+                    self.step(&first);
+                    if !matches!(first, Step::Days(_)) {
+                        self.run(0b11, false, Trouble::None);
+                    }
+                }
+                // The last of them, if all are asked in the order of the lists.
+                self.step(&Step::Confirm(u8::MAX));
+                self.step(&Step::Confirm(0));
+            }
+            Step::Run {
+                lists,
+                full,
+                trouble,
+            } => self.run(lists, full, trouble),
+            Step::RunTwice => {
+                self.run(0b11, false, Trouble::None);
+                let before = self.site.contents_of_exports();
+                self.run(0b11, false, Trouble::None);
+                assert!(
+                    self.site.contents_of_exports() == before,
+                    "an idle run has changed a byte"
+                );
+            }
+        }
+    }
+
+    fn add(&mut self, list: usize, status: Status) {
+        let list = self.lists[list];
+        let new = NewSubscriber::new("somebody@example.com")
+            .status(status)
+            .subscribed_at(self.now);
+        let id = self.site.add(list, new);
+        let key = self
+            .site
+            .sandbox
+            .with(|world| key(list, world.subscriber(list, id).unwrap()));
+        // Who has not confirmed is not subscribed yet: the model asks for nobody who is not.
+        self.model.came(key);
+    }
+
+    /// Changes somebody of that status; `change` says who has come by it.
+    fn change(
+        &mut self,
+        who: u8,
+        status: Status,
+        change: impl FnOnce(&mut World, u64, &Subscriber) -> Option<(u64, u64)>,
+    ) {
+        let lists = self.lists;
+        let came = self.site.sandbox.with(|world| {
+            let of = |list: u64| {
+                world
+                    .subscribers(list)
+                    .map(move |one| (list, one.clone()))
+                    .collect::<Vec<_>>()
+            };
+            let mut all: Vec<_> = lists.into_iter().flat_map(of).collect();
+            all.retain(|(_, one)| one.status == status);
+            if all.is_empty() {
+                return None;
+            }
+            let (list, one) = &all[usize::from(who) % all.len()];
+            let (list, id) = change(world, *list, one)?;
+            Some(key(list, world.subscriber(list, id).unwrap()))
+        });
+        if let Some(key) = came {
+            self.model.came(key);
+        }
+    }
+
+    fn subscribed(&self) -> BTreeSet<Key> {
+        self.site.sandbox.with(|world| {
+            let of = |list: u64| world.subscribers(list).map(move |one| (list, one));
+            let all = self.lists.into_iter().flat_map(of);
+            let subscribed = all.filter(|(_, one)| one.status == Status::Subscribed);
+            subscribed.map(|(list, one)| key(list, one)).collect()
+        })
+    }
+
+    fn run(&mut self, lists: u8, full: bool, trouble: Trouble) {
+        let chosen: Vec<u64> = (0..2)
+            .filter(|bit| lists >> bit & 1 == 1)
+            .map(|bit| self.lists[bit])
+            .collect();
+        let named: Vec<String> = chosen.iter().map(|list| format!("--list={list}")).collect();
+        let mut arguments: Vec<&str> = vec!["run"];
+        if named.len() < 2 {
+            arguments.extend(named.iter().map(String::as_str));
+        }
+        if full {
+            arguments.push("--full");
+        }
+        let subscribed = self.subscribed();
+        self.model.looked_at(&subscribed);
+        self.bring(trouble);
+        let code = match trouble {
+            Trouble::Killed { .. } => self.run_and_kill(&arguments),
+            _ => self.site.finish(self.site.command(&arguments)).code,
+        };
+        self.site.sandbox.with(World::clear_faults);
+        self.model.published(self.site.keys());
+        match code {
+            0 => self.model.ended_well(&chosen, full, &subscribed),
+            137 => {}
+            77 if self.token_at_risk => {
+                self.token_at_risk = false;
+                self.site.authorize_anew();
+                self.run(lists, full, Trouble::None);
+            }
+            code => panic!("a run ended with {code}"),
+        }
+    }
+
+    fn bring(&mut self, trouble: Trouble) {
+        self.token_at_risk |= matches!(
+            trouble,
+            Trouble::Killed {
+                work_done: true,
+                ..
+            } | Trouble::RefreshLost
+                | Trouble::AnswerLost(_)
+        );
+        self.site.sandbox.with(|world| match trouble {
+            Trouble::None => {}
+            Trouble::Killed { nth, work_done } => {
+                world.fault(
+                    Fault::on("http")
+                        .skip(nth - 1)
+                        .answer(FaultKind::Never { work_done }),
+                );
+            }
+            Trouble::AnswerLost(nth) => {
+                world.fault(
+                    Fault::on("http")
+                        .skip(nth - 1)
+                        .times(1)
+                        .answer(FaultKind::ResetAfter),
+                );
+            }
+            Trouble::RefreshLost => {
+                world.fault(
+                    Fault::on("/oauth2/token")
+                        .times(1)
+                        .answer(FaultKind::ResetAfter),
+                );
+            }
+            Trouble::TokenExpires(nth) => world.before("http", nth, World::expire_access_tokens),
+        });
+    }
+
+    /// A run that is killed as soon as it waits in vain for an answer; it may end before that.
+    fn run_and_kill(&self, arguments: &[&str]) -> i32 {
+        let mut held = self.site.start(self.site.command(arguments));
+        let end = Instant::now() + Duration::from_secs(4);
+        while held.is_running() && !self.site.is_unanswered() {
+            assert!(Instant::now() < end, "it neither ended nor waited");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if held.is_running() {
+            self.site.kill(held).code
+        } else {
+            self.site.end(held).code
+        }
+    }
+}
+
+impl Site {
+    /// Whether the latest request is one that is never answered.
+    fn is_unanswered(&self) -> bool {
+        self.sandbox.with(|world| {
+            world
+                .requests
+                .last()
+                .is_some_and(|last| last.fault && last.status.is_none())
+        })
+    }
+
+    /// The subscriptions published so far, repeats kept.
+    fn keys(&self) -> Vec<Key> {
+        let number = |text: &String| text.parse().unwrap();
+        let rows = self.rows();
+        rows.iter()
+            .map(|row| {
+                (
+                    number(&row["list_id"]),
+                    number(&row["id"]),
+                    row["subscribed_at"].clone(),
+                )
+            })
+            .collect()
+    }
+
+    fn contents_of_exports(&self) -> Vec<Vec<u8>> {
+        self.files()
+            .iter()
+            .map(|file| std::fs::read(file).unwrap())
+            .collect()
+    }
+}
