@@ -84,7 +84,8 @@ pub(crate) fn log(sandbox: &Sandbox) -> Value {
             let since = first.map_or(Duration::ZERO, |first| request.at.duration_since(first));
             json!({
                 "ms": since.as_millis() as u64,
-                "answered": request.status.is_some_and(|status| status < 400),
+                // None: given up when the time was up.
+                "answered": request.status.map(|status| status < 400),
                 "ours": matches!(&request.authorization, Authorization::Bearer(_))
                     && request.user_agent.as_deref().is_some_and(|agent| agent.starts_with("aweber-sync/")),
             })
