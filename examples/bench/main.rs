@@ -9,7 +9,8 @@
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "an example talks to the terminal"
+    clippy::disallowed_methods,
+    reason = "an example talks to the terminal, and its files are scratch"
 )]
 
 mod limit;
@@ -87,7 +88,7 @@ fn bench(options: &Options) -> Result<()> {
     let mut results = vec![];
     let size = std::fs::metadata(&binary)?.len();
     println!("binary: {size} bytes");
-    let start = scenes::cold_start(&binary, options)?;
+    let start = scenes::cold_start(&binary)?;
     table::print("starting", &start);
     for subscribers in &options.sizes {
         let rows = scenes::size(&binary, *subscribers, options)?;

@@ -18,7 +18,7 @@ const STARTS: usize = 20;
 const MOST_MEMORY: f64 = 16.0;
 
 /// `--version`, and a run that ends because another one has the lock.
-pub(crate) fn cold_start(binary: &Path, options: &Options) -> Result<Vec<Measured>> {
+pub(crate) fn cold_start(binary: &Path) -> Result<Vec<Measured>> {
     let scratch = tempfile::tempdir()?;
     let server = Server::start(&json!({"subscribers": LISTS}))?;
     let program = Program::connect(binary, &server, scratch.path())?;
@@ -37,7 +37,6 @@ pub(crate) fn cold_start(binary: &Path, options: &Options) -> Result<Vec<Measure
             75,
         )?);
     }
-    let _ = options;
     Ok(vec![version, locked])
 }
 
