@@ -267,7 +267,7 @@ impl<'a> CatchUp<'a> {
         let subscribers: Vec<Subscriber<'_>> = rows
             .fresh
             .iter()
-            .filter_map(|i| rows.page.subscriber(*i))
+            .map(|i| rows.page.subscriber(*i))
             .collect();
         self.take_subscribers(subscribers, asked)
     }

@@ -34,14 +34,14 @@ pub(crate) fn rows<'a>(
             lines.into_bytes()
         }
         Format::Csv => {
-            let cells = subscribers
-                .map(|subscriber| rows::cells(&layout.columns, list, subscriber).collect());
+            let cells =
+                subscribers.map(|subscriber| rows::cells(&layout.columns, list, subscriber));
             records(layout.format, cells)
         }
         Format::Excel => {
             let cells = subscribers.map(|subscriber| {
                 let cells = rows::cells(&layout.columns, list, subscriber);
-                cells.map(harmless).collect()
+                cells.into_iter().map(harmless).collect()
             });
             records(layout.format, cells)
         }

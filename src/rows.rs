@@ -67,7 +67,7 @@ pub(crate) fn cells<'a>(
     columns: &'a [Column],
     list: &'a ListRef,
     subscriber: &Subscriber<'a>,
-) -> impl Iterator<Item = Cow<'a, str>> {
+) -> Vec<Cow<'a, str>> {
     let field = |i: usize| {
         subscriber
             .raw(i)
@@ -91,7 +91,7 @@ pub(crate) fn cells<'a>(
             .find(|(key, _)| key == name)
             .map_or(Cow::Borrowed(""), |(_, raw)| cell("", raw.get())),
     });
-    cells.collect::<Vec<_>>().into_iter()
+    cells.collect()
 }
 
 /// A subscriber's custom fields, in the order they came; none if there is no such object.
@@ -130,12 +130,20 @@ fn tags(raw: &str) -> Cow<'_, str> {
     if tags.is_empty() {
         return Cow::Borrowed("");
     }
+    let cells: Vec<Cow<'_, str>> = tags.iter().map(|tag| raw_text(tag.get())).collect();
+    let is_plain = |cell: &Cow<'_, str>| {
+        let special = |byte| matches!(byte, b'"' | b',' | b'\r' | b'\n');
+        !cell.is_empty() && !cell.bytes().any(special)
+    };
+    if cells.iter().all(is_plain) {
+        // Nothing to quote, as nearly always: a writer has buffers of its own to set up.
+        return Cow::Owned(cells.join(","));
+    }
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::Any(b'\n'))
         .from_writer(Vec::new());
-    let cells = tags.iter().map(|tag| raw_text(tag.get()).into_owned());
     let record = writer
-        .write_record(cells.map(String::into_bytes))
+        .write_record(cells.iter().map(|cell| cell.as_bytes()))
         .ok()
         .and_then(|()| writer.into_inner().ok())
         .and_then(|bytes| String::from_utf8(bytes).ok());
@@ -150,7 +158,13 @@ fn tags(raw: &str) -> Cow<'_, str> {
 /// decoded in keys and strings. `{}` and `[]` hold nothing: an empty cell.
 fn object(raw: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(raw.len());
-    if let Ok(Pairs(pairs)) = serde_json::from_str::<Pairs<'_>>(raw) {
+    if !raw.contains('\\') {
+        // Nothing to decode, so nothing changes but the blanks.
+        without_blanks(raw, &mut out);
+        if out == "{}" || out == "[]" {
+            return Cow::Borrowed("");
+        }
+    } else if let Ok(Pairs(pairs)) = serde_json::from_str::<Pairs<'_>>(raw) {
         if pairs.is_empty() {
             return Cow::Borrowed("");
         }
@@ -179,19 +193,21 @@ fn quoted(text: &str) -> String {
 
 /// Copies JSON, leaving out the blanks that stand outside of strings.
 pub(crate) fn without_blanks(json: &str, out: &mut String) {
-    let mut in_string = false;
-    let mut escaped = false;
-    for c in json.chars() {
+    let (mut in_string, mut escaped) = (false, false);
+    // Where the piece begins that has not been copied yet. Blanks are ASCII, so every cut is between characters.
+    let mut from = 0;
+    for (i, byte) in json.bytes().enumerate() {
         if in_string {
-            in_string = escaped || c != '"';
-            escaped = !escaped && c == '\\';
-        } else if c.is_ascii_whitespace() {
-            continue;
+            in_string = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+        } else if byte.is_ascii_whitespace() {
+            out.push_str(&json[from..i]);
+            from = i + 1;
         } else {
-            in_string = c == '"';
+            in_string = byte == b'"';
         }
-        out.push(c);
     }
+    out.push_str(&json[from..]);
 }
 
 #[cfg(test)]
@@ -231,7 +247,7 @@ mod tests {
         };
         let bare = Subscriber::parse(r#"{"id":5}"#).unwrap();
         assert_eq!(
-            cells(&Column::all(), &list, &bare).collect::<Vec<_>>()[..4],
+            cells(&Column::all(), &list, &bare)[..4],
             ["1", "L", "5", ""]
         );
     }
@@ -245,6 +261,8 @@ mod tests {
                 "\"a,b\",\"say \"\"hi\"\"\",\"x\ny\"",
             ),
             (r#"[""]"#, "\"\""),
+            (r#"["","a"]"#, ",a"),
+            (r#"["a\rb"]"#, "\"a\rb\""),
             (r#"[1, null]"#, "1,"),
             (r#""loose""#, "loose"),
             (r#"{"a": 1}"#, r#"{"a":1}"#),
@@ -262,6 +280,21 @@ mod tests {
             ),
             r#"{"b":"1","a":null,"A":40.10,"é":"é\n","n":[1,{"x":" y "}]}"#
         );
+    }
+
+    #[test]
+    fn custom_fields_without_an_escape_lose_nothing_but_blanks() {
+        for (raw, expected) in [
+            (
+                r#"{ "b" : "x  y", "b": 1.50, "ü": "é" }"#,
+                r#"{"b":"x  y","b":1.50,"ü":"é"}"#,
+            ),
+            ("{ }", ""),
+            ("[ ]", ""),
+            (r#"[ 1, { "a" : " " } ]"#, r#"[1,{"a":" "}]"#),
+        ] {
+            assert_eq!(one("custom_fields", raw), expected);
+        }
     }
 
     #[test]
@@ -302,7 +335,7 @@ mod tests {
         let json =
             r#"{"id":5,"email":"a@b","custom_fields":{"Color":"blue","COLOR":null,"n":1.50}}"#;
         let subscriber = Subscriber::parse(json).unwrap();
-        let cells: Vec<_> = cells(&columns, &list, &subscriber).collect();
+        let cells = cells(&columns, &list, &subscriber);
         assert_eq!(cells, ["a@b", "blue", "", "", "L"]);
         for (name, column) in names.iter().zip(&columns) {
             assert_eq!(column.name(), *name);

@@ -6,6 +6,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 /// A status that can be asked for. AWeber knows more words than these; an unknown one is never wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -109,15 +110,53 @@ pub(crate) struct Subscriber<'a> {
     /// The record id.
     pub(crate) id: i64,
     json: &'a str,
-    fields: [Option<&'a RawValue>; FIELDS.len()],
+    fields: [Option<&'a str>; FIELDS.len()],
+}
+
+/// Where the fields of an entry stand in its JSON, so that it need not be taken apart twice.
+#[derive(Debug)]
+pub(crate) struct Places {
+    id: i64,
+    fields: [Range<u32>; FIELDS.len()],
 }
 
 impl<'a> Subscriber<'a> {
     /// Takes one JSON object apart. `None`: not an object, or without an id that is a whole number (also as a string).
     pub(crate) fn parse(json: &'a str) -> Option<Subscriber<'a>> {
         let Fields(fields) = serde_json::from_str(json).ok()?;
-        let id = text(fields[ID]?).parse().ok()?;
+        let fields = fields.map(|field| field.map(RawValue::get));
+        let id = raw_text(fields[ID]?).parse().ok()?;
         Some(Subscriber { id, json, fields })
+    }
+
+    /// Where everything stands in [`Subscriber::json`].
+    pub(crate) fn places(&self) -> Places {
+        let base = self.json.as_ptr() as usize;
+        let place = |field: Option<&str>| match field {
+            None => 0..0,
+            Some(raw) => {
+                let start = (raw.as_ptr() as usize - base) as u32;
+                start..start + raw.len() as u32
+            }
+        };
+        Places {
+            id: self.id,
+            fields: self.fields.map(place),
+        }
+    }
+
+    /// The subscriber that [`Subscriber::places`] were taken of, in the same JSON.
+    pub(crate) fn at(json: &'a str, places: &Places) -> Subscriber<'a> {
+        // No value is without a byte: an empty place is an absent field.
+        let field = |place: &Range<u32>| {
+            json.get(place.start as usize..place.end as usize)
+                .filter(|raw| !raw.is_empty())
+        };
+        Subscriber {
+            id: places.id,
+            json,
+            fields: places.fields.each_ref().map(field),
+        }
     }
 
     /// The whole object as it came.
@@ -127,12 +166,12 @@ impl<'a> Subscriber<'a> {
 
     /// The raw JSON of the field at that place of [`FIELDS`]; `None` if absent.
     pub(crate) fn raw(&self, field: usize) -> Option<&'a str> {
-        self.fields[field].map(RawValue::get)
+        self.fields[field]
     }
 
     /// What the row says of its status.
     pub(crate) fn status(&self) -> StatusCell {
-        let word = self.fields[STATUS].map(text).unwrap_or_default();
+        let word = self.fields[STATUS].map(raw_text).unwrap_or_default();
         match Status::from_word(&word) {
             Some(status) => StatusCell::Known(status),
             None if word.is_empty() => StatusCell::Absent,
@@ -142,7 +181,7 @@ impl<'a> Subscriber<'a> {
 
     /// `subscribed_at` as AWeber wrote it; empty if null or absent.
     pub(crate) fn subscribed_at_text(&self) -> Cow<'a, str> {
-        self.fields[SUBSCRIBED_AT].map(text).unwrap_or_default()
+        self.fields[SUBSCRIBED_AT].map(raw_text).unwrap_or_default()
     }
 
     /// What tells this row apart from the others of its collection, and its subscription from those exported.
@@ -160,11 +199,6 @@ impl<'a> Subscriber<'a> {
 }
 
 /// A JSON value as text: a string decoded, null as nothing, anything else as it is written.
-pub(crate) fn text(value: &RawValue) -> Cow<'_, str> {
-    raw_text(value.get())
-}
-
-/// As [`text`], from the raw JSON.
 pub(crate) fn raw_text(json: &str) -> Cow<'_, str> {
     if json == "null" {
         return Cow::Borrowed("");

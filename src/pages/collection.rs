@@ -1,7 +1,7 @@
 //! One page of a collection (AWeber API, section 2) and the query that asks for it. Pure. A body that is not such a
 //! page, or that points elsewhere, is refused: a maintenance page is no empty list.
 
-use crate::subscriber::{RowKey, Subscriber};
+use crate::subscriber::{Places, RowKey, Subscriber};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::ops::Range;
@@ -45,7 +45,7 @@ impl Query {
 #[derive(Debug)]
 pub(crate) struct Page {
     body: Vec<u8>,
-    entries: Vec<Range<usize>>,
+    entries: Vec<(Range<usize>, Places)>,
     /// The row keys of the entries, in order.
     pub(crate) keys: Vec<RowKey>,
     /// Whether the page says that there are more rows.
@@ -73,10 +73,10 @@ impl Page {
         let mut entries = Vec::with_capacity(envelope.entries.len());
         let mut keys = Vec::with_capacity(envelope.entries.len());
         for entry in &envelope.entries {
-            let key = Subscriber::parse(entry.get()).map(|entry| entry.key());
-            keys.push(key.ok_or("an entry has no id")?);
+            let subscriber = Subscriber::parse(entry.get()).ok_or("an entry has no id")?;
+            keys.push(subscriber.key());
             let start = entry.get().as_ptr() as usize - base;
-            entries.push(start..start + entry.get().len());
+            entries.push((start..start + entry.get().len(), subscriber.places()));
         }
         let link = envelope.next_collection_link.map(RawValue::get);
         let has_next = match link.map(serde_json::from_str::<Option<String>>) {
@@ -107,12 +107,12 @@ impl Page {
     /// The raw JSON of entry `i`.
     pub(crate) fn entry(&self, i: usize) -> &str {
         // The body has been read as JSON from these very bytes, so it is UTF-8.
-        std::str::from_utf8(&self.body[self.entries[i].clone()]).unwrap_or_default()
+        std::str::from_utf8(&self.body[self.entries[i].0.clone()]).unwrap_or_default()
     }
 
     /// Entry `i` taken apart.
-    pub(crate) fn subscriber(&self, i: usize) -> Option<Subscriber<'_>> {
-        Subscriber::parse(self.entry(i))
+    pub(crate) fn subscriber(&self, i: usize) -> Subscriber<'_> {
+        Subscriber::at(self.entry(i), &self.entries[i].1)
     }
 }
 
