@@ -7,8 +7,18 @@ use std::process::{Command, Stdio};
 
 const README: &str = include_str!("../../README.md");
 
-/// Options of cargo that the README may name.
-const FOREIGN: [&str; 2] = ["--example", "--path"];
+/// Options of cargo, systemctl, systemd-run, docker and kubectl that the README may name.
+const FOREIGN: [&str; 9] = [
+    "--example",
+    "--path",
+    "--release",
+    "--now",
+    "--pipe",
+    "--wait",
+    "--property",
+    "--from",
+    "--from-literal",
+];
 
 /// Options that it names by their short forms, or not at all.
 const UNNAMED: [&str; 3] = ["--help", "--quiet", "--verbose"];
