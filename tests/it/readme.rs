@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 const README: &str = include_str!("../../README.md");
 
 /// Options of cargo, systemctl, systemd-run, docker and kubectl that the README may name.
-const FOREIGN: [&str; 9] = [
+const FOREIGN: [&str; 13] = [
     "--example",
     "--path",
     "--release",
@@ -16,6 +16,10 @@ const FOREIGN: [&str; 9] = [
     "--pipe",
     "--wait",
     "--property",
+    "--rm",
+    "--read-only",
+    "--cap-drop",
+    "--security-opt",
     "--from",
     "--from-literal",
 ];
