@@ -7,8 +7,25 @@ use std::process::{Command, Stdio};
 
 const README: &str = include_str!("../../README.md");
 
-/// Options of cargo and of SQLite's shell that the README may name.
-const FOREIGN: [&str; 4] = ["--csv", "--example", "--path", "--skip"];
+/// Options of cargo, of SQLite's shell, systemctl, systemd-run, docker and kubectl that the README may name.
+const FOREIGN: [&str; 16] = [
+    "--csv",
+    "--skip",
+    "--test",
+    "--example",
+    "--path",
+    "--release",
+    "--now",
+    "--pipe",
+    "--wait",
+    "--property",
+    "--rm",
+    "--read-only",
+    "--cap-drop",
+    "--security-opt",
+    "--from",
+    "--from-literal",
+];
 
 /// Options that it names by their short forms, or not at all.
 const UNNAMED: [&str; 3] = ["--help", "--quiet", "--verbose"];

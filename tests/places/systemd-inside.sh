@@ -1,0 +1,216 @@
+#!/usr/bin/env bash
+# What systemd.sh tries, inside the box: `first` after the first start of the machine, `again` after it was off for the
+# time of a run. As root, with the program, the units and the secret in /lab.
+set -euo pipefail
+. /lab/common.sh
+. /lab/env
+api=$AWEBER_API_URL
+client_secret=$(cat /lab/client_secret)
+unit=aweber-sync.service
+
+# at TIMER CALENDAR: sets when it fires. A timer at work also keeps systemd from forgetting how its unit ended.
+at() {
+    install -d "/etc/systemd/system/$1.d"
+    printf '[Timer]\nOnCalendar=\nOnCalendar=%s\nRandomizedDelaySec=0\nAccuracySec=100ms\n' "$2" \
+        >"/etc/systemd/system/$1.d/when.conf"
+    systemctl daemon-reload
+}
+
+# http METHOD URL [BODY]: prints the answer's body. The box has no curl.
+http() {
+    local rest=${2#http://} host
+    host=${rest%%/*}
+    exec 9<>"/dev/tcp/${host%:*}/${host#*:}"
+    printf '%s /%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' \
+        "$1" "${rest#*/}" "$host" "${#3}" "$3" >&9
+    sed '1,/^\r$/d' <&9
+    exec 9<&- 9>&-
+}
+post() { http POST "$api/_sandbox/$1" "${2:-}" >/dev/null; }
+requests() { http GET "$api/_sandbox/state" '' | grep -o '"requests": *[0-9]*' | grep -o '[0-9]*$'; }
+
+property() { systemctl show -P "$1" "$2"; }
+state_is() { [ "$(property ActiveState "$1")" = "$2" ]; }
+# journal UNIT OPTION…: what the unit's program and systemd said.
+journal() { journalctl --sync >/dev/null; journalctl -q -o cat -u "$@"; }
+said() { journal "$1" | grep -qF -- "$2"; }
+# rows DIRECTORY [emails]: how many records the exports hold.
+rows() { cat "$1"/subscribers-*.csv 2>/dev/null | grep -acE '^[0-9]+,[^,]*,[0-9]+,' || :; }
+
+# run [UNIT]: starts the unit and waits; sets code and result.
+run() {
+    local of=${1:-$unit}
+    systemctl reset-failed "$of" 2>/dev/null || :
+    systemctl start "$of" 2>/dev/null || :
+    code=$(property ExecMainStatus "$of") result=$(property Result "$of")
+}
+ends_with() { # TITLE CODE RESULT RESTARTS? [UNIT]: a run, its code, and whether systemd will try again
+    local of=${5:-$unit}
+    run "$of"
+    same "$1: exit code" "$2" "$code"
+    same "$1: result" "$3" "$result"
+    local sub
+    sub=$(property SubState "$of")
+    if [ "$4" = retried ]; then same "$1: tried again" auto-restart "$sub"
+    else is "$1: not tried again ($sub)" [ "$sub" != auto-restart ]; fi
+    systemctl stop "$of" 2>/dev/null
+}
+
+# authorize INSTANCE-SUFFIX ENVIRONMENT-FILE: the README's command, with the code on its standard input.
+authorize() {
+    local name=aweber-sync${1:+-$1} url code_file=/tmp/code.$RANDOM
+    as_service() {
+        systemd-run --quiet --pipe --wait --property=DynamicUser=yes --property=User=aweber-sync \
+            --property=StateDirectory="$name" --property=StateDirectoryMode=0700 --property=UMask=0077 \
+            --property=EnvironmentFile="$2" --property=LoadCredential=client_secret:"$name".client_secret \
+            aweber-sync authorize "${@:3}"
+    }
+    url=$(as_service "$1" "$2" --print-url | grep -o 'http://[^ ]*')
+    http GET "$url" '' | sed -n 's/.*id="code">\([^<]*\)<.*/\1/p' >"$code_file"
+    is "authorize${1:+ $1}: the page shows a code" test -s "$code_file"
+    as_service "$1" "$2" >/tmp/authorized 2>&1 --code "$(cat "$code_file")" || { cat /tmp/authorized; fail "authorize $1"; }
+    is "authorize${1:+ $1} under DynamicUser stores the tokens" test -s "/var/lib/private/$name/token.json"
+}
+
+first() {
+    install -m 755 /lab/aweber-sync /usr/local/bin/aweber-sync
+    install -m 644 /lab/units/* /etc/systemd/system/
+    install -d -m 700 /etc/aweber-sync /etc/credstore
+    install -m 600 /lab/env /etc/aweber-sync/aweber-sync.env
+    at aweber-sync.timer 2037-01-01
+    at aweber-sync@.timer 2037-01-01
+    systemctl enable --now --quiet aweber-sync.timer aweber-sync@one.timer aweber-sync@two.timer
+    local file score
+    for file in aweber-sync.service aweber-sync.timer aweber-sync@one.service aweber-sync@one.timer; do
+        same "verify $file says nothing" '' "$(systemd-analyze verify "/etc/systemd/system/$file" 2>&1)"
+    done
+    for file in aweber-sync.service aweber-sync@.service; do
+        score=$(systemd-analyze security --offline=true --threshold=11 "/etc/systemd/system/$file" --no-pager | tail -1) \
+            || fail "$file is exposed: $score"
+        printf 'ok: %s\n' "$score"
+    done
+
+    ends_with 'not connected yet, 78' 78 exit-code final
+    is 'its message has the cure' said $unit 'aweber-sync authorize'
+    install -m 600 /lab/client_secret /etc/credstore/aweber-sync.client_secret
+    authorize '' /etc/aweber-sync/aweber-sync.env
+
+    # A stop in the middle of the first export, then the rest: nothing lost, nothing doubled.
+    post lists '{"name": "Second"}'
+    systemctl start --no-block $unit
+    local before
+    before=$(requests)
+    wait_for 'a run at work' eval '[ "$(requests)" -gt $((before + 4)) ]'
+    systemctl stop $unit 2>/dev/null
+    same 'stopped in the middle: exit code' 143 "$(property ExecMainStatus $unit)"
+    same 'a stop is no failure' success "$(property Result $unit)"
+    same 'what was stopped is not published' 0 "$(rows /var/lib/private/aweber-sync/exports)"
+
+    # The timer fires; from here on the machine's clock decides, a few seconds ahead.
+    at aweber-sync.timer '*-*-* *:*:0/3'
+    systemctl restart aweber-sync.timer
+    wait_for 'the timer to start a run that publishes' said $unit 'new subscribers'
+    at aweber-sync.timer 2037-01-01
+    systemctl restart aweber-sync.timer
+    wait_for 'the run to end' state_is $unit inactive
+    local exports=/var/lib/private/aweber-sync/exports all
+    all=$(rows $exports)
+    is "everybody is exported ($all)" [ "$all" -gt 1000 ]
+    same 'nobody is exported twice' '' "$(cat $exports/*.csv | grep -aoE '^[0-9]+,[^,]*,[0-9]+,' | sort | uniq -d)"
+    same 'the state is of mode 0700' 700 "$(stat -c %a /var/lib/private/aweber-sync)"
+    is 'an idle run says so' eval 'run; said $unit "nothing new"'
+    same 'the idle run succeeds' 0success "$code$result"
+    same 'and exports nothing' "$all" "$(rows $exports)"
+    same 'its line has the level info' 6 "$(journalctl -q -o json --output-fields=PRIORITY,MESSAGE -u $unit | grep 'nothing new' \
+        | tail -1 | grep -o '"PRIORITY":"[0-9]"' | grep -o '[0-9]')"
+
+    # A group of readers, outside of the state directory.
+    groupadd --system crm
+    useradd --system --groups crm reader
+    install -d -g crm -m 2770 /srv/subscribers
+    install -d /etc/systemd/system/$unit.d
+    printf '[Service]\nSupplementaryGroups=crm\nReadWritePaths=/srv/subscribers\n' >/etc/systemd/system/$unit.d/readers.conf
+    printf 'AWEBER_SYNC_OUTPUT=/srv/subscribers/\nAWEBER_SYNC_OUTPUT_MODE=0640\n' >>/etc/aweber-sync/aweber-sync.env
+    systemctl daemon-reload
+    post lists/6000001/subscribers '{"email": "group@example.com", "name": "Group", "status": "subscribed"}'
+    run
+    same 'a run with an output for a group' 0 "$code"
+    is 'the group reads the export' su -s /bin/sh reader -c 'cat /srv/subscribers/*.csv | grep -aq group@example.com'
+    is 'others do not' eval '! su -s /bin/sh nobody -c "cat /srv/subscribers/*.csv" 2>/dev/null'
+
+    failures
+    two_instances
+
+    # For the next start of the machine: a timer whose run is missed while the machine is off.
+    local due=$(($(date +%s) + 25))
+    at aweber-sync.timer "$(date -d "@$due" '+%F %T')"
+    systemctl restart aweber-sync.timer
+    post lists/6000001/subscribers '{"email": "missed@example.com", "name": "Missed", "status": "subscribed"}'
+    is 'no run before the machine goes off' eval '! grep -aq missed@ /srv/subscribers/*.csv'
+    printf '%s\n' "$due" >/lab/due
+}
+
+failures() {
+    # A unit that tells somebody, as the comment in the unit shows it.
+    printf '[Service]\nType=oneshot\nExecStart=/bin/sh -c "echo %%i >>/root/told"\n' >/etc/systemd/system/notify@.service
+    printf '[Unit]\nOnFailure=notify@%%n.service\n' >/etc/systemd/system/$unit.d/tell.conf
+    printf '[Service]\nEnvironment=AWEBER_SYNC_RETRY_WAIT=1ms\nRestartSec=200ms\n' >/etc/systemd/system/$unit.d/fast.conf
+    systemctl daemon-reload
+
+    flock -o /var/lib/private/aweber-sync/lock sleep 30 &
+    local holder=$!
+    wait_for 'the lock to be taken' eval '! flock -n /var/lib/private/aweber-sync/lock true'
+    ends_with 'another run holds the lock, 75' 75 success final
+    kill $holder && wait $holder || :
+    is '75 tells nobody' [ ! -e /root/told ]
+
+    sed -i "s|^AWEBER_AUTH_URL=.*|AWEBER_AUTH_URL=http://127.0.0.1:1|" /etc/aweber-sync/aweber-sync.env
+    run
+    same 'AWeber unreachable' 69 "$code"
+    wait_for 'the attempts to be used up' eval 'state_is $unit failed && [ -e /root/told ]'
+    same '69 is tried five times in all' 5 "$(journal $unit -p info | grep -c 'status=69')"
+    same 'and told once' 1 "$(wc -l </root/told)"
+    is 'with the level of an error' eval 'journalctl -q -o cat -p err -u $unit | grep -q "^aweber-sync: error"'
+
+    cp /lab/env /etc/aweber-sync/aweber-sync.env
+    printf 'AWEBER_SYNC_OUTPUT=/srv/subscribers/\nAWEBER_SYNC_OUTPUT_MODE=0640\n' >>/etc/aweber-sync/aweber-sync.env
+    post revoke
+    : >/root/told
+    ends_with 'the app is disconnected, 77' 77 exit-code final
+    wait_for 'somebody to be told' test -s /root/told
+    authorize '' /etc/aweber-sync/aweber-sync.env
+    run
+    same 'connected anew' 0 "$code"
+
+    lacks 'the secret is in no journal' "$client_secret" /var/log/journal
+    systemctl show $unit >/tmp/show
+    lacks 'nor in systemctl show' "$client_secret" /tmp/show
+}
+
+two_instances() {
+    local name
+    for name in one two; do
+        install -m 600 /lab/env /etc/aweber-sync/$name.env
+        install -m 600 /lab/client_secret /etc/credstore/aweber-sync-$name.client_secret
+        authorize $name /etc/aweber-sync/$name.env
+    done
+    systemctl start --no-block aweber-sync@one.service aweber-sync@two.service
+    wait_for 'both at work' eval 'state_is aweber-sync@one.service activating && state_is aweber-sync@two.service activating'
+    printf 'ok: two instances run side by side\n'
+    for name in one two; do
+        wait_for "$name to end" eval "state_is aweber-sync@$name.service inactive"
+        same "instance $name succeeds" 0 "$(property ExecMainStatus aweber-sync@$name.service)"
+        is "instance $name has exports of its own" [ "$(rows /var/lib/private/aweber-sync-$name/exports)" -gt 1000 ]
+    done
+}
+
+again() {
+    wait_for 'the missed run to be caught up' eval 'grep -aq missed@example.com /srv/subscribers/*.csv'
+    is 'the run missed while the machine was off is caught up' eval 'journal $unit -b | grep -qF "1 new subscriber"'
+    wait_for 'it to end' state_is $unit inactive
+    same 'it succeeds' 0 "$(property ExecMainStatus $unit)"
+    run
+    same 'the run after it has nothing to do' 0 "$code"
+}
+
+"$1"
