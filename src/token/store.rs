@@ -254,21 +254,20 @@ impl TokenStore {
         Ok(())
     }
 
-    /// The answers that were kept because nobody understood them.
+    /// The answers that were kept because nobody understood them. Tokens that were set aside whole are not among them:
+    /// they may be another account's, and live.
     fn rescued(&self) -> impl Iterator<Item = PathBuf> {
         let begin = self.beside(".rescued");
-        let entries = self
-            .path
-            .parent()
-            .and_then(|parent| std::fs::read_dir(parent).ok());
-        let paths = entries
+        let entries = std::fs::read_dir(self.directory())
             .into_iter()
             .flatten()
-            .flatten()
-            .map(|entry| entry.path());
+            .flatten();
+        let paths = entries.map(|entry| entry.path());
         paths.filter(move |path| {
-            path.to_string_lossy()
-                .starts_with(&*begin.to_string_lossy())
+            let ours = path
+                .to_string_lossy()
+                .starts_with(&*begin.to_string_lossy());
+            ours && std::fs::read(path).is_ok_and(|content| TokenFile::parse(&content).is_err())
         })
     }
 
