@@ -7,6 +7,7 @@
 use crate::disk::atomic;
 use crate::error::{Error, Result};
 use crate::token::model::{TokenFile, Unreadable};
+use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
 use std::fs::File;
 use std::io;
@@ -254,10 +255,11 @@ impl TokenStore {
         Ok(())
     }
 
-    /// The answers that were kept because nobody understood them. Tokens that were set aside whole are not among them:
-    /// they may be another account's, and live.
+    /// What was kept beside the tokens: answers that nobody understood, and copies of these very tokens. Other tokens
+    /// that were set aside whole are not among them: they may be another account's, and live.
     fn rescued(&self) -> impl Iterator<Item = PathBuf> {
         let begin = self.beside(".rescued");
+        let own = self.peek().ok().flatten().and_then(std::result::Result::ok);
         let entries = std::fs::read_dir(self.directory())
             .into_iter()
             .flatten()
@@ -267,7 +269,12 @@ impl TokenStore {
             let ours = path
                 .to_string_lossy()
                 .starts_with(&*begin.to_string_lossy());
-            ours && std::fs::read(path).is_ok_and(|content| TokenFile::parse(&content).is_err())
+            ours && std::fs::read(path).is_ok_and(|content| match TokenFile::parse(&content) {
+                Ok(kept) => own.as_ref().is_some_and(|own| {
+                    kept.refresh_token.expose_secret() == own.refresh_token.expose_secret()
+                }),
+                Err(_) => true,
+            })
         })
     }
 

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import urllib.parse
 import urllib.request
+import xml.etree.ElementTree
 from datetime import datetime, timezone
 
 COLUMNS = (
@@ -173,10 +174,35 @@ def excel(truth_file, file):
     assert sum(cell.startswith("'") for row in expected for cell in row) >= 3, "no formula among the oddities"
 
 
+def spreadsheet(plain, excel, truth_file):
+    """LibreOffice's own view of both files, as flat XML: what it would calculate, and who is in them."""
+    office, table, text = (
+        f"{{urn:oasis:names:tc:opendocument:xmlns:{name}:1.0}}" for name in ("office", "table", "text")
+    )
+    formulas = {}
+    for name, file in (("plain", plain), ("excel", excel)):
+        sheet = xml.etree.ElementTree.parse(file).getroot().find(f".//{office}spreadsheet")
+        formulas[name] = [cell.get(f"{table}formula") for cell in sheet.iter(f"{table}table-cell") if cell.get(f"{table}formula")]
+        if name == "excel":
+            people = set()
+            for row in sheet.iter(f"{table}table-row"):
+                cells = []
+                for cell in row.findall(f"{table}table-cell"):
+                    words = "\n".join("".join(p.itertext()) for p in cell.findall(f"{text}p"))
+                    cells += [words] * min(int(cell.get(f"{table}number-columns-repeated", 1)), len(COLUMNS))
+                people.add(cells[2] if len(cells) > 2 else "")
+            wanted = {row[2] for row in json.load(open(truth_file))["rows"]}
+            assert wanted <= people, f"missing in the spreadsheet: {sorted(wanted - people)[:5]}"
+    assert formulas["plain"], "LibreOffice calculates nothing in the plain file: it is no witness"
+    assert not formulas["excel"], f"LibreOffice would calculate {formulas['excel'][:3]}"
+    print(f"--excel in LibreOffice: {len(wanted)} rows, no formula ({len(formulas['plain'])} in the file without it)")
+
+
 if __name__ == "__main__":
     COMMANDS = {
         "code": code, "truth": truth, "csv": from_csv, "sqlite": from_sqlite, "pandas": from_pandas,
         "duckdb": from_duckdb, "compare": compare, "jsonl": jsonl, "excel": excel,
+        "spreadsheet": spreadsheet,
     }
     csv.field_size_limit(10**9)
     COMMANDS[sys.argv[1]](*sys.argv[2:])

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every oddity that the sandbox knows, exported and then loaded by the programs that people load CSV with; each cell is
 # compared with what AWeber's answer says (compare.py). Run it from anywhere: bash tests/readers/run.sh
-# Uses sqlite3, PostgreSQL's server, jq, promtool, and pandas and DuckDB in a virtual environment. What is
+# Uses sqlite3, PostgreSQL's server, jq, LibreOffice, promtool, and pandas and DuckDB in a virtual environment. What is
 # missing is fetched from Debian or PyPI; what cannot be had (not root, no network) is skipped and said to be.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -25,7 +25,7 @@ as_postgres() { if [ "$(id -u)" -eq 0 ]; then runuser -u postgres -- "$@"; else 
 can_fetch_package() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; }
 updated=''
 fetch_package() {
-    can_install || return 1
+    can_fetch_package || return 1
     [ -n "$updated" ] || apt-get -qq update || return 1
     updated=yes
     DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null
@@ -107,11 +107,22 @@ fi
 
 python3 "$here/compare.py" excel "$work/truth.json" "$work/excel.csv"
 
+# A spreadsheet that calculates is the witness that there is something to be made harmless, and that it was.
+if command -v soffice >/dev/null || fetch_package libreoffice-calc-nogui; then
+    for file in out excel; do
+        HOME=$work timeout 120 soffice --headless "-env:UserInstallation=file://$work/office" \
+            '--infilter=CSV:44,34,76,1' --convert-to fods --outdir "$work/sheets" "$work/$file.csv" >"$work/office.log" 2>&1
+    done
+    python3 "$here/compare.py" spreadsheet "$work/sheets/out.fods" "$work/sheets/excel.fods" "$work/truth.json"
+else
+    skipped 'LibreOffice is not installed'
+fi
+
 # Only its one program is wanted: no service is installed.
 promtool=$(command -v promtool || true)
 if [ -z "$promtool" ] && command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
     mkdir "$work/prometheus"
-    if (cd "$work/prometheus" && { apt-get -qq download prometheus || { can_install && apt-get -qq update && apt-get -qq download prometheus; }; } && dpkg-deb -x prometheus_*.deb .) >"$work/prometheus.log" 2>&1; then
+    if (cd "$work/prometheus" && { apt-get -qq download prometheus || { can_fetch_package && apt-get -qq update && apt-get -qq download prometheus; }; } && dpkg-deb -x prometheus_*.deb .) >"$work/prometheus.log" 2>&1; then
         promtool=$work/prometheus/usr/bin/promtool
     fi
 fi
