@@ -17,6 +17,9 @@ use crate::progress;
 use crate::report::Summary;
 use chrono::{DateTime, Utc};
 
+/// What is safe if a run fails before its first list.
+const NOTHING_YET: &str = "the tokens are stored; nothing was exported by this run, no row is lost";
+
 /// How many lists in a row may find nobody at the other end before the rest is left to the next run.
 const UNREACHABLE_LISTS: u32 = 2;
 
@@ -123,11 +126,12 @@ impl Job<'_> {
         collector: &mut Collector,
         summary: &mut Summary,
     ) -> Result<()> {
-        let all = fetch_lists(session, &self.account).await.map_err(|error| {
-            error
-                .during("the account's lists")
-                .or_safe("the tokens are stored; nothing was exported by this run, no row is lost")
-        })?;
+        let all = match fetch_lists(session, &self.account).await {
+            Ok(all) => all,
+            // What died is the token, not the lists.
+            Err(error) if session.cannot_refresh() => return Err(error.or_safe(NOTHING_YET)),
+            Err(error) => return Err(error.during("the account's lists").or_safe(NOTHING_YET)),
+        };
         let lists = select(all, &self.args.lists, &self.args.exclude_lists)?;
         let today = session.now().unwrap_or_else(Utc::now).date_naive();
         let wanted = Wanted {

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Which request for the big list is not answered any more (the first asks for the unconfirmed, then come the pages),
-/// and how long each answer takes in that run: slow enough for a checkpoint (one a second) before the kill.
+/// Which request for the big list is not answered any more (the first asks for the unconfirmed, then come the pages).
 const HELD: u32 = 14;
-const SLOW: Duration = Duration::from_millis(100);
+
+/// Which one is answered late, and by how much: long enough for the checkpoint that comes once a second.
+const LATE: u32 = 11;
+const PAUSE: Duration = Duration::from_millis(1_100);
 
 /// Some of the columns.
 const SHOWN: [&str; 7] = [
@@ -160,8 +162,9 @@ impl Story<'_> {
         let pages = self.sandbox.with(|world| {
             let list = world.add_list("Webinar");
             world.add_subscribers(list, 1400);
-            world.settings.latency = SLOW;
             let pages = format!("/lists/{list}/subscribers?");
+            let late = Fault::on(&pages).skip(LATE - 1);
+            world.fault(late.answer(FaultKind::DelayBefore(PAUSE)));
             let held = Fault::on(&pages).skip(HELD - 1);
             world.fault(held.answer(FaultKind::Never { work_done: false }));
             pages
@@ -177,10 +180,7 @@ impl Story<'_> {
             "\nThe rows so far wait in the hidden file, and the ledger knows how many of them count. The next\n\
              run publishes them before it asks AWeber for anything, then goes on from there:",
         );
-        let asked = self.sandbox.with(|world| {
-            world.settings.latency = Duration::ZERO;
-            world.count(&pages)
-        });
+        let asked = self.sandbox.with(|world| world.count(&pages));
         self.program.run()?;
         self.all_are_there_once(1875)?;
         let again = self.sandbox.with(|world| world.count(&pages)) - asked;
