@@ -152,7 +152,7 @@ first() {
 
 failures() {
     # A unit that tells somebody, as the comment in the unit shows it.
-    printf '[Service]\nType=oneshot\nExecStart=/bin/sh -c "echo %%i >>/root/told"\n' >/etc/systemd/system/notify@.service
+    printf '[Service]\nType=oneshot\nExecStart=/bin/sh -c "echo %%i >>/var/tmp/told"\n' >/etc/systemd/system/notify@.service
     printf '[Unit]\nOnFailure=notify@%%n.service\n' >/etc/systemd/system/$unit.d/tell.conf
     printf '[Service]\nEnvironment=AWEBER_SYNC_RETRY_WAIT=1ms\nRestartSec=200ms\n' >/etc/systemd/system/$unit.d/fast.conf
     systemctl daemon-reload
@@ -162,22 +162,22 @@ failures() {
     wait_for 'the lock to be taken' eval '! flock -n /var/lib/private/aweber-sync/lock true'
     ends_with 'another run holds the lock, 75' 75 success final
     kill $holder && wait $holder || :
-    is '75 tells nobody' [ ! -e /root/told ]
+    is '75 tells nobody' [ ! -e /var/tmp/told ]
 
     sed -i "s|^AWEBER_AUTH_URL=.*|AWEBER_AUTH_URL=http://127.0.0.1:1|" /etc/aweber-sync/aweber-sync.env
     run
     same 'AWeber unreachable' 69 "$code"
-    wait_for 'the attempts to be used up' eval 'state_is $unit failed && [ -e /root/told ]'
+    wait_for 'the attempts to be used up' eval 'state_is $unit failed && [ -e /var/tmp/told ]'
     same '69 is tried five times in all' 5 "$(journal $unit -p info | grep -c 'status=69')"
-    same 'and told once' 1 "$(wc -l </root/told)"
+    same 'and told once' 1 "$(wc -l </var/tmp/told)"
     is 'with the level of an error' eval 'journalctl -q -o cat -p err -u $unit | grep -q "^aweber-sync: error"'
 
     cp /lab/env /etc/aweber-sync/aweber-sync.env
     printf 'AWEBER_SYNC_OUTPUT=/srv/subscribers/\nAWEBER_SYNC_OUTPUT_MODE=0640\n' >>/etc/aweber-sync/aweber-sync.env
     post revoke
-    : >/root/told
+    : >/var/tmp/told
     ends_with 'the app is disconnected, 77' 77 exit-code final
-    wait_for 'somebody to be told' test -s /root/told
+    wait_for 'somebody to be told' test -s /var/tmp/told
     authorize '' /etc/aweber-sync/aweber-sync.env
     run
     same 'connected anew' 0 "$code"
