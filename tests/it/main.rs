@@ -39,6 +39,7 @@ mod readme;
 mod readme_blocks;
 mod recovery;
 mod secrets;
+mod side_by_side;
 mod signals;
 mod small;
 mod support;

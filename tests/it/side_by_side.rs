@@ -1,0 +1,69 @@
+//! Two jobs that share an output directory, and a first export whose beginning was killed.
+
+use crate::support::{Site, published, read_csv, sorted, subscribed};
+use rustix::process::Signal;
+
+/// A job that has run once, whose next batch is named by the same second as every other such job's.
+fn job_named_in_the_future() -> (Site, u64) {
+    let site = Site::new();
+    let list = site.add_list(1);
+    site.run_ok(&[]);
+    let later = 4_102_444_800_i64;
+    site.ledger()
+        .execute("UPDATE batch SET named_at = ?1", [later])
+        .unwrap();
+    site.sandbox.with(|world| world.add_subscribers(list, 250));
+    (site, list)
+}
+
+#[test]
+fn two_jobs_that_name_their_batches_alike_keep_out_of_each_others_way() {
+    let (first, list) = job_named_in_the_future();
+    let (second, others) = job_named_in_the_future();
+    let shared = first.path("shared");
+    std::fs::create_dir(&shared).unwrap();
+    let output = shared.to_str().unwrap().to_owned();
+    let arguments = ["--output", output.as_str()];
+    // The first is killed on its way, with its stage file in the directory; the second comes and goes meanwhile.
+    let held = first.hold_on("ws.start=198", &arguments, 1);
+    let (done, _) = first.stop(held, Signal::TERM);
+    assert_eq!(done.code, 143, "{}", first.dump(&done));
+    second.run_ok(&arguments);
+    first.run_ok(&arguments);
+    let rows = published(&shared)
+        .iter()
+        .flat_map(|file| read_csv(file))
+        .collect::<Vec<_>>();
+    let before = [first.emails(), second.emails()].concat();
+    let all = sorted(
+        rows.into_iter()
+            .map(|row| row["email"].clone())
+            .chain(before),
+    );
+    let wanted = [subscribed(&first, &[list]), subscribed(&second, &[others])].concat();
+    assert_eq!(all, sorted(wanted));
+    let hidden = std::fs::read_dir(&shared).unwrap().count() - published(&shared).len();
+    assert_eq!(hidden, 0);
+}
+
+#[test]
+fn since_holds_although_the_run_that_said_it_was_killed_at_its_first_question() {
+    let site = Site::new();
+    let list = site.sandbox.with(|world| {
+        let list = world.add_list("News");
+        let long_ago = world.now() - chrono::TimeDelta::days(90);
+        world.add_subscriber(
+            list,
+            aweber_sandbox::NewSubscriber::new("old@example.com").subscribed_at(long_ago),
+        );
+        list
+    });
+    let held = site.hold_on("/subscribers?", &["--since", "today"], 1);
+    site.stop(held, Signal::KILL);
+    let new = site.sandbox.with(|world| {
+        world.add_subscriber(list, aweber_sandbox::NewSubscriber::new("new@example.com"))
+    });
+    assert!(new > 0);
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), ["new@example.com"]);
+}
