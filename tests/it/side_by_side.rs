@@ -1,7 +1,9 @@
 //! Two jobs that share an output directory, and a first export whose beginning was killed.
 
 use crate::support::{Site, published, read_csv, sorted, subscribed};
+use aweber_sandbox::{Fault, FaultKind, NewSubscriber};
 use rustix::process::Signal;
+use std::time::Duration;
 
 /// A job that has run once, whose next batch is named by the same second as every other such job's.
 fn job_named_in_the_future() -> (Site, u64) {
@@ -24,12 +26,21 @@ fn two_jobs_that_name_their_batches_alike_keep_out_of_each_others_way() {
     std::fs::create_dir(&shared).unwrap();
     let output = shared.to_str().unwrap().to_owned();
     let arguments = ["--output", output.as_str()];
-    // The first is killed on its way, with its stage file in the directory; the second comes and goes meanwhile.
-    let held = first.hold_on("ws.start=198", &arguments, 1);
-    let (done, _) = first.stop(held, Signal::TERM);
-    assert_eq!(done.code, 143, "{}", first.dump(&done));
+    // The second comes and goes while the first waits for an answer, its stage file in the directory.
+    let late =
+        Fault::on("ws.start=198").answer(FaultKind::DelayBefore(Duration::from_millis(1_500)));
+    first.sandbox.with(|world| world.fault(late));
+    let child = first
+        .command(&["run", "--output", &output])
+        .spawn()
+        .unwrap();
+    let came = first.sandbox.wait_until(Duration::from_secs(20), |world| {
+        world.count("ws.start=198") > 0
+    });
+    assert!(came);
     second.run_ok(&arguments);
-    first.run_ok(&arguments);
+    let done = first.wait(child);
+    assert_eq!(done.code, 0, "{}", first.dump(&done));
     let rows = published(&shared)
         .iter()
         .flat_map(|file| read_csv(file))
@@ -54,15 +65,15 @@ fn since_holds_although_the_run_that_said_it_was_killed_at_its_first_question() 
         let long_ago = world.now() - chrono::TimeDelta::days(90);
         world.add_subscriber(
             list,
-            aweber_sandbox::NewSubscriber::new("old@example.com").subscribed_at(long_ago),
+            NewSubscriber::new("old@example.com").subscribed_at(long_ago),
         );
         list
     });
     let held = site.hold_on("/subscribers?", &["--since", "today"], 1);
     site.stop(held, Signal::KILL);
-    let new = site.sandbox.with(|world| {
-        world.add_subscriber(list, aweber_sandbox::NewSubscriber::new("new@example.com"))
-    });
+    let new = site
+        .sandbox
+        .with(|world| world.add_subscriber(list, NewSubscriber::new("new@example.com")));
     assert!(new > 0);
     site.run_ok(&[]);
     assert_eq!(site.emails(), ["new@example.com"]);
