@@ -52,9 +52,9 @@ pub(crate) async fn whose(session: &mut Session) -> Result<Account> {
     let origin = session.origin().clone();
     let read = |body| {
         let page = Page::parse(body, &query, &origin)?;
-        let accounts = (0..page.len()).map(|i| Account {
-            id: page.keys[i].id.to_string(),
-            company: serde_json::from_str::<serde_json::Value>(page.entry(i))
+        let accounts = page.subscribers().map(|account| Account {
+            id: account.id().to_string(),
+            company: serde_json::from_str::<serde_json::Value>(account.json())
                 .ok()
                 .and_then(|account| account.get("company")?.as_str().map(str::to_owned)),
         });

@@ -3,8 +3,7 @@
 
 use crate::api::session::{Found, Session};
 use crate::batch::collect::Collector;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::ledger::lists::{Progress, SavedWalk};
 use crate::lists::{List, account_path};
@@ -14,8 +13,8 @@ use crate::pages::walk::{Rows, Verify, Walker};
 use crate::plan::{LINK_DAYS, Plan, pending_after, plan};
 use crate::progress;
 use crate::stamp;
-use crate::subscriber::{Status, StatusCell, Subscriber};
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use crate::subscriber::{Entry, Status, StatusCell, SubscribedAt, Subscriber};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use std::time::Duration;
 
 /// How many keys of a walk are kept for going on in another process.
@@ -264,27 +263,23 @@ impl<'a> CatchUp<'a> {
 
     /// The new rows of a page: export, remember as pending, or let go.
     fn take(&mut self, rows: &Rows, asked: Option<Status>) -> Result<()> {
-        let subscribers: Vec<Subscriber<'_>> = rows
-            .fresh
-            .iter()
-            .map(|i| rows.page.subscriber(*i))
-            .collect();
+        let subscribers = rows.fresh.iter().map(|i| rows.page.subscriber(*i));
         self.take_subscribers(subscribers, asked)
     }
 
-    fn take_subscribers(
+    fn take_subscribers<'s>(
         &mut self,
-        subscribers: Vec<Subscriber<'_>>,
+        subscribers: impl Iterator<Item = Subscriber<'s>>,
         asked: Option<Status>,
     ) -> Result<()> {
         let list = self.list.this.id;
-        let mut wanted = Vec::with_capacity(subscribers.len());
+        let mut wanted = Vec::with_capacity(subscribers.size_hint().0);
         let mut others = Vec::new();
         for subscriber in subscribers {
-            let written = subscriber.subscribed_at_text();
-            let at = stamp::earliest(&written).map(|at| at.timestamp());
+            let subscribed_at = &subscriber.key().subscribed_at;
+            let at = subscribed_at.earliest();
             self.newest = self.newest.max(at);
-            if self.is_before_since(&written) {
+            if self.is_before_since(subscribed_at) {
                 continue;
             }
             let status = match (subscriber.status(), asked) {
@@ -300,13 +295,13 @@ impl<'a> CatchUp<'a> {
                 StatusCell::Known(Status::Unconfirmed) => {
                     let now = self.now().timestamp();
                     self.ledger
-                        .note_pending(list, subscriber.id, at, now, self.wanted.run)?;
+                        .note_pending(list, subscriber.id(), at, now, self.wanted.run)?;
                 }
-                StatusCell::Known(_) => others.push(subscriber.id),
+                StatusCell::Known(_) => others.push(subscriber.id()),
                 // A word that we do not know: neither exported nor forgotten.
                 StatusCell::Other => {
                     self.ledger
-                        .touch_pending(list, subscriber.id, self.wanted.run)?
+                        .touch_pending(list, subscriber.id(), self.wanted.run)?
                 }
             }
         }
@@ -316,7 +311,7 @@ impl<'a> CatchUp<'a> {
         if self.ledger.has_pending(list)? {
             let batch = self.collector.batch();
             for subscriber in &wanted {
-                self.ledger.resolve_pending(list, subscriber.id, batch)?;
+                self.ledger.resolve_pending(list, subscriber.id(), batch)?;
             }
             for id in others {
                 // Left before confirming.
@@ -327,12 +322,12 @@ impl<'a> CatchUp<'a> {
     }
 
     /// Whether somebody surely came before the day that this list begins with.
-    fn is_before_since(&self, written: &str) -> bool {
+    fn is_before_since(&self, subscribed_at: &SubscribedAt) -> bool {
         let since = self.progress.since.as_deref().and_then(stamp::day);
-        match (since, stamp::latest(written)) {
-            (Some(since), Some(at)) => at.date_naive() < since,
-            _ => false,
-        }
+        since.is_some_and(|since| {
+            let midnight = since.and_time(NaiveTime::MIN).and_utc().timestamp();
+            subscribed_at.latest().is_some_and(|at| at < midnight)
+        })
     }
 
     /// Those pending whom this run has not seen: still unconfirmed, confirmed meanwhile, or gone.
@@ -373,19 +368,15 @@ impl<'a> CatchUp<'a> {
         let path = format!("{}/{id}", self.subscribers_path());
         let read = |body: Vec<u8>| {
             let text = String::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
-            match Subscriber::parse(&text).map(|found| found.id) {
-                Some(found) if found == id => Ok(text),
+            match Entry::parse(&text) {
+                Some(entry) if entry.key.id == id => Ok((text, entry)),
                 _ => Err("it is not the subscriber asked for".to_owned()),
             }
         };
         match self.session.get(&path, read).await? {
-            Found::There(text) => match Subscriber::parse(&text) {
-                Some(subscriber) => self.take_subscribers(vec![subscriber], None),
-                None => Err(Error::new(
-                    Exit::Unavailable,
-                    "a subscriber could not be read twice",
-                )),
-            },
+            Found::There((text, entry)) => {
+                self.take_subscribers([Subscriber::new(&text, &entry)].into_iter(), None)
+            }
             // Pending rows drop off after some 30 days: no error.
             Found::NotThere => self.ledger.resolve_pending(self.list.this.id, id, None),
         }

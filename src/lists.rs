@@ -64,7 +64,9 @@ async fn fetch_once(session: &mut Session, query: &Query) -> Result<Option<Vec<L
     loop {
         let read = |body| {
             let page = Page::parse(body, query, &origin)?;
-            let lists = (0..page.len()).map(|i| read_list(page.entry(i), page.keys[i].id));
+            let lists = page
+                .subscribers()
+                .map(|list| read_list(list.json(), list.id()));
             Ok((lists.collect::<Vec<_>>(), page.has_next, page.total_size))
         };
         let start = lists.len().saturating_sub(1) as u64;

@@ -66,32 +66,59 @@ impl Column {
 pub(crate) fn cells<'a>(
     columns: &'a [Column],
     list: &'a ListRef,
-    subscriber: &Subscriber<'a>,
-) -> Vec<Cow<'a, str>> {
-    let field = |i: usize| {
-        subscriber
-            .raw(i)
-            .map_or(Cow::Borrowed(""), |raw| cell(FIELDS[i], raw))
-    };
-    let custom_fields = if columns
+    subscriber: Subscriber<'a>,
+) -> impl Iterator<Item = Cow<'a, str>> {
+    let has_custom = columns
         .iter()
-        .any(|column| matches!(column, Column::Custom(_)))
-    {
-        custom_fields(subscriber)
-    } else {
-        Vec::new()
+        .any(|column| matches!(column, Column::Custom(_)));
+    let custom_fields = match has_custom {
+        true => custom_fields(&subscriber),
+        false => Vec::new(),
     };
-    let cells = columns.iter().map(|column| match column {
+    columns.iter().map(move |column| match column {
         Column::ListId => Cow::Owned(list.id.to_string()),
         Column::ListName => Cow::Borrowed(list.name.as_str()),
-        Column::Field(i) => field(*i),
+        Column::Field(i) => subscriber
+            .raw(*i)
+            .map_or(Cow::Borrowed(""), |raw| cell(KINDS[*i], raw)),
         Column::Custom(name) => custom_fields
             .iter()
             .rev()
             .find(|(key, _)| key == name)
-            .map_or(Cow::Borrowed(""), |(_, raw)| cell("", raw.get())),
-    });
-    cells.collect()
+            .map_or(Cow::Borrowed(""), |(_, raw)| cell(Kind::Plain, raw.get())),
+    })
+}
+
+/// How the value of a field becomes a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// As text.
+    Plain,
+    /// A time, brought to UTC where it says one.
+    Time,
+    /// One CSV record in the cell.
+    Tags,
+}
+
+/// Of each of [`FIELDS`].
+const KINDS: [Kind; FIELDS.len()] = {
+    let mut kinds = [Kind::Plain; FIELDS.len()];
+    let mut i = 0;
+    while i < kinds.len() {
+        kinds[i] = kind(FIELDS[i].as_bytes());
+        i += 1;
+    }
+    kinds
+};
+
+const fn kind(field: &[u8]) -> Kind {
+    match field {
+        b"tags" => Kind::Tags,
+        b"subscribed_at" | b"verified_at" | b"unsubscribed_at" | b"last_followup_sent_at" => {
+            Kind::Time
+        }
+        _ => Kind::Plain,
+    }
 }
 
 /// A subscriber's custom fields, in the order they came; none if there is no such object.
@@ -104,22 +131,30 @@ pub(crate) fn custom_fields<'a>(subscriber: &Subscriber<'a>) -> Vec<(String, &'a
         .map_or_else(Vec::new, |Pairs(pairs)| pairs)
 }
 
-fn cell<'a>(field: &str, raw: &'a str) -> Cow<'a, str> {
-    match field {
-        "tags" => tags(raw),
-        "subscribed_at" | "verified_at" | "unsubscribed_at" | "last_followup_sent_at" => {
-            match raw_text(raw) {
-                Cow::Borrowed(text) => stamp::to_utc(text),
-                Cow::Owned(text) => Cow::Owned(stamp::to_utc(&text).into_owned()),
-            }
-        }
-        _ if raw.starts_with(['{', '[']) => object(raw),
-        _ => raw_text(raw),
+fn cell(kind: Kind, raw: &str) -> Cow<'_, str> {
+    match kind {
+        Kind::Tags => tags(raw),
+        Kind::Time => match raw_text(raw) {
+            Cow::Borrowed(text) => stamp::to_utc(text),
+            Cow::Owned(text) => Cow::Owned(stamp::to_utc(&text).into_owned()),
+        },
+        Kind::Plain if raw.starts_with(['{', '[']) => object(raw),
+        Kind::Plain => raw_text(raw),
     }
 }
 
 /// The tags as one CSV record of their own, so that a tag may hold a comma. No tags: an empty cell.
 fn tags(raw: &str) -> Cow<'_, str> {
+    let is_plain = |tag: &str| {
+        let special = |byte| matches!(byte, b'"' | b',' | b'\r' | b'\n');
+        !tag.is_empty() && !tag.bytes().any(special)
+    };
+    if let Ok(tags) = serde_json::from_str::<Vec<&str>>(raw)
+        && tags.iter().all(|tag| is_plain(tag))
+    {
+        // Nothing to decode and nothing to quote, as nearly always.
+        return Cow::Owned(tags.join(","));
+    }
     let Ok(tags) = serde_json::from_str::<Vec<&RawValue>>(raw) else {
         return if raw.starts_with('{') {
             object(raw)
@@ -127,18 +162,7 @@ fn tags(raw: &str) -> Cow<'_, str> {
             raw_text(raw)
         };
     };
-    if tags.is_empty() {
-        return Cow::Borrowed("");
-    }
     let cells: Vec<Cow<'_, str>> = tags.iter().map(|tag| raw_text(tag.get())).collect();
-    let is_plain = |cell: &Cow<'_, str>| {
-        let special = |byte| matches!(byte, b'"' | b',' | b'\r' | b'\n');
-        !cell.is_empty() && !cell.bytes().any(special)
-    };
-    if cells.iter().all(is_plain) {
-        // Nothing to quote, as nearly always: a writer has buffers of its own to set up.
-        return Cow::Owned(cells.join(","));
-    }
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::Any(b'\n'))
         .from_writer(Vec::new());
@@ -213,9 +237,10 @@ pub(crate) fn without_blanks(json: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::subscriber::Entry;
 
     fn one(field: &str, raw: &str) -> String {
-        cell(field, raw).into_owned()
+        cell(kind(field.as_bytes()), raw).into_owned()
     }
 
     #[test]
@@ -245,11 +270,11 @@ mod tests {
             id: 1,
             name: "L".into(),
         };
-        let bare = Subscriber::parse(r#"{"id":5}"#).unwrap();
-        assert_eq!(
-            cells(&Column::all(), &list, &bare)[..4],
-            ["1", "L", "5", ""]
-        );
+        let bare = r#"{"id":5}"#;
+        let entry = Entry::parse(bare).unwrap();
+        let columns = Column::all();
+        let cells = cells(&columns, &list, Subscriber::new(bare, &entry));
+        assert_eq!(cells.take(4).collect::<Vec<_>>(), ["1", "L", "5", ""]);
     }
 
     #[test]
@@ -334,9 +359,9 @@ mod tests {
         };
         let json =
             r#"{"id":5,"email":"a@b","custom_fields":{"Color":"blue","COLOR":null,"n":1.50}}"#;
-        let subscriber = Subscriber::parse(json).unwrap();
-        let cells = cells(&columns, &list, &subscriber);
-        assert_eq!(cells, ["a@b", "blue", "", "", "L"]);
+        let entry = Entry::parse(json).unwrap();
+        let cells = cells(&columns, &list, Subscriber::new(json, &entry));
+        assert_eq!(cells.collect::<Vec<_>>(), ["a@b", "blue", "", "", "L"]);
         for (name, column) in names.iter().zip(&columns) {
             assert_eq!(column.name(), *name);
         }

@@ -1,12 +1,10 @@
 //! A subscriber as AWeber's API gives it, taken apart without changing a digit: each field stays the raw JSON that
 //! came. Only `id` is required (AWeber API, section 4); of a key that stands twice the last counts. Pure.
 
+pub(crate) mod read;
+
 use crate::stamp;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
-use std::ops::Range;
 
 /// A status that can be asked for. AWeber knows more words than these; an unknown one is never wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -104,107 +102,103 @@ pub(crate) struct RowKey {
     pub(crate) subscribed_at: SubscribedAt,
 }
 
-/// One entry of a subscriber collection, borrowed from the page.
+/// One entry of a collection: where its object and its fields stand in the text that it came in.
 #[derive(Debug)]
-pub(crate) struct Subscriber<'a> {
-    /// The record id.
-    pub(crate) id: i64,
-    json: &'a str,
-    fields: [Option<&'a str>; FIELDS.len()],
+pub(crate) struct Entry {
+    /// What tells this row apart from the others of its collection, and its subscription from those exported.
+    pub(crate) key: RowKey,
+    json: Place,
+    fields: [Place; FIELDS.len()],
 }
 
-/// Where the fields of an entry stand in its JSON, so that it need not be taken apart twice.
-#[derive(Debug)]
-pub(crate) struct Places {
-    id: i64,
-    fields: [Range<u32>; FIELDS.len()],
+/// A piece of a text, in bytes; an empty one is an absent field, for no JSON value is without a byte.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    start: u32,
+    end: u32,
+}
+
+/// An entry together with the text that it came in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subscriber<'a> {
+    text: &'a str,
+    entry: &'a Entry,
 }
 
 impl<'a> Subscriber<'a> {
-    /// Takes one JSON object apart. `None`: not an object, or without an id that is a whole number (also as a string).
-    pub(crate) fn parse(json: &'a str) -> Option<Subscriber<'a>> {
-        let Fields(fields) = serde_json::from_str(json).ok()?;
-        let fields = fields.map(|field| field.map(RawValue::get));
-        let id = raw_text(fields[ID]?).parse().ok()?;
-        Some(Subscriber { id, json, fields })
+    /// The entry in its own text.
+    pub(crate) fn new(text: &'a str, entry: &'a Entry) -> Subscriber<'a> {
+        Subscriber { text, entry }
     }
 
-    /// Where everything stands in [`Subscriber::json`].
-    pub(crate) fn places(&self) -> Places {
-        let base = self.json.as_ptr() as usize;
-        let place = |field: Option<&str>| match field {
-            None => 0..0,
-            Some(raw) => {
-                let start = (raw.as_ptr() as usize - base) as u32;
-                start..start + raw.len() as u32
-            }
-        };
-        Places {
-            id: self.id,
-            fields: self.fields.map(place),
-        }
+    /// The record id.
+    pub(crate) fn id(&self) -> i64 {
+        self.entry.key.id
     }
 
-    /// The subscriber that [`Subscriber::places`] were taken of, in the same JSON.
-    pub(crate) fn at(json: &'a str, places: &Places) -> Subscriber<'a> {
-        // No value is without a byte: an empty place is an absent field.
-        let field = |place: &Range<u32>| {
-            json.get(place.start as usize..place.end as usize)
-                .filter(|raw| !raw.is_empty())
-        };
-        Subscriber {
-            id: places.id,
-            json,
-            fields: places.fields.each_ref().map(field),
-        }
+    /// What tells it apart.
+    pub(crate) fn key(&self) -> &'a RowKey {
+        &self.entry.key
     }
 
     /// The whole object as it came.
     pub(crate) fn json(&self) -> &'a str {
-        self.json
+        self.at(self.entry.json)
     }
 
     /// The raw JSON of the field at that place of [`FIELDS`]; `None` if absent.
     pub(crate) fn raw(&self, field: usize) -> Option<&'a str> {
-        self.fields[field]
+        let raw = self.at(self.entry.fields[field]);
+        (!raw.is_empty()).then_some(raw)
+    }
+
+    fn at(&self, place: Place) -> &'a str {
+        self.text
+            .get(place.start as usize..place.end as usize)
+            .unwrap_or_default()
     }
 
     /// What the row says of its status.
     pub(crate) fn status(&self) -> StatusCell {
-        let word = self.fields[STATUS].map(raw_text).unwrap_or_default();
+        let word = self.raw(STATUS).map(raw_text).unwrap_or_default();
         match Status::from_word(&word) {
             Some(status) => StatusCell::Known(status),
             None if word.is_empty() => StatusCell::Absent,
             None => StatusCell::Other,
         }
     }
+}
 
-    /// `subscribed_at` as AWeber wrote it; empty if null or absent.
-    pub(crate) fn subscribed_at_text(&self) -> Cow<'a, str> {
-        self.fields[SUBSCRIBED_AT].map(raw_text).unwrap_or_default()
+impl SubscribedAt {
+    /// What AWeber wrote: an instant needs an offset.
+    fn read(written: &str) -> SubscribedAt {
+        match stamp::instant(written) {
+            Some(instant) => SubscribedAt::Instant(instant.timestamp()),
+            None => SubscribedAt::Text(written.into()),
+        }
     }
 
-    /// What tells this row apart from the others of its collection, and its subscription from those exported.
-    pub(crate) fn key(&self) -> RowKey {
-        let written = self.subscribed_at_text();
-        let subscribed_at = match stamp::instant(&written) {
-            Some(instant) => SubscribedAt::Instant(instant.timestamp()),
-            None => SubscribedAt::Text(written.as_ref().into()),
-        };
-        RowKey {
-            id: self.id,
-            subscribed_at,
+    /// No later than the instant meant, Unix seconds; `None` for a text that says no time.
+    pub(crate) fn earliest(&self) -> Option<i64> {
+        match self {
+            SubscribedAt::Instant(seconds) => Some(*seconds),
+            SubscribedAt::Text(text) => stamp::earliest(text).map(|at| at.timestamp()),
+        }
+    }
+
+    /// No earlier than the instant meant, Unix seconds; `None` for a text that says no time.
+    pub(crate) fn latest(&self) -> Option<i64> {
+        match self {
+            SubscribedAt::Instant(seconds) => Some(*seconds),
+            SubscribedAt::Text(text) => stamp::latest(text).map(|at| at.timestamp()),
         }
     }
 }
 
 /// A JSON value as text: a string decoded, null as nothing, anything else as it is written.
 pub(crate) fn raw_text(json: &str) -> Cow<'_, str> {
-    if json == "null" {
-        return Cow::Borrowed("");
-    }
     let Some(inside) = json.strip_prefix('"').and_then(|j| j.strip_suffix('"')) else {
-        return Cow::Borrowed(json);
+        return Cow::Borrowed(if json == "null" { "" } else { json });
     };
     if !inside.contains('\\') {
         return Cow::Borrowed(inside);
@@ -216,106 +210,9 @@ pub(crate) fn raw_text(json: &str) -> Cow<'_, str> {
     }
 }
 
-struct Fields<'a>([Option<&'a RawValue>; FIELDS.len()]);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a subscriber object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = [None; FIELDS.len()];
-                // AWeber sends its keys in one order throughout: look where the last one was found first.
-                let mut expected = 0;
-                while let Some(Key(name)) = map.next_key()? {
-                    let place = (expected..FIELDS.len())
-                        .chain(0..expected)
-                        .find(|i| FIELDS[*i] == name);
-                    match place {
-                        Some(i) => {
-                            fields[i] = Some(map.next_value()?);
-                            expected = (i + 1) % FIELDS.len();
-                        }
-                        None => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-/// A key, borrowed unless it is written with escapes.
-struct Key<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl<'de> Visitor<'de> for KeyVisitor {
-            type Value = Key<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-
-            fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(v)))
-            }
-
-            fn visit_str<E>(self, v: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(v.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(KeyVisitor)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_an_id_is_required_and_it_may_be_a_string() {
-        for (json, id) in [
-            (r#"{"id":7}"#, Some(7)),
-            (r#"{"id":"7"}"#, Some(7)),
-            (r#"{"id":1,"id":2}"#, Some(2)),
-            (r#"{"\u0069d":7}"#, Some(7)),
-            (r#"{"id":null}"#, None),
-            (r#"{"id":"x"}"#, None),
-            (r#"{"email":"a@b"}"#, None),
-            ("[]", None),
-            ("{", None),
-        ] {
-            assert_eq!(Subscriber::parse(json).map(|s| s.id), id, "{json}");
-        }
-    }
-
-    #[test]
-    fn a_key_is_the_instant_or_else_the_text() {
-        let key = |json| Subscriber::parse(json).unwrap().key().subscribed_at;
-        assert_eq!(
-            key(r#"{"id":1,"subscribed_at":"2025-11-21T10:31:53.202963-05:00"}"#),
-            key(r#"{"id":1,"subscribed_at":"2025-11-21 15:31:53+00:00"}"#)
-        );
-        assert_eq!(
-            key(r#"{"id":1,"subscribed_at":"2025-11-21T10:31:53"}"#),
-            SubscribedAt::Text("2025-11-21T10:31:53".into())
-        );
-        assert_eq!(key(r#"{"id":1}"#), key(r#"{"id":1,"subscribed_at":null}"#));
-        assert_eq!(
-            key(r#"{"id":1,"subscribed_at":17}"#),
-            SubscribedAt::Text("17".into())
-        );
-    }
 
     #[test]
     fn text_is_decoded_and_digits_are_kept() {

@@ -100,19 +100,28 @@ impl Collector {
         list: &ListRef,
         subscribers: &[Subscriber<'_>],
     ) -> Result<u64> {
-        let mut new = Vec::with_capacity(subscribers.len());
-        for subscriber in subscribers {
-            let key = subscriber.key();
-            let batch = match self.batch() {
-                Some(batch) => batch,
-                // Only a row that is new opens a batch: a run without news leaves no trace.
-                None if ledger.is_exported(list.id, &key)? => continue,
-                None => self.begin(ledger)?,
-            };
-            if ledger.export(list.id, &key, batch)? {
-                new.push(subscriber);
+        let mut old = 0;
+        if self.open.is_none() {
+            // Only a row that is new opens a batch: a run without news leaves no trace.
+            while let Some(first) = subscribers.get(old)
+                && ledger.is_exported(list.id, first.key())?
+            {
+                old += 1;
             }
         }
+        let candidates = &subscribers[old..];
+        if candidates.is_empty() {
+            return Ok(0);
+        }
+        let batch = match self.batch() {
+            Some(batch) => batch,
+            None => self.begin(ledger)?,
+        };
+        let is_new = ledger.export(list.id, candidates.iter().map(Subscriber::key), batch)?;
+        let new = candidates.iter().zip(is_new);
+        let new: Vec<_> = new
+            .filter_map(|(one, is_new)| is_new.then_some(*one))
+            .collect();
         for subscriber in &new {
             if self.unseen.is_empty() {
                 break;
@@ -123,14 +132,14 @@ impl Collector {
         }
         let count = new.len() as u64;
         self.rows += count;
-        if let (Some(batch), 1..) = (self.batch(), count) {
+        if count > 0 {
             ledger.count_rows(batch, list.id, count)?;
         }
         if let Some((batch, Some(stage))) = &mut self.open
             && count > 0
         {
             let layout = &self.options.layout;
-            let bytes = render::rows(layout, list, new.into_iter());
+            let bytes = render::rows(layout, list, &new);
             stage.append(&bytes).map_err(|e| cannot_stage(batch, &e))?;
             batch.rows += count;
         }

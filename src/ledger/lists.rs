@@ -137,10 +137,25 @@ impl Ledger {
             .map_err(|e| failed(self.path(), &e))
     }
 
-    /// Notes a subscription as exported by `batch`; false if it was exported already.
-    pub(crate) fn export(&mut self, list: i64, key: &RowKey, batch: i64) -> Result<bool> {
+    /// Notes subscriptions as exported by `batch`; says of each whether it was new.
+    pub(crate) fn export<'a>(
+        &mut self,
+        list: i64,
+        keys: impl Iterator<Item = &'a RowKey>,
+        batch: i64,
+    ) -> Result<Vec<bool>> {
         let sql = "INSERT OR IGNORE INTO subscription (list, subscriber, subscribed_at, batch) VALUES (?1, ?2, ?3, ?4)";
-        Ok(self.change(sql, params![list, key.id, key.subscribed_at, batch])? == 1)
+        self.begin()?;
+        // One statement for all of them: looking it up again for each costs as much as the insertion.
+        let note = || -> rusqlite::Result<Vec<bool>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            keys.map(|key| {
+                let changed = statement.execute(params![list, key.id, key.subscribed_at, batch])?;
+                Ok(changed == 1)
+            })
+            .collect()
+        };
+        note().map_err(|e| failed(self.path(), &e))
     }
 
     /// Remembers that run `run` saw somebody unconfirmed. Where subscribed_at says no instant, the time of the first

@@ -229,14 +229,20 @@ impl Ledger {
         Ok(())
     }
 
-    /// Runs one statement in the present transaction; says how many rows it changed.
-    fn change(&mut self, sql: &str, parameters: impl rusqlite::Params) -> Result<usize> {
+    /// Begins a transaction, unless one is under way.
+    fn begin(&mut self) -> Result<()> {
         if !self.in_transaction {
             self.connection
                 .execute_batch("BEGIN IMMEDIATE")
                 .map_err(|e| failed(&self.path, &e))?;
             self.in_transaction = true;
         }
+        Ok(())
+    }
+
+    /// Runs one statement in the present transaction; says how many rows it changed.
+    fn change(&mut self, sql: &str, parameters: impl rusqlite::Params) -> Result<usize> {
+        self.begin()?;
         self.connection
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(parameters))

@@ -1,10 +1,13 @@
 //! One page of a collection (AWeber API, section 2) and the query that asks for it. Pure. A body that is not such a
 //! page, or that points elsewhere, is refused: a maintenance page is no empty list.
 
-use crate::subscriber::{Places, RowKey, Subscriber};
-use serde::Deserialize;
+use crate::subscriber::read::Entries;
+use crate::subscriber::{Entry, RowKey, Subscriber};
+use serde::Deserializer;
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use std::ops::Range;
+use std::borrow::Cow;
+use std::fmt;
 use url::Url;
 
 /// The largest page AWeber gives.
@@ -44,40 +47,21 @@ impl Query {
 /// A page as it came; its entries are places in the body.
 #[derive(Debug)]
 pub(crate) struct Page {
-    body: Vec<u8>,
-    entries: Vec<(Range<usize>, Places)>,
-    /// The row keys of the entries, in order.
-    pub(crate) keys: Vec<RowKey>,
+    body: String,
+    entries: Vec<Entry>,
     /// Whether the page says that there are more rows.
     pub(crate) has_next: bool,
     /// The size of the whole collection; find collections do not say it.
     pub(crate) total_size: Option<u64>,
 }
 
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    entries: Vec<&'a RawValue>,
-    #[serde(borrow, default)]
-    next_collection_link: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    total_size: Option<&'a RawValue>,
-}
-
 impl Page {
     /// Understands the answer to `query`. The error says why it cannot be used.
     pub(crate) fn parse(body: Vec<u8>, query: &Query, origin: &Url) -> Result<Page, String> {
-        let envelope: Envelope<'_> =
-            serde_json::from_slice(&body).map_err(|e| format!("it is no collection ({e})"))?;
-        let base = body.as_ptr() as usize;
-        let mut entries = Vec::with_capacity(envelope.entries.len());
-        let mut keys = Vec::with_capacity(envelope.entries.len());
-        for entry in &envelope.entries {
-            let subscriber = Subscriber::parse(entry.get()).ok_or("an entry has no id")?;
-            keys.push(subscriber.key());
-            let start = entry.get().as_ptr() as usize - base;
-            entries.push((start..start + entry.get().len(), subscriber.places()));
-        }
+        let body = String::from_utf8(body).map_err(|e| format!("it is no collection ({e})"))?;
+        let envelope = Envelope::read(&body).map_err(|e| format!("it is no collection ({e})"))?;
+        let entries: Option<Vec<Entry>> = envelope.entries.into_iter().collect();
+        let entries = entries.ok_or("an entry has no id")?;
         let link = envelope.next_collection_link.map(RawValue::get);
         let has_next = match link.map(serde_json::from_str::<Option<String>>) {
             None | Some(Ok(None)) => false,
@@ -91,11 +75,10 @@ impl Page {
             .total_size
             .and_then(|total| read_count(total.get().as_bytes()));
         Ok(Page {
+            body,
             entries,
-            keys,
             has_next,
             total_size,
-            body,
         })
     }
 
@@ -104,15 +87,71 @@ impl Page {
         self.entries.len()
     }
 
-    /// The raw JSON of entry `i`.
-    pub(crate) fn entry(&self, i: usize) -> &str {
-        // The body has been read as JSON from these very bytes, so it is UTF-8.
-        std::str::from_utf8(&self.body[self.entries[i].0.clone()]).unwrap_or_default()
+    /// The row keys of the entries, in order.
+    pub(crate) fn keys(&self) -> Vec<&RowKey> {
+        self.entries.iter().map(|entry| &entry.key).collect()
     }
 
-    /// Entry `i` taken apart.
+    /// The entries, in order.
+    pub(crate) fn subscribers(&self) -> impl Iterator<Item = Subscriber<'_>> {
+        (0..self.len()).map(|i| self.subscriber(i))
+    }
+
+    /// Entry `i`.
     pub(crate) fn subscriber(&self, i: usize) -> Subscriber<'_> {
-        Subscriber::at(self.entry(i), &self.entries[i].1)
+        Subscriber::new(&self.body, &self.entries[i])
+    }
+}
+
+/// What counts of a collection. An entry without an id is `None`.
+struct Envelope<'a> {
+    entries: Vec<Option<Entry>>,
+    next_collection_link: Option<&'a RawValue>,
+    total_size: Option<&'a RawValue>,
+}
+
+impl<'a> Envelope<'a> {
+    fn read(body: &'a str) -> serde_json::Result<Envelope<'a>> {
+        let mut deserializer = serde_json::Deserializer::from_str(body);
+        let envelope = deserializer.deserialize_map(EnvelopeVisitor(body))?;
+        deserializer.end()?;
+        Ok(envelope)
+    }
+}
+
+/// Reads the envelope in that text.
+struct EnvelopeVisitor<'a>(&'a str);
+
+impl<'de> Visitor<'de> for EnvelopeVisitor<'de> {
+    type Value = Envelope<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a collection")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
+        let (mut entries, mut next_collection_link, mut total_size) = (None, None, None);
+        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+            let twice = match &*key {
+                "entries" => entries
+                    .replace(map.next_value_seed(Entries(self.0))?)
+                    .is_some(),
+                "next_collection_link" => next_collection_link.replace(map.next_value()?).is_some(),
+                "total_size" => total_size.replace(map.next_value()?).is_some(),
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    false
+                }
+            };
+            if twice {
+                return Err(Error::custom(format!("{key} stands twice")));
+            }
+        }
+        Ok(Envelope {
+            entries: entries.ok_or_else(|| Error::missing_field("entries"))?,
+            next_collection_link,
+            total_size,
+        })
     }
 }
 
@@ -194,7 +233,7 @@ mod tests {
                 (more, 2, Some(2)),
                 "{link}"
             );
-            assert_eq!(page.entry(1), r#"{"id":"2"}"#);
+            assert_eq!(page.subscriber(1).json(), r#"{"id":"2"}"#);
         }
     }
 

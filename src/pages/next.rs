@@ -21,7 +21,7 @@ const PATIENCE: u8 = 3;
 #[derive(Debug)]
 pub(crate) struct Shown<'a> {
     /// Row keys in order.
-    pub(crate) keys: &'a [RowKey],
+    pub(crate) keys: &'a [&'a RowKey],
     /// It names a next page.
     pub(crate) has_next: bool,
     /// The size of the collection, where the page tells it.
@@ -49,7 +49,8 @@ pub(crate) struct Walk {
     gone_back: usize,
     begun_anew: u8,
     recent: VecDeque<RowKey>,
-    known: HashSet<RowKey>,
+    /// The same keys; hashed fast, since whoever sends them gains nothing by collisions among 2,000.
+    known: HashSet<RowKey, foldhash::fast::RandomState>,
     seen: u64,
     without_new: u8,
 }
@@ -67,7 +68,9 @@ impl Walk {
             seen,
             ..Walk::default()
         };
-        keys.into_iter().for_each(|key| walk.remember(key));
+        for key in keys {
+            walk.remember(key);
+        }
         walk
     }
 
@@ -92,7 +95,7 @@ impl Walk {
             || page
                 .keys
                 .first()
-                .is_some_and(|key| self.known.contains(key));
+                .is_some_and(|key| self.known.contains(*key));
         if !begins_well {
             return self.go_back();
         }
@@ -107,8 +110,7 @@ impl Walk {
         (self.step_back, self.gone_back) = (0, 0);
         let mut fresh = Vec::new();
         for (i, key) in page.keys.iter().enumerate() {
-            if !self.known.contains(key) {
-                self.remember(key.clone());
+            if self.remember(RowKey::clone(key)) {
                 self.seen += 1;
                 fresh.push(i);
             }
@@ -151,8 +153,10 @@ impl Walk {
         Verdict::Back
     }
 
-    fn remember(&mut self, key: RowKey) {
-        if self.known.insert(key.clone()) {
+    /// Remembers a key; says whether it was new.
+    fn remember(&mut self, key: RowKey) -> bool {
+        let is_new = self.known.insert(key.clone());
+        if is_new {
             self.recent.push_back(key);
         }
         if self.recent.len() > REMEMBERED
@@ -160,6 +164,7 @@ impl Walk {
         {
             self.known.remove(&oldest);
         }
+        is_new
     }
 }
 
@@ -180,44 +185,45 @@ mod tests {
         ids.map(|id| key(id, id)).collect()
     }
 
-    fn shown(keys: &[RowKey], has_next: bool) -> Shown<'_> {
-        Shown {
-            keys,
+    /// Shows the walk a page.
+    fn take(walk: &mut Walk, keys: &[RowKey], has_next: bool) -> Verdict {
+        walk.take(&Shown {
+            keys: &keys.iter().collect::<Vec<_>>(),
             has_next,
             total_size: None,
-        }
+        })
     }
 
     #[test]
     fn a_page_that_does_not_begin_with_a_row_seen_is_not_believed() {
         let mut walk = Walk::new();
         assert!(
-            matches!(walk.take(&shown(&keys(0..100), true)), Verdict::Forward(rows) if rows.len() == 100)
+            matches!(take(&mut walk, &keys(0..100), true), Verdict::Forward(rows) if rows.len() == 100)
         );
         assert_eq!(walk.start(), 99);
         // Three rows before the offset are gone: the page begins three rows later.
-        assert_eq!(walk.take(&shown(&keys(102..202), true)), Verdict::Back);
+        assert_eq!(take(&mut walk, &keys(102..202), true), Verdict::Back);
         assert_eq!(walk.start(), 98);
-        assert_eq!(walk.take(&shown(&keys(101..201), true)), Verdict::Back);
+        assert_eq!(take(&mut walk, &keys(101..201), true), Verdict::Back);
         assert_eq!(walk.start(), 96);
         assert!(
-            matches!(walk.take(&shown(&keys(99..199), true)), Verdict::Forward(rows) if rows.len() == 99)
+            matches!(take(&mut walk, &keys(99..199), true), Verdict::Forward(rows) if rows.len() == 99)
         );
     }
 
     #[test]
     fn a_known_row_further_down_is_not_enough() {
         let mut walk = Walk::new();
-        walk.take(&shown(&keys(0..100), true));
+        take(&mut walk, &keys(0..100), true);
         let page = [keys(150..160), keys(90..100), keys(100..150)].concat();
-        assert_eq!(walk.take(&shown(&page, true)), Verdict::Back);
+        assert_eq!(take(&mut walk, &page, true), Verdict::Back);
     }
 
     #[test]
     fn an_empty_page_in_the_middle_is_not_the_end() {
         let mut walk = Walk::new();
-        walk.take(&shown(&keys(0..100), true));
-        assert_eq!(walk.take(&shown(&[], false)), Verdict::Back);
+        take(&mut walk, &keys(0..100), true);
+        assert_eq!(take(&mut walk, &[], false), Verdict::Back);
         assert_eq!(walk.start(), 98);
     }
 
@@ -225,24 +231,24 @@ mod tests {
     fn a_full_page_is_not_the_end_unless_the_collection_is_counted_out() {
         let page = keys(0..100);
         assert!(matches!(
-            Walk::new().take(&shown(&page, false)),
+            take(&mut Walk::new(), &page, false),
             Verdict::Forward(_)
         ));
         let counted = Shown {
-            keys: &page,
+            keys: &page.iter().collect::<Vec<_>>(),
             has_next: false,
             total_size: Some(100),
         };
         assert!(matches!(Walk::new().take(&counted), Verdict::End(rows) if rows.len() == 100));
         assert!(matches!(
-            Walk::new().take(&shown(&page[..99], false)),
+            take(&mut Walk::new(), &page[..99], false),
             Verdict::End(_)
         ));
         assert!(matches!(
-            Walk::new().take(&shown(&page[..99], true)),
+            take(&mut Walk::new(), &page[..99], true),
             Verdict::Forward(_)
         ));
-        assert_eq!(Walk::new().take(&shown(&[], false)), Verdict::End(vec![]));
+        assert_eq!(take(&mut Walk::new(), &[], false), Verdict::End(vec![]));
     }
 
     #[test]
@@ -271,7 +277,7 @@ mod tests {
             let mut walk = Walk::new();
             let lost = (0..500).any(|_| {
                 let (page, more) = answer(walk.start());
-                walk.take(&shown(&page, more)) == Verdict::Lost
+                take(&mut walk, &page, more) == Verdict::Lost
             });
             assert!(lost, "{what}");
         }
@@ -281,14 +287,14 @@ mod tests {
     fn a_walk_goes_on_in_another_process() {
         let list = keys(0..1000);
         let mut walk = Walk::new();
-        walk.take(&shown(&list[0..100], true));
-        walk.take(&shown(&list[99..199], true));
+        take(&mut walk, &list[0..100], true);
+        take(&mut walk, &list[99..199], true);
         let kept: Vec<RowKey> = walk.last_keys(100).cloned().collect();
         let mut resumed = Walk::resume(walk.start(), walk.seen(), kept);
         // Meanwhile five rows have gone.
-        assert_eq!(resumed.take(&shown(&list[203..303], true)), Verdict::Back);
+        assert_eq!(take(&mut resumed, &list[203..303], true), Verdict::Back);
         let mut start = resumed.start() as usize + 5;
-        while resumed.take(&shown(&list[start..start + 100], true)) == Verdict::Back {
+        while take(&mut resumed, &list[start..start + 100], true) == Verdict::Back {
             start = resumed.start() as usize + 5;
         }
         assert_eq!(resumed.seen(), start as u64 + 100);
@@ -369,7 +375,7 @@ mod tests {
                 let page: &[RowKey] = if lie { &[] } else { &list[from..to] };
                 let page = page.to_vec();
                 let more = links && !lie && to < list.len();
-                let verdict = walk.take(&shown(&page, more));
+                let verdict = take(&mut walk, &page, more);
                 if let Verdict::Forward(fresh) | Verdict::End(fresh) = &verdict {
                     handed_on.extend(fresh.iter().map(|i| page[*i].clone()));
                 }

@@ -97,7 +97,7 @@ impl Walker {
                 continue;
             }
             let shown = Shown {
-                keys: &page.keys,
+                keys: &page.keys(),
                 has_next: page.has_next,
                 total_size: page.total_size,
             };

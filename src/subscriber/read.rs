@@ -1,0 +1,241 @@
+//! Taking entries apart, in one pass over their text: a page is read once, and each field is remembered by its place.
+
+use super::{Entry, FIELDS, ID, Place, RowKey, SUBSCRIBED_AT, SubscribedAt, raw_text};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+impl Entry {
+    /// Takes one JSON object apart. `None`: not an object, or without an id that is a whole number (also as a string).
+    pub(crate) fn parse(text: &str) -> Option<Entry> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let mut reader = Reader::new(text);
+        let entry = OneEntry(&mut reader).deserialize(&mut deserializer).ok()?;
+        deserializer.end().ok().and(entry)
+    }
+}
+
+/// Reads an array of entries in `text`. An entry without an id is `None`.
+pub(crate) struct Entries<'a>(pub(crate) &'a str);
+
+impl<'de> DeserializeSeed<'de> for Entries<'de> {
+    type Value = Vec<Option<Entry>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Entries<'de> {
+    type Value = Vec<Option<Entry>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of entries")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let mut reader = Reader::new(self.0);
+        let mut entries = Vec::new();
+        while let Some(entry) = array.next_element_seed(OneEntry(&mut reader))? {
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+}
+
+/// What is known while entries of one text are read.
+struct Reader<'a> {
+    text: &'a str,
+    /// The keys of the entry before and the field that each is. AWeber sends them in one order throughout, so a key is
+    /// nearly always found where it was last.
+    order: Vec<(Cow<'a, str>, Option<usize>)>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(text: &'a str) -> Reader<'a> {
+        Reader {
+            text,
+            order: Vec::new(),
+        }
+    }
+
+    /// The field that the key at place `at` of an object is; of the unknown ones none.
+    fn field(&mut self, at: usize, key: Cow<'a, str>) -> Option<usize> {
+        if let Some((known, field)) = self.order.get(at)
+            && *known == key
+        {
+            return *field;
+        }
+        let field = FIELDS.iter().position(|field| *field == key);
+        self.order.truncate(at);
+        self.order.push((key, field));
+        field
+    }
+
+    /// Where `piece`, which is a part of the text, stands in it.
+    fn place(&self, piece: &str) -> Place {
+        let start = piece.as_ptr() as usize - self.text.as_ptr() as usize;
+        Place {
+            start: start as u32,
+            end: (start + piece.len()) as u32,
+        }
+    }
+}
+
+/// Reads one object.
+struct OneEntry<'r, 'a>(&'r mut Reader<'a>);
+
+impl<'de> DeserializeSeed<'de> for OneEntry<'_, 'de> {
+    type Value = Option<Entry>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
+    type Value = Option<Entry>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with an id")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let reader = self.0;
+        let mut fields = [Place::default(); FIELDS.len()];
+        let (mut id, mut subscribed_at) = (None, "null");
+        // The first key as raw JSON: that is a piece of the text however it is written, and tells where the object is.
+        let Some(first_key) = map.next_key::<&RawValue>()?.map(RawValue::get) else {
+            return Ok(None);
+        };
+        let first = reader.place(first_key).start as usize;
+        let mut last = first;
+        let mut at = 0;
+        let mut key = Some(raw_text(first_key));
+        while let Some(name) = key {
+            let raw = map.next_value::<&RawValue>()?.get();
+            let place = reader.place(raw);
+            last = place.end as usize;
+            if let Some(field) = reader.field(at, name) {
+                fields[field] = place;
+                match field {
+                    ID => id = Some(raw),
+                    SUBSCRIBED_AT => subscribed_at = raw,
+                    _ => {}
+                }
+            }
+            at += 1;
+            key = map.next_key::<Key<'_>>()?.map(|Key(name)| name);
+        }
+        // Before the first key and after the last value stands nothing but blanks and the object's own braces.
+        let open = reader.text.get(..first).and_then(|text| text.rfind('{'));
+        let close = reader.text.get(last..).and_then(|text| text.find('}'));
+        let (Some(open), Some(close), Some(id)) = (open, close, id) else {
+            return Ok(None);
+        };
+        let Ok(id) = raw_text(id).parse() else {
+            return Ok(None);
+        };
+        Ok(Some(Entry {
+            key: RowKey {
+                id,
+                subscribed_at: SubscribedAt::read(&raw_text(subscribed_at)),
+            },
+            json: Place {
+                start: open as u32,
+                end: (last + close + 1) as u32,
+            },
+            fields,
+        }))
+    }
+}
+
+/// A key, borrowed unless it is written with escapes.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(v)))
+            }
+
+            fn visit_str<E>(self, v: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(v.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Subscriber;
+    use super::*;
+
+    #[test]
+    fn only_an_id_is_required_and_it_may_be_a_string() {
+        for (json, id) in [
+            (r#"{"id":7}"#, Some(7)),
+            (r#"{"id":"7"}"#, Some(7)),
+            (r#"{"id":1,"id":2}"#, Some(2)),
+            (r#"{"\u0069d":7}"#, Some(7)),
+            (r#"{"id":null}"#, None),
+            (r#"{"id":"x"}"#, None),
+            (r#"{"email":"a@b"}"#, None),
+            ("{}", None),
+            ("[]", None),
+            ("{", None),
+        ] {
+            assert_eq!(Entry::parse(json).map(|entry| entry.key.id), id, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_the_instant_or_else_the_text() {
+        let key = |json: &str| Entry::parse(json).unwrap().key.subscribed_at;
+        assert_eq!(
+            key(r#"{"id":1,"subscribed_at":"2025-11-21T10:31:53.202963-05:00"}"#),
+            key(r#"{"id":1,"subscribed_at":"2025-11-21 15:31:53+00:00"}"#)
+        );
+        assert_eq!(
+            key(r#"{"id":1,"subscribed_at":"2025-11-21T10:31:53"}"#),
+            SubscribedAt::Text("2025-11-21T10:31:53".into())
+        );
+        assert_eq!(key(r#"{"id":1}"#), key(r#"{"id":1,"subscribed_at":null}"#));
+        assert_eq!(
+            key(r#"{"id":1,"subscribed_at":17}"#),
+            SubscribedAt::Text("17".into())
+        );
+    }
+
+    #[test]
+    fn an_entry_stands_where_it_stands_in_the_text() {
+        let objects = [
+            r#"{"id":1,"email":"a@b","x":{"id":9}}"#,
+            "{ \n\"id\" : \"2\" , \"{\":\"}\" }",
+            r#"{"\u0069d":3,"email":"é","email":"last"}"#,
+            r#"{"email":null,"id":4}"#,
+        ];
+        let text = format!(" [{}] ", objects.join(" , "));
+        let mut deserializer = serde_json::Deserializer::from_str(&text);
+        let entries = Entries(&text).deserialize(&mut deserializer).unwrap();
+        let entries: Vec<Entry> = entries.into_iter().flatten().collect();
+        let found = entries.iter().map(|entry| Subscriber::new(&text, entry));
+        let found: Vec<_> = found
+            .map(|one| (one.id(), one.json(), one.raw(1)))
+            .collect();
+        let emails = [Some(r#""a@b""#), None, Some(r#""last""#), Some("null")];
+        for (i, expected) in objects.iter().enumerate() {
+            assert_eq!(found[i], (i as i64 + 1, *expected, emails[i]));
+        }
+    }
+}
