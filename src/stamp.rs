@@ -1,7 +1,7 @@
 //! Timestamps as AWeber writes them (AWeber API, section 4 'Datetime forms seen'): with `T` or a blank, with or
 //! without a fraction, with or without an offset. Pure. One without an offset is never called UTC.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
 use std::borrow::Cow;
 
 /// A timestamp taken apart; `fraction` holds its digits without the point, as they came.
@@ -39,10 +39,36 @@ pub(crate) fn to_utc(text: &str) -> Cow<'_, str> {
     let Some(offset) = stamp.offset_seconds else {
         return Cow::Borrowed(text);
     };
-    let utc = stamp.wall - TimeDelta::seconds(offset);
-    let point = if stamp.fraction.is_empty() { "" } else { "." };
-    // `{:?}` writes the same as the format %Y-%m-%dT%H:%M:%S (whole seconds), in a fraction of the time.
-    Cow::Owned(format!("{utc:?}{point}{}Z", stamp.fraction))
+    let mut utc = String::with_capacity(text.len() + 1);
+    write(&mut utc, stamp.wall - TimeDelta::seconds(offset));
+    if !stamp.fraction.is_empty() {
+        utc.push('.');
+        utc.push_str(stamp.fraction);
+    }
+    utc.push('Z');
+    Cow::Owned(utc)
+}
+
+/// Adds `dddd-dd-ddTdd:dd:dd`; the counterpart of [`plain`], and for the same reason.
+fn write(out: &mut String, at: NaiveDateTime) {
+    let (year, time) = (at.year(), at.time());
+    if !(0..=9999).contains(&year) || time.nanosecond() != 0 {
+        // `{:?}` writes the same as the format %Y-%m-%dT%H:%M:%S, a leap second included.
+        out.push_str(&format!("{at:?}"));
+        return;
+    }
+    let mut two = |separator: Option<char>, number: u32| {
+        out.extend(separator);
+        out.push(char::from(b'0' + (number / 10) as u8));
+        out.push(char::from(b'0' + (number % 10) as u8));
+    };
+    two(None, year as u32 / 100);
+    two(None, year as u32 % 100);
+    two(Some('-'), at.month());
+    two(Some('-'), at.day());
+    two(Some('T'), time.hour());
+    two(Some(':'), time.minute());
+    two(Some(':'), time.second());
 }
 
 /// A day as a person or AWeber writes it: `YYYY-MM-DD`.
@@ -218,11 +244,10 @@ mod tests {
             "+10000-01-01T00:59:59",
         ] {
             let stamp = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S").unwrap();
-            assert_eq!(
-                format!("{stamp:?}"),
-                stamp.format("%Y-%m-%dT%H:%M:%S").to_string()
-            );
-            assert_eq!(format!("{stamp:?}"), text);
+            let mut written = String::new();
+            write(&mut written, stamp);
+            assert_eq!(written, stamp.format("%Y-%m-%dT%H:%M:%S").to_string());
+            assert_eq!(written, text);
         }
     }
 }
