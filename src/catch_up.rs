@@ -104,7 +104,8 @@ impl<'a> CatchUp<'a> {
                 if let Some(after) = unconfirmed_after {
                     let query = self.find(Some(Status::Unconfirmed), after);
                     let expect = self.list.unconfirmed > 0;
-                    let walker = Walker::new(query, None, Verify::Count, expect);
+                    let walker = Walker::new(query, None, Verify::Count, expect)
+                        .of_at_most(self.list.count(Some(Status::Unconfirmed)));
                     self.walk(walker, Some(Status::Unconfirmed)).await?;
                 }
                 self.walk_everything(status, after).await?;
@@ -181,7 +182,8 @@ impl<'a> CatchUp<'a> {
         }
         let from = saved.map(|saved| Walk::resume(saved.start, saved.seen, saved.row_keys()));
         let expect = from.is_none() && self.list.subscribed > 0;
-        let mut walker = Walker::new(self.find(status, after), from, Verify::Count, expect);
+        let mut walker = Walker::new(self.find(status, after), from, Verify::Count, expect)
+            .of_at_most(self.list.count(status));
         loop {
             match walker.next(self.session).await {
                 Ok(Some(rows)) => {

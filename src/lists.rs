@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::pages::collection::{Page, Query};
 use crate::rows::ListRef;
+use crate::subscriber::Status;
 use serde_json::{Map, Value};
 
 /// How often a collection of lists that does not add up is read anew.
@@ -26,6 +27,21 @@ pub(crate) struct List {
     pub(crate) unconfirmed: u64,
     /// As above.
     pub(crate) unsubscribed: u64,
+}
+
+impl List {
+    /// How many subscribers AWeber says it has, of one status or of all.
+    pub(crate) fn count(&self, status: Option<Status>) -> u64 {
+        match status {
+            Some(Status::Subscribed) => self.subscribed,
+            Some(Status::Unconfirmed) => self.unconfirmed,
+            Some(Status::Unsubscribed) => self.unsubscribed,
+            None => {
+                let confirmed_once = self.subscribed.saturating_add(self.unsubscribed);
+                confirmed_once.saturating_add(self.unconfirmed)
+            }
+        }
+    }
 }
 
 /// Path of an account.

@@ -1,6 +1,7 @@
 //! Talking to AWeber: one HTTP client with limits, what to do about each answer, and the session that owns the
 //! current token.
 
+mod ahead;
 pub(crate) mod http;
 pub(crate) mod rate;
 pub(crate) mod reaction;

@@ -7,6 +7,9 @@ use std::time::Duration;
 /// The window AWeber counts in.
 const WINDOW_MS: i64 = 60_000;
 
+/// What AWeber allows in a window.
+const AWEBERS_LIMIT: usize = 120;
+
 /// The most times that are kept from one run to the next; nobody is allowed more than 120 a minute.
 const KEPT: usize = 1000;
 
@@ -28,8 +31,9 @@ impl Limiter {
         }
     }
 
-    /// How long to wait before the next request may leave.
-    pub(crate) fn wait(&mut self, now_ms: i64) -> Duration {
+    /// How long to wait before the next request may leave, while `under_way` others have not ended yet: they are taken
+    /// as if they ended now.
+    pub(crate) fn wait(&mut self, now_ms: i64, under_way: usize) -> Duration {
         if self.ended.back().is_some_and(|last| *last > now_ms) {
             // A time in the future is a clock that was set back: it says nothing.
             self.ended.retain(|at| *at <= now_ms);
@@ -41,17 +45,26 @@ impl Limiter {
         {
             self.ended.pop_front();
         }
-        if self.ended.len() < self.limit {
+        let all = self.ended.len() + under_way;
+        if all < self.limit {
             return Duration::ZERO;
         }
-        let in_the_way = self.ended[self.ended.len() - self.limit];
+        let in_the_way = self.ended.get(all - self.limit).unwrap_or(&now_ms);
         Duration::from_millis((in_the_way + WINDOW_MS - now_ms).max(1) as u64)
+    }
+
+    /// Whether requests that take that long, one at a time, cannot use the limit; a higher one than AWeber's is none.
+    pub(crate) fn is_out_of_reach(&self, took: Duration) -> bool {
+        let limit = self.limit.min(AWEBERS_LIMIT);
+        took.as_millis() * limit as u128 > WINDOW_MS as u128
     }
 
     /// Notes a request. Its end counts, not its start: the server saw it no later than that, so a window measured
     /// from there holds on the server's side too, whatever the network did.
     pub(crate) fn note(&mut self, ended_ms: i64) {
-        self.ended.push_back(ended_ms);
+        // One that was sent ahead may have ended before the one that is noted first.
+        let place = self.ended.partition_point(|at| *at <= ended_ms);
+        self.ended.insert(place, ended_ms);
     }
 
     /// The times worth keeping for the next run.
@@ -70,8 +83,8 @@ mod tests {
         let mut limiter = Limiter::new(5, []);
         let (mut now, mut sent) = (1_000_000_i64, Vec::new());
         for i in 0..200 {
-            now += limiter.wait(now).as_millis() as i64;
-            assert_eq!(limiter.wait(now), Duration::ZERO);
+            now += limiter.wait(now, 0).as_millis() as i64;
+            assert_eq!(limiter.wait(now, 0), Duration::ZERO);
             sent.push(now);
             now += i % 7 * 100;
             limiter.note(now);
@@ -84,8 +97,26 @@ mod tests {
     #[test]
     fn earlier_runs_count_and_a_clock_set_back_does_not_block() {
         let mut limiter = Limiter::new(2, [9_000, 10_000]);
-        assert_eq!(limiter.wait(20_000), Duration::from_millis(49_000));
+        assert_eq!(limiter.wait(20_000, 0), Duration::from_millis(49_000));
         let mut limiter = Limiter::new(2, [9_000_000, 10_000_000]);
-        assert_eq!(limiter.wait(20_000), Duration::ZERO);
+        assert_eq!(limiter.wait(20_000, 0), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_request_under_way_takes_a_place() {
+        let mut limiter = Limiter::new(3, [1_000, 2_000]);
+        assert_eq!(limiter.wait(10_000, 0), Duration::ZERO);
+        assert_eq!(limiter.wait(10_000, 1), Duration::from_secs(51));
+        assert_eq!(Limiter::new(1, []).wait(0, 1), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn one_at_a_time_is_enough_up_to_half_a_second_an_answer() {
+        for limit in [120, 1_000_000] {
+            let limiter = Limiter::new(limit, []);
+            assert!(!limiter.is_out_of_reach(Duration::from_millis(500)));
+            assert!(limiter.is_out_of_reach(Duration::from_millis(501)));
+        }
+        assert!(!Limiter::new(10, []).is_out_of_reach(Duration::from_secs(6)));
     }
 }

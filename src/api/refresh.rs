@@ -71,6 +71,8 @@ impl Session {
     }
 
     async fn spend(&mut self) -> Result<()> {
+        // It was sent with the access token that dies with this.
+        self.drop_ahead();
         let mut reservation = self.store.prepare()?;
         let (mut repeats, mut rate_limits) = (0, 0);
         let mut rescued: Vec<(PathBuf, Vec<u8>)> = Vec::new();
@@ -88,7 +90,7 @@ impl Session {
             };
             // Not given up for a signal: whatever the answer is, it is stored first.
             let outcome = request.send().await;
-            self.note_request();
+            self.note_request(Instant::now());
             let trouble = match outcome? {
                 TokenOutcome::Stored(tokens, renewal, sent) => {
                     self.put_in_force(tokens, &renewal, sent);

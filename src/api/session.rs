@@ -1,6 +1,7 @@
 //! A session with AWeber: the current token, requests with it, and what becomes of each failure. Refreshing is in
 //! [`refresh`](super::refresh); both the refresh on start and those during a run go through it.
 
+use super::ahead::{self, Ahead, Answer};
 use super::http::{Fault, Http, Reply};
 use super::rate::Limiter;
 use super::reaction::{Reaction, SCOPES, reaction};
@@ -60,6 +61,10 @@ pub(crate) struct Session {
     now: Option<DateTime<Utc>>,
     unreachable: bool,
     pub(super) refresh_failed: bool,
+    /// The page asked for before its turn.
+    ahead: Option<Ahead>,
+    /// How long the latest answer of the API took.
+    took: Duration,
     /// The local clock when the session began, and the monotonic one: from there on only that one counts.
     began: (i64, Instant),
 }
@@ -90,6 +95,8 @@ impl Session {
             now: None,
             unreachable: false,
             refresh_failed: false,
+            ahead: None,
+            took: Duration::ZERO,
             began: (Utc::now().timestamp_millis(), Instant::now()),
         })
     }
@@ -104,7 +111,7 @@ impl Session {
     /// How long the next request has to wait for its turn.
     pub(crate) fn wait_ahead(&mut self) -> Duration {
         let now = self.now_ms();
-        self.limiter.wait(now)
+        self.limiter.wait(now, 0)
     }
 
     /// When the last requests were over, for the next run.
@@ -161,13 +168,24 @@ impl Session {
         path: &str,
         read: impl Fn(Vec<u8>) -> std::result::Result<T, String>,
     ) -> Result<Found<T>> {
+        self.get_with_next(path, None, read).await
+    }
+
+    /// As [`Session::get`], where `next` is what will most likely be asked for after it. On a long way to AWeber that
+    /// is sent at the same time; see [`ahead`].
+    pub(crate) async fn get_with_next<T>(
+        &mut self,
+        path: &str,
+        next: Option<&str>,
+        read: impl Fn(Vec<u8>) -> std::result::Result<T, String>,
+    ) -> Result<Found<T>> {
         let began = Instant::now();
         let (mut refreshed, mut repeats, mut rate_limits) = (false, 0, 0);
         loop {
             if self.refresh_at.is_some_and(|at| Instant::now() >= at) {
                 self.refresh().await?;
             }
-            let trouble = match self.ask(path).await? {
+            let trouble = match self.ask(path, next).await? {
                 Err(fault) => {
                     self.unreachable = true;
                     if let Some(error) = fault.distrust() {
@@ -183,6 +201,10 @@ impl Session {
                     };
                     let answered =
                         format!("AWeber answered {}{}", reply.status, problem.in_brackets());
+                    if reply.status >= 300 {
+                        // What this one was refused for, the one after it would be too, or it is of no use any more.
+                        self.drop_ahead();
+                    }
                     match reaction(reply.status, &problem) {
                         Reaction::Read => match read(reply.body) {
                             Ok(value) => return Ok(Found::There(value)),
@@ -258,16 +280,42 @@ impl Session {
         self.unreachable
     }
 
-    /// One GET, within the rate limit; given up when a stop is wished for.
-    async fn ask(&mut self, path: &str) -> Result<std::result::Result<Reply, Fault>> {
-        self.wait_for_turn().await?;
-        let began = Instant::now();
+    /// One GET, within the rate limit, or the answer to the one that was sent ahead; given up when a stop is wished for.
+    async fn ask(
+        &mut self,
+        path: &str,
+        next: Option<&str>,
+    ) -> Result<std::result::Result<Reply, Fault>> {
+        let sent = self.ahead.take_if(|ahead| ahead.is_for(path));
+        let is_next = |ahead: &Ahead| next.is_some_and(|next| ahead.is_for(next));
+        if !self.ahead.as_ref().is_some_and(is_next) {
+            self.drop_ahead();
+        }
+        if sent.is_none() {
+            self.wait_for_turn().await?;
+        }
+        if let (Some(next), None) = (next, &self.ahead) {
+            self.send_ahead(next);
+        }
         let mut stop = self.stop.clone();
-        let outcome = tokio::select! {
-            outcome = self.http.get(path, &self.tokens.access_token) => outcome,
+        let answer = async {
+            if let Some(mut sent) = sent
+                && let Ok(answer) = sent.answer().await
+            {
+                return answer;
+            }
+            ahead::ask(&self.http, path, &self.tokens.access_token).await
+        };
+        let Answer {
+            outcome,
+            began,
+            ended,
+        } = tokio::select! {
+            answer = answer => answer,
             stopped = stop.wished() => return Err(stopped),
         };
-        self.note_request();
+        self.took = ended - began;
+        self.note_request(ended);
         if let Ok(reply) = &outcome {
             self.note_date(reply);
         }
@@ -275,17 +323,35 @@ impl Session {
             event = "request",
             path,
             status = outcome.as_ref().map_or(0, |reply| reply.status),
-            milliseconds = began.elapsed().as_millis() as u64,
+            milliseconds = self.took.as_millis() as u64,
             "asked"
         );
         Ok(outcome)
+    }
+
+    /// Sends the request for `path` before its turn, if one at a time could not use the rate limit and there is room.
+    fn send_ahead(&mut self, path: &str) {
+        // The one just being asked is under way too.
+        let wait = self.limiter.wait(self.now_ms(), 1);
+        if self.limiter.is_out_of_reach(self.took) && wait.is_zero() {
+            let token = self.tokens.access_token.clone();
+            self.ahead = Some(Ahead::send(self.http.clone(), path.to_owned(), token));
+        }
+    }
+
+    /// Gives up what was sent ahead. AWeber has counted it all the same.
+    pub(super) fn drop_ahead(&mut self) {
+        if self.ahead.take().is_some() {
+            self.note_request(Instant::now());
+        }
     }
 
     /// Waits until the rate limit lets the next request leave.
     pub(super) async fn wait_for_turn(&mut self) -> Result<()> {
         loop {
             self.stop.check()?;
-            let wait = self.limiter.wait(self.now_ms());
+            let under_way = usize::from(self.ahead.is_some());
+            let wait = self.limiter.wait(self.now_ms(), under_way);
             if wait.is_zero() {
                 return Ok(());
             }
@@ -307,16 +373,21 @@ impl Session {
         self.pause(wait).await
     }
 
-    pub(super) fn note_request(&mut self) {
+    /// Counts a request that was over then.
+    pub(super) fn note_request(&mut self, ended: Instant) {
         self.counts.requests += 1;
-        let now = self.now_ms();
-        self.limiter.note(now);
+        let ended = self.ms_at(ended);
+        self.limiter.note(ended);
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.ms_at(Instant::now())
     }
 
     /// Unix milliseconds; a local clock that jumps during the run does not open the window.
-    fn now_ms(&self) -> i64 {
+    fn ms_at(&self, at: Instant) -> i64 {
         let (wall, monotonic) = self.began;
-        wall + monotonic.elapsed().as_millis() as i64
+        wall + at.saturating_duration_since(monotonic).as_millis() as i64
     }
 
     /// Only of a success: a gateway that answers in AWeber's place has a clock of its own.

@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// How much work a kill may cost. Each checkpoint syncs two files, so not after each page.
 const CHECKPOINT: Duration = Duration::from_secs(1);
 
+/// After so many new rows a checkpoint comes earlier: what is not committed is kept in memory.
+const CHECKPOINT_ROWS: u64 = 20_000;
+
 /// How a run exports.
 #[derive(Clone, Debug)]
 pub(crate) struct ExportOptions {
@@ -44,6 +47,8 @@ pub(crate) struct Collector {
     /// Some list was paged through as a whole.
     everybody: bool,
     last_checkpoint: Instant,
+    /// New rows at the last checkpoint.
+    checkpointed_rows: u64,
 }
 
 impl Collector {
@@ -64,6 +69,7 @@ impl Collector {
             rows: 0,
             everybody: false,
             last_checkpoint: Instant::now(),
+            checkpointed_rows: 0,
         }
     }
 
@@ -149,6 +155,7 @@ impl Collector {
     /// Whether the last checkpoint is long enough ago for another.
     pub(crate) fn checkpoint_is_due(&self) -> bool {
         self.last_checkpoint.elapsed() >= CHECKPOINT
+            || self.rows - self.checkpointed_rows >= CHECKPOINT_ROWS
     }
 
     /// Makes everything so far last: the stage file first, then the ledger that counts on it.
@@ -162,6 +169,7 @@ impl Collector {
         }
         ledger.commit()?;
         self.last_checkpoint = Instant::now();
+        self.checkpointed_rows = self.rows;
         Ok(())
     }
 

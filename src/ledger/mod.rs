@@ -26,6 +26,9 @@ const SCHEMA_VERSION: i64 = 1;
 /// How long to wait for `status` or somebody's sqlite3 to let go.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// How much of the ledger is kept in memory at most, KiB.
+const CACHE_KIB: i64 = 512;
+
 const SCHEMA: &str = "
 CREATE TABLE subscription (          -- every subscription exported
     list INTEGER NOT NULL,
@@ -168,6 +171,8 @@ impl Ledger {
             .busy_timeout(BUSY)
             // EXTRA: the directory is synced too after the journal is gone, so a commit outlives a power cut.
             .and_then(|()| connection.pragma_update(None, "synchronous", "EXTRA"))
+            // Subscriptions come in about the order in which they are filed, so more would only fill up.
+            .and_then(|()| connection.pragma_update(None, "cache_size", -CACHE_KIB))
             // What is not committed stays in memory: a spill would lock out `status`. A dry run never commits.
             .and_then(|()| connection.pragma_update(None, "cache_spill", self.dry_run));
         connection.set_prepared_statement_cache_capacity(32);

@@ -333,6 +333,7 @@ mod tests {
         fn whoever_was_there_all_the_time_is_seen(
             size in 0usize..900,
             links in any::<bool>(),
+            ahead in any::<bool>(),
             changes in prop::collection::vec(change(), 0..60),
         ) {
             // Ties: five rows a second.
@@ -343,7 +344,16 @@ mod tests {
             let mut walk = Walk::new();
             let mut changes = changes.into_iter();
             let mut ended = false;
+            let read = |list: &[RowKey], start: u64| {
+                let from = (start as usize).min(list.len());
+                let to = (from + PAGE_SIZE as usize).min(list.len());
+                (list[from..to].to_vec(), links && to < list.len())
+            };
+            // A page that was asked for together with the one before it, and was read even earlier than that.
+            let mut sent_ahead = None;
             for _ in 0..3000 {
+                let expected = walk.start() + PAGE_SIZE - 1;
+                let next = ahead.then(|| (expected, read(&list, expected)));
                 let mut lie = false;
                 match changes.next().unwrap_or(Change::Nothing) {
                     Change::Nothing => {}
@@ -370,11 +380,12 @@ mod tests {
                         next_id += 1;
                     },
                 }
-                let from = (walk.start() as usize).min(list.len());
-                let to = (from + PAGE_SIZE as usize).min(list.len());
-                let page: &[RowKey] = if lie { &[] } else { &list[from..to] };
-                let page = page.to_vec();
-                let more = links && !lie && to < list.len();
+                let (page, more) = match sent_ahead.take() {
+                    _ if lie => (Vec::new(), false),
+                    Some((start, page)) if start == walk.start() => page,
+                    _ => read(&list, walk.start()),
+                };
+                sent_ahead = next;
                 let verdict = take(&mut walk, &page, more);
                 if let Verdict::Forward(fresh) | Verdict::End(fresh) = &verdict {
                     handed_on.extend(fresh.iter().map(|i| page[*i].clone()));

@@ -1,7 +1,7 @@
 //! A walk through one collection over HTTP: fetch, let [`next`](super::next) judge, hand the new rows on, and at the
 //! end verify that nobody is missing. Knows nothing of CSV or ledger.
 
-use super::collection::{Page, Query, read_count};
+use super::collection::{PAGE_SIZE, Page, Query, read_count};
 use super::next::{Shown, Verdict, Walk};
 use crate::api::session::{Found, Session};
 use crate::error::{Error, Result};
@@ -33,6 +33,8 @@ pub(crate) struct Walker {
     verify: Verify,
     /// There is reason to think that the collection is not empty.
     expect_rows: bool,
+    /// How many rows there may be, where that is known.
+    at_most: u64,
     pages: u32,
     stage: Stage,
     ended: bool,
@@ -65,9 +67,18 @@ impl Walker {
             query,
             verify,
             expect_rows,
+            at_most: 0,
             stage: Stage::First,
             ended: false,
             failed: false,
+        }
+    }
+
+    /// As long as fewer than `rows` have been seen another page will be needed, and may be asked for ahead.
+    pub(crate) fn of_at_most(self, rows: u64) -> Walker {
+        Walker {
+            at_most: rows,
+            ..self
         }
     }
 
@@ -132,8 +143,12 @@ impl Walker {
     async fn fetch(&mut self, session: &mut Session) -> Result<Page> {
         let origin = session.origin().clone();
         let read = |body| Page::parse(body, &self.query, &origin);
+        let start = self.walk.start();
+        // If this page is full. Whichever of the two AWeber reads first, the next is believed by what it begins with.
+        let next =
+            (self.at_most > start + PAGE_SIZE).then(|| self.query.page(start + PAGE_SIZE - 1));
         match session
-            .get(&self.query.page(self.walk.start()), read)
+            .get_with_next(&self.query.page(start), next.as_deref(), read)
             .await?
         {
             Found::There(page) => Ok(page),

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod ahead;
 mod append;
 mod authorize;
 mod authorize_import;

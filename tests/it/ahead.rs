@@ -1,0 +1,106 @@
+//! On a long way to AWeber the next page is asked for before this one has come, so that the rate limit can be used;
+//! N1, N2 and N6 hold all the same. One answer must take more than half a second for that, so these tests are slow.
+
+use crate::support::calendar::{add_readers, at};
+use crate::support::{Site, subscribed};
+use aweber_sandbox::{ClientKind, Clock, Fault, FaultKind, Recorded, Settings, World};
+use chrono::TimeDelta;
+use std::time::Duration;
+
+/// What each answer takes.
+const LATENCY: Duration = Duration::from_millis(550);
+
+/// A list of 350: pages that begin at 0, 99, 198 and 297.
+fn far_away() -> (Site, u64, Vec<u64>) {
+    let noon = at("2026-03-10T12:00:00Z");
+    let settings = Settings {
+        latency: LATENCY,
+        clock: Clock::Fixed(noon),
+        ..Settings::default()
+    };
+    let site = Site::with(ClientKind::Public, settings);
+    let list = site.list("News");
+    let ids = site
+        .sandbox
+        .with(|w| add_readers(w, list, 350, noon, TimeDelta::hours(1)));
+    (site, list, ids)
+}
+
+/// The first rows of the pages asked for, and how long after the request before each came.
+fn pages(site: &Site) -> Vec<(String, Duration)> {
+    site.sandbox.with(|w| {
+        let requests = w.requests.windows(2);
+        let pages = requests.filter(|pair| pair[1].query.contains("status=subscribed&"));
+        let start = |pair: &[Recorded]| {
+            let start = pair[1].params.iter().find(|(name, _)| name == "ws.start");
+            start.map(|(_, row)| (row.clone(), pair[1].at.duration_since(pair[0].at)))
+        };
+        pages.filter_map(start).collect()
+    })
+}
+
+#[test]
+fn the_next_page_is_asked_for_before_this_one_has_come_and_none_is_asked_for_in_vain() {
+    let (site, list, _) = far_away();
+    site.run_ok(&[]);
+    let pages = pages(&site);
+    let starts: Vec<&str> = pages.iter().map(|(start, _)| start.as_str()).collect();
+    assert_eq!(starts, ["0", "99", "198", "297"]);
+    assert!(pages[1].1 < LATENCY / 2, "{pages:?}");
+    // No more than two are under way at a time.
+    let third = pages[1].1 + pages[2].1;
+    assert!(third >= LATENCY, "{pages:?}");
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn one_at_a_time_is_asked_for_where_that_reaches_the_limit() {
+    let (site, list, _) = far_away();
+    let mut command = site.command(&["run"]);
+    // Of these one at a time uses as many.
+    command.env("AWEBER_SYNC_REQUESTS_PER_MINUTE", "100");
+    let done = site.finish(command);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    let pages = pages(&site);
+    assert!(pages.iter().all(|(_, gap)| *gap >= LATENCY), "{pages:?}");
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn rows_that_vanish_between_two_pages_under_way_hide_nobody() {
+    for page in [2, 3, 4] {
+        let (site, list, ids) = far_away();
+        site.sandbox.with(|w| {
+            w.before("status=subscribed&", page, move |w: &mut World| {
+                ids[20..50].iter().for_each(|id| w.delete(list, *id));
+            });
+        });
+        site.run_ok(&[]);
+        site.assert_once_and_all(&subscribed(&site, &[list]));
+    }
+}
+
+#[test]
+fn a_token_that_dies_with_two_pages_under_way_is_refreshed_once() {
+    let (site, list, _) = far_away();
+    site.sandbox.with(|w| {
+        w.before("ws.start=99&", 1, |w| w.expire_access_tokens());
+    });
+    let done = site.run_ok(&[]);
+    assert_eq!(site.token_requests(), 2, "{}", site.dump(&done));
+    site.assert_once_and_all(&subscribed(&site, &[list]));
+    assert!(site.token_is_live());
+}
+
+#[test]
+fn a_page_that_fails_is_asked_for_again_and_the_one_after_it_is_not() {
+    let (site, list, _) = far_away();
+    site.sandbox.with(|w| {
+        w.fault(Fault::on("ws.start=99&").answer(FaultKind::ResetBefore));
+    });
+    site.run_ok(&[]);
+    let starts: Vec<String> = pages(&site).into_iter().map(|(start, _)| start).collect();
+    assert_eq!(starts.iter().filter(|start| *start == "99").count(), 2);
+    assert_eq!(starts.len(), 5, "{starts:?}");
+    site.assert_once_and_all(&subscribed(&site, &[list]));
+}
