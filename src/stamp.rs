@@ -122,38 +122,39 @@ fn parse(text: &str) -> Option<Stamp<'_>> {
 /// `dddd-dd-dd?dd:dd:dd`, as nearly every timestamp is written. Chrono's parser takes ten times as long, and each row
 /// has four of them; what this does not understand is left to that one.
 fn plain(wall: &[u8]) -> Option<NaiveDateTime> {
-    let number = |from: usize, digits: usize| {
-        wall[from..from + digits].iter().try_fold(0, |sum, b| {
-            b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0'))
-        })
-    };
+    let wall: &[u8; 19] = wall.try_into().ok()?;
     if [wall[4], wall[7], wall[13], wall[16]] != *b"--::" {
         return None;
     }
-    NaiveDate::from_ymd_opt(number(0, 4)? as i32, number(5, 2)?, number(8, 2)?)?.and_hms_opt(
-        number(11, 2)?,
-        number(14, 2)?,
-        number(17, 2)?,
+    let number = |at: usize| two_digits(wall[at], wall[at + 1]);
+    let year = number(0)? * 100 + number(2)?;
+    NaiveDate::from_ymd_opt(year as i32, number(5)?, number(8)?)?.and_hms_opt(
+        number(11)?,
+        number(14)?,
+        number(17)?,
     )
+}
+
+fn two_digits(tens: u8, ones: u8) -> Option<u32> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens < 10 && ones < 10).then(|| u32::from(tens * 10 + ones))
 }
 
 /// `-04:00`, `-0400` or `-04`, in seconds east of UTC.
 fn parse_offset(text: &str) -> Option<i64> {
-    let sign = match text.as_bytes().first()? {
+    let (sign, hours, minutes) = match *text.as_bytes() {
+        [sign, h1, h2, b':', m1, m2] | [sign, h1, h2, m1, m2] => {
+            (sign, two_digits(h1, h2)?, two_digits(m1, m2)?)
+        }
+        [sign, h1, h2] => (sign, two_digits(h1, h2)?, 0),
+        _ => return None,
+    };
+    let east = match sign {
         b'+' => 1,
         b'-' => -1,
         _ => return None,
     };
-    let digits: String = text[1..].chars().filter(|c| *c != ':').collect();
-    if !matches!(digits.len(), 2 | 4) || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let hours: i64 = digits[..2].parse().ok()?;
-    let minutes: i64 = digits
-        .get(2..)
-        .filter(|m| !m.is_empty())
-        .map_or(Some(0), |m| m.parse().ok())?;
-    (hours <= 23 && minutes <= 59).then_some(sign * (hours * 3600 + minutes * 60))
+    (hours <= 23 && minutes <= 59).then(|| east * i64::from(hours * 3600 + minutes * 60))
 }
 
 #[cfg(test)]
