@@ -1,11 +1,9 @@
 //! One kill, the run that follows, and what must hold.
 
-use crate::scenario::{GROWN, Scenario};
+use crate::points::scenario::Scenario;
+use crate::points::trace::{Point, in_window};
+use crate::points::truth::{compare, live_token_on_disk};
 use crate::support::killing::KILLED;
-use crate::support::token::refresh_token_in;
-use crate::support::{Site, files_below, read_csv, sorted};
-use crate::trace::{Point, in_window};
-use aweber_sandbox::Status;
 
 /// What became of a kill.
 pub(crate) enum Outcome {
@@ -86,73 +84,4 @@ fn try_it(scenario: &Scenario, point: &Point) -> Result<Outcome, String> {
     }
     compare(&site).map_err(|why| format!("{why}: {}", site.dump(&mended)))?;
     Ok(outcome)
-}
-
-/// Whether any file of the state directory that a later run looks at holds a refresh token that works.
-fn live_token_on_disk(site: &Site) -> bool {
-    ["", ".next", ".candidate", ".candidate.next"]
-        .iter()
-        .any(|suffix| {
-            let token = refresh_token_in(&site.beside_token(suffix));
-            token.is_some_and(|token| {
-                site.sandbox
-                    .with(|world| world.is_live_refresh_token(&token))
-            })
-        })
-}
-
-/// The published rows are everybody subscribed, each once, and nothing unfinished lies around.
-fn compare(site: &Site) -> Result<(), String> {
-    let grown = site.path(GROWN);
-    let mut rows = site.rows();
-    if grown.exists() {
-        rows.extend(read_csv(&grown));
-    }
-    let key = |list: &str, id: &str, email: &str| format!("{list} {id} {email}");
-    let got = sorted(
-        rows.iter()
-            .map(|row| key(&row["list_id"], &row["id"], &row["email"])),
-    );
-    let wanted = site.sandbox.with(|world| {
-        let lists: Vec<u64> = world.lists().map(|list| list.id).collect();
-        let mut all = Vec::new();
-        for list in lists {
-            let readers = world
-                .subscribers(list)
-                .filter(|one| one.status == Status::Subscribed);
-            all.extend(readers.map(|one| key(&list.to_string(), &one.id.to_string(), &one.email)));
-        }
-        sorted(all)
-    });
-    if got != wanted {
-        return Err(format!("{} rows instead of {}", got.len(), wanted.len()));
-    }
-    let strays: Vec<String> = files_below(&site.path(""))
-        .iter()
-        .map(|file| {
-            file.strip_prefix(site.path(""))
-                .unwrap()
-                .display()
-                .to_string()
-        })
-        .filter(|name| !belongs(name))
-        .collect();
-    if strays.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("left behind: {strays:?}"))
-    }
-}
-
-/// The files of an undisturbed job.
-fn belongs(name: &str) -> bool {
-    let is_export = name.starts_with("state/exports/subscribers-") && name.ends_with("Z.csv");
-    let is_ledger = name.starts_with("state/ledger-") && name.ends_with(".sqlite3");
-    let plain = [
-        "state/token.json",
-        "state/token.json.lock",
-        "state/lock",
-        GROWN,
-    ];
-    is_export || is_ledger || plain.contains(&name)
 }

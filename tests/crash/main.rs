@@ -25,25 +25,22 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "shared with the test `disk`")]
+#[path = "../points/mod.rs"]
+mod points;
+
 mod check;
-mod scenario;
-mod trace;
 
 use check::Outcome;
-use scenario::{SCENARIOS, Scenario};
+use points::sample::{in_turn, say, spread};
+use points::scenario::{SCENARIOS, Scenario};
+use points::trace::Point;
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-use trace::Point;
 
 /// How many points are tried unless `CRASH_POINTS` says otherwise.
 const SAMPLE: usize = 700;
-
-/// How many runs are under way at once.
-const AT_ONCE: usize = 2;
 
 /// What became of the kills at one kind of call, or of all.
 #[derive(Clone, Copy, Default)]
@@ -75,26 +72,13 @@ fn main() -> ExitCode {
     let chosen = sample(points);
     println!("{} of {all} points are tried\n", chosen.len());
 
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some((scenario, point)) = chosen.get(next.fetch_add(1, Ordering::SeqCst))
-                {
-                    let outcome = check::kill_and_check(scenario, point);
-                    if let Outcome::Failed(why) = &outcome {
-                        say(&format!("FAILED: {}, {point}: {why}\n", scenario.name));
-                    }
-                    results
-                        .lock()
-                        .unwrap()
-                        .push((*scenario, point.clone(), outcome));
-                }
-            });
+    let results = in_turn(&chosen, |(scenario, point)| {
+        let outcome = check::kill_and_check(scenario, point);
+        if let Outcome::Failed(why) = &outcome {
+            say(&format!("FAILED: {}, {point}: {why}\n", scenario.name));
         }
+        (*scenario, point.clone(), outcome)
     });
-    let results = results.into_inner().unwrap();
     let failed = report(&results);
     println!("{} s", began.elapsed().as_secs());
     if failed > 0 {
@@ -118,18 +102,6 @@ fn sample(points: Vec<(&'static Scenario, Point)>) -> Vec<(&'static Scenario, Po
     let mut chosen = spread(others, wanted - wanted / 10);
     chosen.extend(spread(locks, wanted / 10));
     chosen
-}
-
-/// So many of them, evenly spread; all if there are no more.
-fn spread<T>(all: Vec<T>, wanted: usize) -> Vec<T> {
-    let total = all.len();
-    let taken = |n: usize| n * wanted.min(total) / total;
-    let place = |(n, _): &(usize, T)| taken(n + 1) > taken(*n);
-    all.into_iter()
-        .enumerate()
-        .filter(place)
-        .map(|(_, one)| one)
-        .collect()
 }
 
 /// Prints the tables; how many checks have failed.
@@ -178,11 +150,4 @@ fn report(results: &[(&Scenario, Point, Outcome)]) -> usize {
         println!("... except for those that FAILED above.");
     }
     failed
-}
-
-/// A line in one piece, while two threads talk.
-fn say(line: &str) {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(line.as_bytes()).unwrap();
-    stdout.flush().unwrap();
 }

@@ -1,16 +1,16 @@
-//! What is killed: a world before it, and the command.
+//! What is disturbed: a world before it, and the command.
 
+use super::trace::{CALLS, Point, points};
 use crate::support::browser::code_at;
 use crate::support::killing::{Before, KILLED};
 use crate::support::process::behind;
 use crate::support::{Done, Site};
-use crate::trace::{CALLS, Point, points};
 use aweber_sandbox::{ClientKind, NewSubscriber, Settings, Status, World};
 use rustix::process::Signal;
 use std::path::Path;
 use std::process::Command;
 
-/// Something to be killed in the middle.
+/// Something to be disturbed in the middle.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// Makes the world before it.
