@@ -5,7 +5,7 @@ use crate::config::Network;
 use crate::error::{Error, Result, chain};
 use crate::exit::Exit;
 use crate::secret::{ExposeSecret, SecretString};
-use crate::token::store::RESERVED;
+use crate::token::reservation::RESERVED;
 use chrono::{DateTime, Utc};
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue,

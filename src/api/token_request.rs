@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::token::model::TokenFile;
 use crate::token::refresh::{Renewal, TokenAnswer, read_answer, read_cut_tokens};
-use crate::token::store::Reservation;
+use crate::token::reservation::Reservation;
 use chrono::Utc;
 use std::time::Instant;
 

@@ -4,7 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "this is the one place for them")]
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -83,6 +83,26 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => open_to_write(path),
         other => other,
     }
+}
+
+/// Reads up to `most` bytes of a file in a directory of everybody's, if it is this user's alone: others can put files,
+/// links and pipes there.
+pub(crate) fn read_own(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    use rustix::fs::OFlags;
+    // Neither led elsewhere by a link nor kept waiting by a pipe.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits() as i32)
+        .open(path)?;
+    let found = file.metadata()?;
+    let is_mine = found.uid() == rustix::process::geteuid().as_raw() && found.nlink() == 1;
+    if !(found.is_file() && is_mine && found.mode() & 0o077 == 0) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let mut content = Vec::new();
+    file.take(most).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// Sets the mode exactly, past the umask.

@@ -2,11 +2,14 @@
 //! it, and the old one is not spent before that has been shown to be possible.
 //!
 //! Beside `token.json` (symlinks resolved) stand, at times, `.next` (the coming content, or room for it), `.rescued`
-//! (an answer that could not be understood) and `.lock`. Whoever calls anything here holds that lock.
+//! (an answer that could not be understood) and `.lock`; on a disk that broke, a copy [`elsewhere`]. Whoever calls
+//! anything here holds that lock.
 
 use crate::disk::atomic;
 use crate::error::{Error, Result};
+use crate::token::elsewhere;
 use crate::token::model::{TokenFile, Unreadable};
+use crate::token::reservation::{RESERVED, Reservation, keep_as_rescued};
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
 use std::fs::File;
@@ -14,22 +17,10 @@ use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Bytes set aside for the next token file before the refresh token is spent; also the bound of a token answer.
-pub(crate) const RESERVED: usize = 64 * 1024;
-
 /// A token file and what belongs to it.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenStore {
     path: PathBuf,
-}
-
-/// Room for the next token file, allocated and synced: a disk that fills up from now on cannot hurt.
-#[derive(Debug)]
-pub(crate) struct Reservation {
-    file: File,
-    next: PathBuf,
-    path: PathBuf,
-    used: bool,
 }
 
 impl TokenStore {
@@ -78,7 +69,9 @@ impl TokenStore {
     /// Whether `authorize` has got tokens that are not yet in force, also half stored ones.
     pub(crate) fn has_candidate(&self) -> bool {
         let candidate = self.candidate();
-        candidate.exists() || candidate.beside(".next").exists()
+        candidate.exists()
+            || candidate.beside(".next").exists()
+            || !elsewhere::find(&candidate.path).is_empty()
     }
 
     /// What stands in the token file, whatever its mode; to be looked at, not used. `None`: there is none.
@@ -97,9 +90,15 @@ impl TokenStore {
             atomic::rename(&candidate.path, &self.path)
         });
         adopted.map_err(|e| {
-            Error::disk("cannot put the new tokens in force as", &self.path, &e)
-                .safe(format!("they are kept in {}", candidate.path.display()))
-                .next("heal the disk, then aweber-sync authorize, which finishes it")
+            let error = Error::disk("cannot put the new tokens in force as", &self.path, &e);
+            if candidate.exists() {
+                return error
+                    .safe(format!("they are kept in {}", candidate.path.display()))
+                    .next("heal the disk, then aweber-sync authorize, which finishes it");
+            }
+            error
+                .safe("they stand there, but the disk does not confirm it")
+                .next("heal the disk, then aweber-sync run")
         })
     }
 
@@ -112,6 +111,36 @@ impl TokenStore {
     /// Finishes what a killed process left behind, from what is on disk alone: a whole `.next` of a higher
     /// generation is put in force; an answer that nobody understood is kept as `.rescued`; a mere reservation goes.
     pub(crate) fn recover(&self) -> Result<()> {
+        self.recover_next()?;
+        for (place, copy) in elsewhere::find(&self.path) {
+            self.recover_copy(&place, &Zeroizing::new(copy))?;
+        }
+        Ok(())
+    }
+
+    /// Puts tokens in force that found room only elsewhere, if they are newer than those at hand.
+    fn recover_copy(&self, place: &Path, copy: &[u8]) -> Result<()> {
+        let shown = place.display();
+        let present = self.peek()?.and_then(std::result::Result::ok);
+        if let Ok(new) = TokenFile::parse(copy)
+            && present.is_none_or(|old| new.generation > old.generation)
+        {
+            self.install(&new).map_err(|e| {
+                e.safe(format!(
+                    "the newest tokens are in {shown}: leave that file there"
+                ))
+            })?;
+            tracing::warn!(event = "token_recovered", token_file = %self.path.display(), "the disk had failed when new tokens came: took them from {shown}");
+        }
+        // Older than what is in force, or no tokens: of no use to anybody.
+        atomic::remove_if_there(place).map_err(|e| {
+            Error::disk("cannot remove", place, &e)
+                .safe("the tokens are stored where they belong")
+                .next(format!("rm '{shown}', then run again"))
+        })
+    }
+
+    fn recover_next(&self) -> Result<()> {
         let next = self.beside(".next");
         let Some(content) = read_if_there(&next)? else {
             return Ok(());
@@ -217,17 +246,7 @@ impl TokenStore {
             room += present.len();
         }
         let file = self.create_next(&next)?;
-        // From here on the reservation cleans up after itself, whatever fails.
-        let reservation = Reservation {
-            file,
-            next,
-            path: self.path.clone(),
-            used: false,
-        };
-        reservation.file.write_all_at(&vec![b' '; room], 0)?;
-        reservation.file.sync_all()?;
-        atomic::sync_parent(&self.path)?;
-        Ok(reservation)
+        Reservation::make(file, next, &self.path, room)
     }
 
     fn create_next(&self, next: &Path) -> io::Result<File> {
@@ -281,77 +300,6 @@ impl TokenStore {
     fn keep_as_rescued(&self, from: &Path) -> io::Result<PathBuf> {
         keep_as_rescued(from, &self.path)
     }
-}
-
-impl Reservation {
-    /// Puts `tokens` in force. The write comes first and needs no new room: JSON followed by blanks is JSON, so the
-    /// reservation is a whole token file from that one system call on, whatever happens next.
-    pub(crate) fn store(mut self, tokens: &TokenFile) -> Result<()> {
-        let bytes = tokens.to_bytes();
-        let written = self.file.write_all_at(&bytes, 0);
-        self.used = true;
-        let (next, path) = (self.next.display(), self.path.display());
-        written.map_err(|e| {
-            Error::disk("cannot write the new tokens to", &self.next, &e)
-                .safe("no export was touched; whether the old refresh token still works only AWeber knows")
-                .next("heal the disk, then run again; if that ends with 77: aweber-sync authorize")
-        })?;
-        let in_force = self
-            .file
-            .sync_all()
-            .and_then(|()| atomic::rename(&self.next, &self.path));
-        in_force.map_err(|e| {
-            Error::disk("cannot finish storing the new tokens in", &self.path, &e)
-                .safe(format!("the new tokens are written, in {next} or already in {path}: leave both as they are"))
-                .next("heal the disk, then run again: the next run puts them in force")
-        })?;
-        // Only for those who look into the file: cuts off the blanks. Whole either way.
-        let _ = self.file.set_len(bytes.len() as u64);
-        Ok(())
-    }
-
-    /// Keeps an answer that could not be understood, in the room set aside; says where.
-    pub(crate) fn rescue(mut self, answer: &[u8]) -> Result<PathBuf> {
-        let written = self.file.write_all_at(answer, 0);
-        self.used = true;
-        written
-            .and_then(|()| self.file.set_len(answer.len() as u64))
-            .and_then(|()| self.file.sync_all())
-            .and_then(|()| keep_as_rescued(&self.next, &self.path))
-            .map_err(|e| {
-                Error::disk("cannot keep AWeber's answer beside", &self.path, &e).safe(format!(
-                    "what could be written is in {}",
-                    self.next.display()
-                ))
-            })
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        if !self.used {
-            // Blank: nothing is lost by it, and the next run would remove it anyway.
-            let _ = atomic::remove_if_there(&self.next);
-        }
-    }
-}
-
-/// Moves `from` to the first free name of `token.json.rescued`, `.rescued.2`, …
-fn keep_as_rescued(from: &Path, token_file: &Path) -> io::Result<PathBuf> {
-    for n in 1..1000 {
-        let mut name = token_file.as_os_str().to_owned();
-        name.push(".rescued");
-        if n > 1 {
-            name.push(format!(".{n}"));
-        }
-        let to = PathBuf::from(name);
-        match atomic::rename_new(from, &to) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(e),
-            Ok(()) => return Ok(to),
-        }
-    }
-    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 fn is_blank(content: &[u8]) -> bool {

@@ -21,6 +21,7 @@ mod crowd;
 mod csv;
 mod days;
 mod dry_run;
+mod failing_disk;
 mod failing_lists;
 mod good_citizen;
 mod house;

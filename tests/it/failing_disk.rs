@@ -1,0 +1,228 @@
+//! Disks that break: calls that fail with an error of the device (strace injects it), one by one. All calls of all
+//! commands are tried by `cargo test --test disk`; here stand those from which something was learnt.
+
+use crate::support::authorization::{authorize, mode, unauthorized};
+use crate::support::browser::code_at;
+use crate::support::killing::has_strace_that_sees_names;
+use crate::support::process::behind;
+use crate::support::token::refresh_token_in;
+use crate::support::{Done, Site, files_below, subscribed};
+use aweber_sandbox::ClientKind;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The command on a disk on which these calls fail; only those on `files` count.
+fn failing(command: &Command, files: &[&Path], calls: &[&str]) -> Command {
+    let mut front = vec!["strace", "-f", "-qq", "-o", "/dev/null"];
+    for file in files {
+        front.extend(["-P", file.to_str().unwrap()]);
+    }
+    let injects: Vec<String> = calls.iter().map(|call| format!("inject={call}")).collect();
+    for inject in &injects {
+        front.extend(["-e", inject]);
+    }
+    front.push("--");
+    behind(&front, command)
+}
+
+/// The command with a directory for temporary files of its own.
+fn with_temporary(site: &Site, mut command: Command) -> Command {
+    std::fs::create_dir_all(site.path("tmp")).unwrap();
+    command.env("TMPDIR", site.path("tmp"));
+    command
+}
+
+/// `run` with the write of the new tokens failing, the third into that file: after the rehearsal's and the room's.
+/// `for_good`: nothing can be written beside the token file from there on.
+fn run_that_cannot_store(site: &Site, for_good: bool) -> Done {
+    let (next, anew) = (site.beside_token(".next"), site.beside_token(".next.tmp"));
+    let calls: &[&str] = if for_good {
+        &["pwrite64:error=EIO:when=3+", "write:error=EIO:when=1+"]
+    } else {
+        &["pwrite64:error=EIO:when=3"]
+    };
+    let command = with_temporary(site, site.command(&["run"]));
+    site.finish(failing(&command, &[&next, &anew], calls))
+}
+
+/// A run whose new tokens went elsewhere; where they are.
+fn kept_elsewhere() -> Option<(Site, u64, Done, PathBuf)> {
+    if !has_strace_that_sees_names() {
+        return None;
+    }
+    let site = Site::new();
+    let list = site.add_list(3);
+    let done = run_that_cannot_store(&site, true);
+    assert_eq!(done.code, 74, "{}", site.dump(&done));
+    let copies = files_below(&site.path("tmp"));
+    assert_eq!(copies.len(), 1, "{}", site.dump(&done));
+    Some((site, list, done, copies[0].clone()))
+}
+
+/// The refresh token in a file is the one that works.
+fn holds_live_token(site: &Site, file: &Path) -> bool {
+    let token = refresh_token_in(file).unwrap();
+    site.sandbox
+        .with(|world| world.is_live_refresh_token(&token))
+}
+
+#[test]
+fn new_tokens_that_cannot_be_written_into_their_room_go_into_a_new_file_and_the_run_goes_on() {
+    if !has_strace_that_sees_names() {
+        return;
+    }
+    let site = Site::new();
+    let list = site.add_list(3);
+    let done = run_that_cannot_store(&site, false);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    assert!(done.stderr.contains("look at that disk"), "{}", done.stderr);
+    assert!(site.token_is_live(), "{}", site.dump(&done));
+    assert_eq!(mode(&site.token_file()), 0o600);
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+    assert_eq!(files_below(&site.path("tmp")), Vec::<PathBuf>::new());
+    assert!(!site.beside_token(".next").exists());
+}
+
+#[test]
+fn new_tokens_that_cannot_be_written_beside_the_old_are_kept_elsewhere_for_the_next_run() {
+    let Some((site, list, done, copy)) = kept_elsewhere() else {
+        return;
+    };
+    assert!(holds_live_token(&site, &copy), "{}", site.dump(&done));
+    assert_eq!(mode(&copy), 0o600);
+    let told = format!("kept in {}: leave that file there", copy.display());
+    assert!(done.stderr.contains(&told), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("token.json.next: Input/output error"),
+        "{}",
+        done.stderr
+    );
+
+    site.forget_requests();
+    let next = site.finish(with_temporary(&site, site.command(&["run"])));
+    assert_eq!(next.code, 0, "{}", site.dump(&next));
+    assert!(site.token_is_live(), "{}", site.dump(&next));
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+    assert!(!copy.exists(), "{}", site.dump(&next));
+    // The dead token was not shown to AWeber, which may take that for a theft.
+    assert_eq!(site.token_requests(), 1, "{}", site.dump(&next));
+}
+
+#[test]
+fn tokens_kept_elsewhere_stay_there_until_their_disk_is_healed() {
+    let Some((site, list, _, copy)) = kept_elsewhere() else {
+        return;
+    };
+    site.forget_requests();
+    let (next, anew) = (site.beside_token(".next"), site.beside_token(".next.tmp"));
+    let command = with_temporary(&site, site.command(&["run"]));
+    for calls in ["pwrite64:error=EIO:when=1+", "openat:error=EROFS:when=2+"] {
+        let done = site.finish(failing(&command, &[&next, &anew], &[calls]));
+        assert_eq!(done.code, 74, "{calls}: {}", site.dump(&done));
+        assert_eq!(site.requests(), 0, "{calls}: {}", site.dump(&done));
+        assert!(
+            holds_live_token(&site, &copy),
+            "{calls}: {}",
+            site.dump(&done)
+        );
+        let told = copy.display().to_string();
+        assert!(done.stderr.contains(&told), "{calls}: {}", done.stderr);
+    }
+    let done = site.finish(command);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn a_copy_that_is_older_than_the_token_file_is_removed_and_not_used() {
+    let Some((site, _, _, copy)) = kept_elsewhere() else {
+        return;
+    };
+    let old = std::fs::read(&copy).unwrap();
+    let command = || with_temporary(&site, site.command(&["run"]));
+    assert_eq!(site.finish(command()).code, 0);
+    std::fs::write(&copy, old).unwrap();
+    std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o600)).unwrap();
+    let done = site.finish(command());
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    assert!(site.token_is_live(), "{}", site.dump(&done));
+    assert!(!copy.exists(), "{}", site.dump(&done));
+}
+
+#[test]
+fn a_copy_that_others_could_have_put_there_is_not_believed() {
+    let Some((site, _, _, copy)) = kept_elsewhere() else {
+        return;
+    };
+    let command = || with_temporary(&site, site.command(&["run"]));
+    assert_eq!(site.finish(command()).code, 0);
+    // Newer than anything, with a token of nobody's.
+    let mut forged = site.tokens();
+    forged["generation"] = 99.into();
+    forged["refresh_token"] = "forged".into();
+    let bait = site.path("bait");
+    std::fs::write(&bait, forged.to_string()).unwrap();
+    let set_mode = |mode| std::fs::set_permissions(&bait, PermissionsExt::from_mode(mode)).unwrap();
+    let put: [(&str, &dyn Fn()); 5] = [
+        ("readable by others", &|| {
+            set_mode(0o644);
+            std::fs::copy(&bait, &copy).unwrap();
+        }),
+        ("a link to a private file", &|| {
+            set_mode(0o600);
+            symlink(&bait, &copy).unwrap();
+        }),
+        ("a second name of a private file", &|| {
+            std::fs::hard_link(&bait, &copy).unwrap();
+        }),
+        ("somebody else's", &|| {
+            std::fs::copy(&bait, &copy).unwrap();
+            chown(&copy, Some(65534), Some(65534)).unwrap();
+        }),
+        ("a pipe", &|| {
+            let made = Command::new("mkfifo")
+                .args(["-m", "600"])
+                .arg(&copy)
+                .status();
+            assert!(made.unwrap().success());
+        }),
+    ];
+    for (what, put) in put {
+        put();
+        let done = site.finish(command());
+        assert_eq!(done.code, 0, "{what}: {}", site.dump(&done));
+        assert!(site.token_is_live(), "{what}: {}", site.dump(&done));
+        assert!(copy.symlink_metadata().is_ok(), "{what} was removed");
+        std::fs::remove_file(&copy).unwrap();
+    }
+}
+
+#[test]
+fn first_tokens_that_cannot_be_written_are_kept_elsewhere_and_authorize_finishes_with_them() {
+    if !has_strace_that_sees_names() {
+        return;
+    }
+    let site = unauthorized(ClientKind::Public);
+    let list = site.add_list(3);
+    let command = with_temporary(&site, authorize(&site, &[]));
+    let (next, anew) = (
+        site.beside_token(".candidate.next"),
+        site.beside_token(".candidate.next.tmp"),
+    );
+    // No rehearsal: there is nothing to rewrite yet.
+    let calls = ["pwrite64:error=EIO:when=2+", "write:error=EIO:when=1+"];
+    let broken = failing(&command, &[&next, &anew], &calls);
+    let done = site.finish_with_answer(broken, code_at);
+    assert_eq!(done.code, 74, "{}", site.dump(&done));
+    let copies = files_below(&site.path("tmp"));
+    assert_eq!(copies.len(), 1, "{}", site.dump(&done));
+
+    // Nobody is asked again.
+    let finished = site.finish(command);
+    assert_eq!(finished.code, 0, "{}", site.dump(&finished));
+    assert!(site.token_is_live(), "{}", site.dump(&finished));
+    assert!(!copies[0].exists());
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
