@@ -269,7 +269,8 @@ pub(crate) fn file_name(named_at: i64, layout: &Layout) -> String {
     )
 }
 
-fn cannot_stage(batch: &BatchRecord, cause: &std::io::Error) -> Error {
+/// 73 or 74 for a stage file, by where it is: beside the output, or in the state directory.
+pub(super) fn cannot_stage(batch: &BatchRecord, cause: &std::io::Error) -> Error {
     let exit = if batch.kind == Kind::Directory {
         Exit::Output
     } else {

@@ -1,5 +1,6 @@
 //! Finishing what a killed run left behind, from what is on disk alone, before any request.
 
+use super::collect::cannot_stage;
 use super::publish::{self, Printer};
 use super::stage;
 use crate::error::{Error, Result};
@@ -24,8 +25,8 @@ pub(crate) async fn recover(
     ledger: &mut Ledger,
     printer: &mut Printer,
 ) -> Result<Option<Recovered>> {
-    if let Some(last) = ledger.last_finished()? {
-        // Killed with only the tidying up left to do.
+    for last in ledger.last_finished()? {
+        // Killed with only the tidying up left to do, or the disk would not have it.
         publish::remove_marker(&last);
         publish::remove_stage(&last);
     }
@@ -52,8 +53,7 @@ async fn finish_open(
 ) -> Result<Option<PathBuf>> {
     check_directory(&batch)?;
     let usable = batch.rows > 0
-        && stage::cut(&batch.stage, batch.length)
-            .map_err(|e| publish::cannot("cannot finish", &batch, &e))?;
+        && stage::cut(&batch.stage, batch.length).map_err(|e| cannot_stage(&batch, &e))?;
     if usable {
         publish::publish(ledger, batch, printer).await.map(Some)
     } else {
@@ -88,8 +88,7 @@ fn finish_append(ledger: &mut Ledger, mut batch: BatchRecord) -> Result<Option<P
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => 0,
         Err(e) => return Err(publish::cannot("cannot look at", &batch, &e)),
     };
-    let complete = stage::cut(&batch.stage, batch.length)
-        .map_err(|e| publish::cannot("cannot finish", &batch, &e))?;
+    let complete = stage::cut(&batch.stage, batch.length).map_err(|e| cannot_stage(&batch, &e))?;
     if !complete && (found == 0 || batch.appended_at == Some(found)) {
         // Nothing of it stands anywhere.
         return void(ledger, &batch);

@@ -122,10 +122,11 @@ impl Ledger {
         )
     }
 
-    /// The last batch that is done with: published, or void.
-    pub(crate) fn last_finished(&self) -> Result<Option<BatchRecord>> {
-        self.first(
-            &format!("{SELECT} WHERE state IN ('published', 'void') ORDER BY id DESC LIMIT 1"),
+    /// The last batches that are done with, published or void: all that one run can have finished, the one it found and
+    /// its own.
+    pub(crate) fn last_finished(&self) -> Result<Vec<BatchRecord>> {
+        self.rows(
+            &format!("{SELECT} WHERE state IN ('published', 'void') ORDER BY id DESC LIMIT 2"),
             [],
             read_batch,
         )

@@ -5,6 +5,7 @@ use crate::support::authorization::{authorize, mode, unauthorized};
 use crate::support::browser::code_at;
 use crate::support::killing::has_strace_that_sees_names;
 use crate::support::process::behind;
+use crate::support::story::{Outlet, Story};
 use crate::support::token::refresh_token_in;
 use crate::support::{Done, Site, files_below, subscribed};
 use aweber_sandbox::ClientKind;
@@ -225,4 +226,43 @@ fn first_tokens_that_cannot_be_written_are_kept_elsewhere_and_authorize_finishes
     assert!(!copies[0].exists());
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn a_marker_that_could_not_be_removed_goes_with_the_next_run_also_if_a_batch_came_after_it() {
+    if !has_strace_that_sees_names() {
+        return;
+    }
+    let mut story = Story::left_open(Outlet::Directory);
+    let marker = story.batch().marker.unwrap();
+    let command = story.site.command(&["run"]);
+    // The first looks whether there is one already.
+    let calls = ["unlink:error=EIO:when=2"];
+    let done = story.site.finish(failing(&command, &[&marker], &calls));
+    assert_eq!(done.code, 0, "{}", story.site.dump(&done));
+    assert_eq!(story.site.files().len(), 2, "{}", story.site.dump(&done));
+    assert!(marker.exists(), "{}", story.site.dump(&done));
+    let done = story.run_ok();
+    story.assert_everybody_once("with its marker left", &done);
+}
+
+#[test]
+fn a_stage_file_that_cannot_be_opened_is_named_with_the_code_of_the_disk_it_is_on() {
+    if !has_strace_that_sees_names() {
+        return;
+    }
+    for (outlet, code) in [(Outlet::Directory, 73), (Outlet::File, 74)] {
+        let mut story = Story::left_open(outlet);
+        story.site.forget_requests();
+        let stage = story.batch().stage;
+        let command = story.site.command(&[&["run"], story.arguments()].concat());
+        let calls = ["openat:error=EIO:when=1"];
+        let done = story.site.finish(failing(&command, &[&stage], &calls));
+        assert_eq!(done.code, code, "{outlet:?}: {}", story.site.dump(&done));
+        let named = stage.display().to_string();
+        assert!(done.stderr.contains(&named), "{outlet:?}: {}", done.stderr);
+        assert_eq!(story.site.requests(), 0, "{outlet:?}");
+        let done = story.run_ok();
+        story.assert_everybody_once("when the disk is healed", &done);
+    }
 }
