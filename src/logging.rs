@@ -63,7 +63,10 @@ impl<'a> MakeWriter<'a> for BesideProgress {
 
 impl io::Write for BesideProgress {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        progress::print(bytes).map(|()| bytes.len())
+        // A log on a full disk (`2>>FILE` in a crontab) or with a reader that is gone must not keep a run from its work;
+        // nor is there anybody left to tell.
+        let _ = progress::print(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

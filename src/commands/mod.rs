@@ -23,5 +23,7 @@ fn say(text: &str) -> Result<()> {
                 Exit::Output,
                 format!("cannot write to standard output: {e}"),
             )
+            .safe("what the command had done before it spoke is stored")
+            .next("look at what takes its output: a disk without room, or a program that has ended")
         })
 }

@@ -7,7 +7,7 @@ use crate::support::killing::has_strace_that_sees_names;
 use crate::support::process::behind;
 use crate::support::story::{Outlet, Story};
 use crate::support::token::refresh_token_in;
-use crate::support::{Done, Site, files_below, subscribed};
+use crate::support::{Done, Site, files_below, sorted, subscribed};
 use aweber_sandbox::ClientKind;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -265,4 +265,37 @@ fn a_stage_file_that_cannot_be_opened_is_named_with_the_code_of_the_disk_it_is_o
         let done = story.run_ok();
         story.assert_everybody_once("when the disk is healed", &done);
     }
+}
+
+#[test]
+fn a_log_on_a_full_disk_keeps_no_run_from_its_work() {
+    let site = Site::new();
+    let list = site.add_list(3);
+    // As cron lines have it: 2>>/var/log/aweber-sync.log.
+    for arguments in [
+        &["run", "-vv"][..],
+        &["run", "--log-format", "json", "-v"],
+        &["lists"],
+        &["status"],
+    ] {
+        let mut command = site.command(arguments);
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        command.stderr(full.unwrap());
+        let done = site.finish(command);
+        assert_eq!(done.code, 0, "{arguments:?}: {}", site.dump(&done));
+    }
+    assert_eq!(sorted(site.emails()), subscribed(&site, &[list]));
+    // A pipe whose reader has gone.
+    let mut command = site.command(&["run", "-v"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    command.stderr(writer);
+    let done = site.finish(command);
+    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    // And a failing one ends with its code, not with a panic's.
+    let mut command = site.command(&["run", "--list", "nobody knows it"]);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    command.stderr(full.unwrap());
+    let done = site.finish(command);
+    assert_eq!(done.code, 78, "{}", site.dump(&done));
 }
