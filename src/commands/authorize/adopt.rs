@@ -78,8 +78,11 @@ impl Setting<'_> {
             ..new
         };
         store.adopt(&candidate, &tokens)?;
-        atomic::remove_if_there(&self.begun_file())
-            .map_err(|e| Error::disk("cannot remove", &self.begun_file(), &e))?;
+        let begun = self.begun_file();
+        if let Err(e) = atomic::remove_if_there(&begun) {
+            // Its code is traded: of no use to anybody, and the next authorization replaces it.
+            tracing::warn!(event = "leftover", "cannot remove {}: {e}", begun.display());
+        }
         say(&format!(
             "Connected: {}\nThe tokens are in {}\nNext: aweber-sync run\n",
             named(&account),
