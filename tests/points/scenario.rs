@@ -1,6 +1,6 @@
 //! What is disturbed: a world before it, and the command.
 
-use super::trace::{CALLS, Point, points};
+use super::trace::{CALLS, OnFile, Point, on_files, points};
 use crate::support::browser::code_at;
 use crate::support::killing::{Before, KILLED};
 use crate::support::process::behind;
@@ -21,6 +21,9 @@ pub(crate) struct Scenario {
 
 /// The name of the growing file.
 pub(crate) const GROWN: &str = "grown.csv";
+
+/// Where commands find their directory for temporary files.
+pub(crate) const TEMPORARY: &str = "tmp";
 
 /// `run` into a growing file.
 const INTO_FILE: &[&str] = &["run", "--output", GROWN];
@@ -56,7 +59,9 @@ const fn scenario(
 impl Scenario {
     /// The world before it.
     pub(crate) fn prepare(&self) -> Site {
-        (self.prepare)()
+        let site = (self.prepare)();
+        std::fs::create_dir(site.path(TEMPORARY)).unwrap();
+        site
     }
 
     /// The `--output` argument, for the runs that follow.
@@ -83,6 +88,31 @@ impl Scenario {
         self.traced(site, &["-e", &inject])
     }
 
+    /// The calls of an undisturbed run that change what is on the disk.
+    pub(crate) fn disk_calls(&self) -> Vec<OnFile> {
+        let site = self.prepare();
+        let (done, trace) = self.traced(&site, &[]);
+        assert_eq!(done.code, 0, "{}: {}", self.name, site.dump(&done));
+        on_files(
+            &trace,
+            site.path("").to_str().unwrap().trim_end_matches('/'),
+        )
+    }
+
+    /// Runs it with that call failing, once or from there on, if it comes to it; the trace.
+    pub(crate) fn failing_at(
+        &self,
+        site: &Site,
+        point: &Point,
+        errno: &str,
+        lasting: bool,
+    ) -> (Done, String) {
+        let (call, nth) = (&point.call, point.nth);
+        let plus = if lasting { "+" } else { "" };
+        let inject = format!("inject={call}:error={errno}:when={nth}{plus}");
+        self.traced(site, &["-e", &inject])
+    }
+
     /// The command as a user types it, to its end.
     pub(crate) fn plainly(&self, site: &Site) -> Done {
         finish(site, self.command(site), self.is_authorize())
@@ -90,6 +120,7 @@ impl Scenario {
 
     fn command(&self, site: &Site) -> Command {
         let mut command = site.command(self.arguments);
+        command.env("TMPDIR", site.path(TEMPORARY));
         if self.is_authorize() {
             command.env("AWEBER_CLIENT_ID", site.client_id());
         }

@@ -1,4 +1,4 @@
-//! What strace tells: at which calls a run changes the world, and where a killed one stood.
+//! What strace tells: at which calls a run changes the world, which of them failed, and where a killed one stood.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -88,4 +88,100 @@ pub(crate) fn in_window(trace: &str) -> Option<String> {
         last = format!("at {call} of {on}");
     }
     asked.then_some(last)
+}
+
+/// The calls that change what is on a disk.
+const DISK_CALLS: &[&str] = &[
+    "open",
+    "openat",
+    "creat",
+    "write",
+    "pwrite64",
+    "writev",
+    "pwritev",
+    "fsync",
+    "fdatasync",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "ftruncate",
+    "fallocate",
+    "link",
+    "linkat",
+    "mkdir",
+    "mkdirat",
+    "chmod",
+    "fchmod",
+    "fchmodat",
+];
+
+/// A call on a file.
+#[derive(Clone, Debug)]
+pub(crate) struct OnFile {
+    pub(crate) point: Point,
+    /// The file's path below the site's directory.
+    pub(crate) file: String,
+}
+
+/// Every call of an undisturbed run that changes what is on the disk below `root`.
+pub(crate) fn on_files(trace: &str, root: &str) -> Vec<OnFile> {
+    let mut so_far: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut all = Vec::new();
+    for (pid, call, arguments) in trace.lines().filter_map(call_in) {
+        let nth = so_far.entry((pid, call)).or_default();
+        *nth += 1;
+        if !DISK_CALLS.contains(&call) || !counts(call, arguments) {
+            continue;
+        }
+        if let Some(file) = file_in(arguments, root) {
+            let call = call.to_owned();
+            all.push(OnFile {
+                point: Point { call, nth: *nth },
+                file,
+            });
+        }
+    }
+    all
+}
+
+/// The first path below `root` that a call names or has open; what stands for the working directory is none.
+fn file_in(arguments: &str, root: &str) -> Option<String> {
+    let named = match arguments.strip_prefix("AT_FDCWD<") {
+        Some(rest) => rest.split_once(">, ")?.1,
+        None => arguments,
+    };
+    let (_, rest) = named.split_once(&format!("{root}/"))?;
+    let end = rest.find(['"', '>'])?;
+    Some(rest[..end].to_owned())
+}
+
+/// What a call that was made to fail was on: a file below `root`, or anything else as strace shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Failed {
+    pub(crate) call: String,
+    /// The file's path below the site's directory.
+    pub(crate) file: Option<String>,
+    pub(crate) line: String,
+}
+
+/// The calls that were made to fail, in order.
+pub(crate) fn failed(trace: &str, root: &str) -> Vec<Failed> {
+    let mut begun: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    let mut all = Vec::new();
+    for line in trace.lines() {
+        let pid = line.split(' ').next().unwrap_or_default();
+        if let Some((_, call, arguments)) = call_in(line) {
+            begun.insert(pid, (call, arguments));
+        }
+        if let (true, Some((call, arguments))) = (line.contains("(INJECTED)"), begun.get(pid)) {
+            all.push(Failed {
+                call: (*call).to_owned(),
+                file: file_in(arguments, root),
+                line: line.to_owned(),
+            });
+        }
+    }
+    all
 }

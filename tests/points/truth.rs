@@ -1,26 +1,62 @@
 //! What must hold however a run ended: a token that works, and after the next run the rows and files of a job that was
 //! never disturbed.
 
-use super::scenario::GROWN;
+use super::scenario::{GROWN, TEMPORARY};
 use crate::support::token::refresh_token_in;
 use crate::support::{Site, files_below, read_csv, sorted};
 use aweber_sandbox::Status;
 
 /// Whether any file of the state directory that a later run looks at holds a refresh token that works.
 pub(crate) fn live_token_on_disk(site: &Site) -> bool {
-    ["", ".next", ".candidate", ".candidate.next"]
+    let live = site.sandbox.with(|world| world.live_refresh_tokens());
+    tokens_on_disk(site)
         .iter()
-        .any(|suffix| {
-            let token = refresh_token_in(&site.beside_token(suffix));
-            token.is_some_and(|token| {
-                site.sandbox
-                    .with(|world| world.is_live_refresh_token(&token))
-            })
-        })
+        .any(|token| live.contains(token))
+}
+
+/// The refresh tokens that work and that no later run would find.
+pub(crate) fn live_tokens_elsewhere(site: &Site) -> Vec<String> {
+    let on_disk = tokens_on_disk(site);
+    let live = site.sandbox.with(|world| world.live_refresh_tokens());
+    live.into_iter()
+        .filter(|token| !on_disk.contains(token))
+        .collect()
+}
+
+/// The refresh tokens in all files that a later run looks at.
+fn tokens_on_disk(site: &Site) -> Vec<String> {
+    let beside = ["", ".next", ".candidate", ".candidate.next"];
+    let beside = beside.iter().map(|suffix| site.beside_token(suffix));
+    // Copies that found room nowhere else.
+    let elsewhere = files_below(&site.path(TEMPORARY));
+    beside
+        .chain(elsewhere)
+        .filter_map(|file| refresh_token_in(&file))
+        .collect()
 }
 
 /// The published rows are everybody subscribed, each once, and nothing unfinished lies around.
 pub(crate) fn compare(site: &Site) -> Result<(), String> {
+    compare_rows(site)?;
+    let strays: Vec<String> = files_below(&site.path(""))
+        .iter()
+        .map(|file| {
+            file.strip_prefix(site.path(""))
+                .unwrap()
+                .display()
+                .to_string()
+        })
+        .filter(|name| !belongs(name))
+        .collect();
+    if strays.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("left behind: {strays:?}"))
+    }
+}
+
+/// The published rows are everybody subscribed, each once.
+pub(crate) fn compare_rows(site: &Site) -> Result<(), String> {
     let grown = site.path(GROWN);
     let mut rows = site.rows();
     if grown.exists() {
@@ -45,21 +81,7 @@ pub(crate) fn compare(site: &Site) -> Result<(), String> {
     if got != wanted {
         return Err(format!("{} rows instead of {}", got.len(), wanted.len()));
     }
-    let strays: Vec<String> = files_below(&site.path(""))
-        .iter()
-        .map(|file| {
-            file.strip_prefix(site.path(""))
-                .unwrap()
-                .display()
-                .to_string()
-        })
-        .filter(|name| !belongs(name))
-        .collect();
-    if strays.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("left behind: {strays:?}"))
-    }
+    Ok(())
 }
 
 /// The files of an undisturbed job.
