@@ -1,10 +1,10 @@
 //! What published files are like: their mode, their names, and what happens where they cannot be written.
 
-use crate::support::killing::skipped;
+use crate::support::disk::{SmallDisk, as_nobody, fill, give_to_nobody, is_root};
 use crate::support::story::{Outlet, Story};
 use crate::support::{Site, published, read_csv, subscribed};
 use aweber_sandbox::{Fault, FaultKind};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -128,27 +128,6 @@ fn a_name_taken_by_a_foreign_file_is_left_to_it() {
     story.assert_everybody_once("with another name", &done);
 }
 
-/// Whether this test runs as root, who alone can become somebody else or mount a file system.
-fn is_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        skipped("only root can do what this test needs");
-    }
-    root
-}
-
-/// Somebody without rights.
-const NOBODY: u32 = 65534;
-
-fn give_to_nobody(path: &Path) {
-    chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
-    if path.is_dir() {
-        for entry in std::fs::read_dir(path).unwrap() {
-            give_to_nobody(&entry.unwrap().path());
-        }
-    }
-}
-
 #[test]
 fn an_output_that_may_not_be_written_to_is_found_before_anything_is_spent() {
     if !is_root() {
@@ -163,18 +142,8 @@ fn an_output_that_may_not_be_written_to_is_found_before_anything_is_spent() {
         give_to_nobody(&site.path(""));
         std::fs::set_permissions(site.path("out"), PermissionsExt::from_mode(0o500)).unwrap();
         std::fs::set_permissions(site.path("grown.csv"), PermissionsExt::from_mode(0o400)).unwrap();
-        let nobody = format!("{NOBODY}");
-        let around = [
-            "setpriv",
-            "--reuid",
-            &nobody,
-            "--regid",
-            &nobody,
-            "--clear-groups",
-            "--",
-        ];
         let before = site.contents();
-        let run = || site.finish(by(site, &around, &["run", "--output", output]));
+        let run = || site.finish(as_nobody(&site.command(&["run", "--output", output])));
         let done = run();
         assert_eq!(done.code, 73, "{output}\n{}", site.dump(&done));
         assert!(done.stderr.contains("writable"), "{}", done.stderr);
@@ -187,46 +156,6 @@ fn an_output_that_may_not_be_written_to_is_found_before_anything_is_spent() {
         std::fs::set_permissions(site.path("grown.csv"), PermissionsExt::from_mode(0o600)).unwrap();
         let done = run();
         assert_eq!(done.code, 0, "{output}\n{}", site.dump(&done));
-    }
-}
-
-/// A small file system at `path`, for this test's commands to fill. Gone with the guard.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn at(path: PathBuf, kilobytes: u32) -> Option<SmallDisk> {
-        std::fs::create_dir_all(&path).unwrap();
-        let size = format!("size={kilobytes}k,mode=0700");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
-            .arg(&path)
-            .output();
-        if mounted.is_ok_and(|done| done.status.success()) {
-            return Some(SmallDisk(path));
-        }
-        skipped("no file system can be mounted here");
-        None
-    }
-
-    fn fill(&self) {
-        fill(&self.0);
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.0.join(".filler")).unwrap();
-    }
-}
-
-fn fill(disk: &Path) {
-    use std::io::Write as _;
-    let mut filler = std::fs::File::create(disk.join(".filler")).unwrap();
-    // Unbuffered, so that the last byte of room is taken too.
-    while filler.write_all(&[b'x'; 512]).is_ok() {}
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod authorization;
 pub(crate) mod browser;
 pub(crate) mod calendar;
 pub(crate) mod checker;
+pub(crate) mod disk;
 pub(crate) mod killing;
 pub(crate) mod process;
 pub(crate) mod story;

@@ -1,0 +1,84 @@
+//! Disks and directories that are not as a job would like them: small ones, full ones, somebody else's. Most of it needs
+//! root, and says so where that is missing.
+
+use super::killing::skipped;
+use super::process::behind;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Whether this test runs as root, who alone can become somebody else or mount a file system.
+pub(crate) fn is_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        skipped("only root can do what this test needs");
+    }
+    root
+}
+
+/// Somebody without rights.
+pub(crate) const NOBODY: u32 = 65534;
+
+pub(crate) fn give_to_nobody(path: &Path) {
+    chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            give_to_nobody(&entry.unwrap().path());
+        }
+    }
+}
+
+/// The command, run by somebody without rights.
+pub(crate) fn as_nobody(command: &Command) -> Command {
+    let user = NOBODY.to_string();
+    let front = [
+        "setpriv",
+        "--reuid",
+        &user,
+        "--regid",
+        &user,
+        "--clear-groups",
+        "--",
+    ];
+    behind(&front, command)
+}
+
+/// A small file system at `path`, for this test's commands to fill. Gone with the guard.
+pub(crate) struct SmallDisk(pub(crate) PathBuf);
+
+impl SmallDisk {
+    pub(crate) fn at(path: PathBuf, kilobytes: u32) -> Option<SmallDisk> {
+        std::fs::create_dir_all(&path).unwrap();
+        let size = format!("size={kilobytes}k,mode=0700");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(&path)
+            .output();
+        if mounted.is_ok_and(|done| done.status.success()) {
+            return Some(SmallDisk(path));
+        }
+        skipped("no file system can be mounted here");
+        None
+    }
+
+    pub(crate) fn fill(&self) {
+        fill(&self.0);
+    }
+
+    pub(crate) fn make_room(&self) {
+        std::fs::remove_file(self.0.join(".filler")).unwrap();
+    }
+}
+
+pub(crate) fn fill(disk: &Path) {
+    use std::io::Write as _;
+    let mut filler = std::fs::File::create(disk.join(".filler")).unwrap();
+    // Unbuffered, so that the last byte of room is taken too.
+    while filler.write_all(&[b'x'; 512]).is_ok() {}
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
