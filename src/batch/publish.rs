@@ -14,7 +14,7 @@ use crate::stop::Stop;
 use chrono::Utc;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How many names are tried if others put files of our names into the directory.
 const NAMES: u32 = 1000;
@@ -220,7 +220,33 @@ pub(crate) fn remove_stage(batch: &BatchRecord) {
 
 /// 73 with the batch kept.
 pub(crate) fn cannot(doing: &str, batch: &BatchRecord, cause: &io::Error) -> Error {
-    Error::output(doing, &batch.target, cause)
-        .safe("the new rows are kept; the next run publishes them")
-        .next("make the directory writable, with room in it, then run again")
+    let error = Error::output(doing, &batch.target, cause)
+        .safe("the new rows are kept; the next run publishes them");
+    match missing_directory(batch) {
+        Some((_, way_out)) => error
+            .safe("no row is lost: what is not in that directory any more is fetched again")
+            .next(way_out),
+        None => error.next("make the directory writable, with room in it, then run again"),
+    }
+}
+
+/// The directory that the batch is to go into, if it is none, and what to do about it.
+pub(crate) fn missing_directory(batch: &BatchRecord) -> Option<(PathBuf, String)> {
+    let target = if batch.kind == Kind::Stdout {
+        &batch.stage
+    } else {
+        &batch.target
+    };
+    let directory = target.parent().unwrap_or(Path::new("/"));
+    let shown = directory.display();
+    let make = format!("mkdir -m 700 '{shown}' (the rows are then fetched again)");
+    let way_out = match directory.metadata() {
+        Ok(found) if found.is_dir() => return None,
+        Ok(_) => format!(
+            "it is no directory any more: mv '{shown}' '{shown}.old', then put the directory back; or, if that is gone \
+             for good: {make}"
+        ),
+        Err(_) => format!("mount its volume; or, if it is gone for good: {make}"),
+    };
+    Some((directory.to_owned(), way_out))
 }

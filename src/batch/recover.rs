@@ -134,19 +134,16 @@ fn is_there(path: &Path, batch: &BatchRecord) -> Result<bool> {
 
 /// A directory that is not there may be a volume that is not mounted: nothing may be concluded from its emptiness.
 fn check_directory(batch: &BatchRecord) -> Result<()> {
-    let target = if batch.kind == Kind::Stdout {
-        &batch.stage
-    } else {
-        &batch.target
-    };
-    let directory = target.parent().unwrap_or(Path::new("/"));
-    if directory.is_dir() {
+    let Some((directory, way_out)) = publish::missing_directory(batch) else {
         return Ok(());
-    }
-    Err(Error::new(Exit::Output, format!("the output directory {} is missing", directory.display()))
-        .safe(format!("{} new rows wait to be published there; no token was spent", batch.rows))
-        .next(format!(
-            "mount its volume; or, if it is gone for good: mkdir -m 700 '{}' (the rows are then fetched again)",
-            directory.display()
-        )))
+    };
+    Err(Error::new(
+        Exit::Output,
+        format!("the output directory {} is missing", directory.display()),
+    )
+    .safe(format!(
+        "{} new rows wait to be published there; no token was spent",
+        batch.rows
+    ))
+    .next(way_out))
 }

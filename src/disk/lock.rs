@@ -4,6 +4,8 @@
 use super::atomic;
 use crate::error::{Error, Result};
 use std::fs::{File, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Held until dropped, or until the process dies.
@@ -15,17 +17,39 @@ pub(crate) struct Lock {
 impl Lock {
     /// Takes the lock at `path` if it is free; `None` if somebody holds it.
     ///
-    /// Errors: 74 if the lock file cannot be opened.
+    /// Errors: 78 if it is somebody else's, 74 if it cannot be opened for another reason.
     pub(crate) fn try_take(path: &Path) -> Result<Option<Lock>> {
-        let file = atomic::open_lock(path).map_err(|e| {
-            Error::disk("cannot open the lock file", path, &e)
-                .safe("nothing was changed and no token was spent")
-                .next("make the directory writable for the user that runs the job")
-        })?;
+        let file = atomic::open_lock(path).map_err(|e| cannot_open(path, &e))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(e)) => Err(Error::disk("cannot lock", path, &e)),
         }
     }
+}
+
+fn cannot_open(path: &Path, cause: &io::Error) -> Error {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let error = match (cause.kind(), owner(path).or_else(|| owner(directory))) {
+        (io::ErrorKind::PermissionDenied, Some((owner, me))) if owner != me => {
+            Error::config(format!(
+                "{} belongs to the user {owner}, and this is the user {me}: cannot open the lock file {}: {cause}",
+                directory.display(),
+                path.display()
+            ))
+            .next(format!(
+                "run as the user {owner}, or give it to this one: chown -R {me} '{}'",
+                directory.display()
+            ))
+        }
+        _ => Error::disk("cannot open the lock file", path, cause)
+            .next("make the directory writable for the user that runs the job"),
+    };
+    error.safe("nothing was changed and no token was spent")
+}
+
+/// Whose it is, and who we are.
+fn owner(path: &Path) -> Option<(u32, u32)> {
+    let owner = path.metadata().ok()?.uid();
+    Some((owner, rustix::process::geteuid().as_raw()))
 }

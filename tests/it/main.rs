@@ -56,3 +56,4 @@ mod undo;
 mod unreachable;
 mod watching;
 mod which_subscribers;
+mod wrong_directories;

@@ -19,6 +19,7 @@ pub(crate) fn is_root() -> bool {
 /// Somebody without rights.
 pub(crate) const NOBODY: u32 = 65534;
 
+/// Gives a file, or a directory with all that is in it, to that somebody.
 pub(crate) fn give_to_nobody(path: &Path) {
     chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
     if path.is_dir() {
@@ -47,6 +48,7 @@ pub(crate) fn as_nobody(command: &Command) -> Command {
 pub(crate) struct SmallDisk(pub(crate) PathBuf);
 
 impl SmallDisk {
+    /// Mounts it; `None` where that is not allowed.
     pub(crate) fn at(path: PathBuf, kilobytes: u32) -> Option<SmallDisk> {
         std::fs::create_dir_all(&path).unwrap();
         let size = format!("size={kilobytes}k,mode=0700");
@@ -61,20 +63,36 @@ impl SmallDisk {
         None
     }
 
+    /// Takes all its room.
     pub(crate) fn fill(&self) {
         fill(&self.0);
     }
 
+    /// Takes all its room but that.
+    pub(crate) fn leave(&self, kilobytes: u64) {
+        leave(&self.0, kilobytes);
+    }
+
+    /// Gives it back.
     pub(crate) fn make_room(&self) {
         std::fs::remove_file(self.0.join(".filler")).unwrap();
     }
 }
 
+/// Takes all the room of the disk at that path.
 pub(crate) fn fill(disk: &Path) {
+    leave(disk, 0);
+}
+
+/// Takes all the room of the disk at that path but so much, in whole pages of 4 KiB.
+pub(crate) fn leave(disk: &Path, kilobytes: u64) {
     use std::io::Write as _;
     let mut filler = std::fs::File::create(disk.join(".filler")).unwrap();
     // Unbuffered, so that the last byte of room is taken too.
     while filler.write_all(&[b'x'; 512]).is_ok() {}
+    let length = filler.metadata().unwrap().len();
+    assert!(length >= kilobytes * 1024, "the disk is too small");
+    filler.set_len(length - kilobytes * 1024).unwrap();
 }
 
 impl Drop for SmallDisk {

@@ -1,0 +1,232 @@
+//! Directories that are not what they should be: somebody else's, read-only, gone or something else in the middle of a
+//! run. Found before the token is spent where that can be, and never at the cost of a row.
+
+use crate::support::disk::{NOBODY, as_nobody, give_to_nobody, is_root};
+use crate::support::story::{Outlet, Story};
+use crate::support::{Done, Site};
+use aweber_sandbox::{Fault, FaultKind};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+}
+
+/// Ended with that code before anything was asked of AWeber or changed.
+fn assert_untouched(site: &Site, done: &Done, code: i32, what: &str) {
+    assert_eq!(done.code, code, "{what}: {}", site.dump(done));
+    assert_eq!(site.requests(), 0, "{what}: {}", site.dump(done));
+    assert!(site.token_is_live(), "{what}: {}", site.dump(done));
+    for part in ["\n  safe: ", "\n  next: "] {
+        assert!(done.stderr.contains(part), "{what}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn a_state_directory_of_another_user_is_refused_and_the_chown_is_named() {
+    if !is_root() {
+        return;
+    }
+    for command in [&["run"][..], &["lists"], &["revoke"]] {
+        for mode in [0o700, 0o755] {
+            let what = format!("{command:?}, {mode:o}");
+            let mut story = Story::new(Outlet::Directory);
+            story.more(3);
+            let site = &story.site;
+            give_to_nobody(&site.path(""));
+            chown(site.state_dir(), Some(1234), Some(1234)).unwrap();
+            set_mode(&site.state_dir(), mode);
+            let before = site.contents();
+            let done = site.finish(as_nobody(&site.command(command)));
+            assert_untouched(site, &done, 78, &what);
+            let told = format!("chown -R {NOBODY} '{}'", site.state_dir().display());
+            assert!(done.stderr.contains(&told), "{what}: {}", done.stderr);
+            assert!(site.contents() == before, "{what}: {}", site.dump(&done));
+            // As told.
+            give_to_nobody(&site.state_dir());
+            let done = site.finish(as_nobody(&site.command(&["run"])));
+            assert_eq!(done.code, 0, "{what}: {}", site.dump(&done));
+            story.note(&done);
+            story.assert_everybody_once(&what, &done);
+        }
+    }
+}
+
+#[test]
+fn a_lock_or_a_token_file_of_another_user_is_refused_and_the_chown_is_named() {
+    if !is_root() {
+        return;
+    }
+    for name in ["lock", "token.json.lock", "token.json"] {
+        let story = Story::new(Outlet::Directory);
+        story.more(3);
+        let site = &story.site;
+        site.run_ok(&[]);
+        site.forget_requests();
+        story.more(1);
+        give_to_nobody(&site.path(""));
+        // As a run by root would leave it, had it made the file.
+        let file = site.state_dir().join(name);
+        chown(&file, Some(0), Some(0)).unwrap();
+        let done = site.finish(as_nobody(&site.command(&["run"])));
+        assert_untouched(site, &done, 78, name);
+        assert!(done.stderr.contains("chown"), "{name}: {}", done.stderr);
+        let shown = file.display().to_string();
+        assert!(done.stderr.contains(&shown), "{name}: {}", done.stderr);
+        chown(&file, Some(NOBODY), Some(NOBODY)).unwrap();
+        let done = site.finish(as_nobody(&site.command(&["run"])));
+        assert_eq!(done.code, 0, "{name}: {}", site.dump(&done));
+        story.assert_everybody_once(name, &done);
+    }
+}
+
+#[test]
+fn a_state_directory_that_may_not_be_written_to_is_found_before_the_token_is_spent() {
+    if !is_root() {
+        return;
+    }
+    for locked in [false, true] {
+        let what = format!("locks there: {locked}");
+        let story = Story::new(Outlet::Directory);
+        story.more(3);
+        let site = &story.site;
+        if locked {
+            site.run_ok(&[]);
+            site.forget_requests();
+            story.more(1);
+        }
+        give_to_nobody(&site.path(""));
+        set_mode(&site.state_dir(), 0o500);
+        let before = site.contents();
+        let done = site.finish(as_nobody(&site.command(&["run"])));
+        assert_untouched(site, &done, 74, &what);
+        let told = match locked {
+            false => "make the directory writable",
+            // The ledger is what is met first.
+            true => "mode of that file and its directory",
+        };
+        assert!(done.stderr.contains(told), "{what}: {}", done.stderr);
+        assert!(site.contents() == before, "{what}: {}", site.dump(&done));
+        set_mode(&site.state_dir(), 0o700);
+        let done = site.finish(as_nobody(&site.command(&["run"])));
+        assert_eq!(done.code, 0, "{what}: {}", site.dump(&done));
+        story.assert_everybody_once(&what, &done);
+    }
+}
+
+/// A first export of three pages with a checkpoint behind the second one, and that done to the world at the third.
+fn run_disturbed(what: impl FnOnce(&Path) + Send + 'static) -> (Story, Done) {
+    let mut story = Story::new(Outlet::Directory);
+    story.more(250);
+    let exports = story.site.exports();
+    story.site.sandbox.with(|world| {
+        let slow = FaultKind::DelayBefore(Duration::from_millis(1010));
+        world.fault(Fault::on("status=subscribed").skip(1).answer(slow));
+        world.before("status=subscribed", 3, move |_| what(&exports));
+    });
+    let done = story.run();
+    assert_eq!(done.code, 73, "{}", story.site.dump(&done));
+    assert!(story.batch().rows >= 199, "{}", story.site.dump(&done));
+    let shown = story.site.exports().display().to_string();
+    for part in [&shown, "\n  safe: ", "\n  next: "] {
+        assert!(done.stderr.contains(part), "{part}: {}", done.stderr);
+    }
+    assert!(story.site.token_is_live());
+    (story, done)
+}
+
+/// The `mkdir` and `mv` that the last line of a message says, done.
+fn do_as_told(done: &Done, program: &str) {
+    let told = done.stderr.lines().last().unwrap();
+    let (_, rest) = told.split_once(&format!("{program} ")).unwrap();
+    let words: Vec<&str> = rest
+        .split([' ', ','])
+        .take(if program == "mkdir" { 3 } else { 2 })
+        .map(|word| word.trim_matches('\''))
+        .collect();
+    let status = Command::new(program).args(&words).status().unwrap();
+    assert!(status.success(), "{program} {words:?}");
+}
+
+fn moved(exports: &Path) -> PathBuf {
+    exports.with_extension("moved")
+}
+
+#[test]
+fn an_output_directory_that_vanishes_before_the_batch_is_published_is_asked_for() {
+    let (mut story, done) = run_disturbed(|exports| {
+        std::fs::rename(exports, moved(exports)).unwrap();
+    });
+    assert!(done.stderr.contains("mount its volume"), "{}", done.stderr);
+    let refused = story.assert_refuses("mount its volume");
+    assert!(
+        refused.stderr.contains("mkdir -m 700"),
+        "{}",
+        refused.stderr
+    );
+    // The volume is mounted again.
+    let exports = story.site.exports();
+    std::fs::rename(moved(&exports), &exports).unwrap();
+    let done = story.run_ok();
+    story.assert_everybody_once("the directory is back", &done);
+}
+
+#[test]
+fn an_output_directory_that_is_removed_before_the_batch_is_published_gets_all_rows_once_it_is_made_anew()
+ {
+    let (mut story, done) = run_disturbed(|exports| std::fs::remove_dir_all(exports).unwrap());
+    assert!(done.stderr.contains("mkdir -m 700"), "{}", done.stderr);
+    let refused = story.assert_refuses("mkdir -m 700");
+    do_as_told(&refused, "mkdir");
+    let done = story.run_ok();
+    story.assert_everybody_once("a new directory", &done);
+}
+
+#[test]
+fn a_file_in_the_place_of_the_output_directory_is_left_alone_and_the_way_out_works() {
+    let (mut story, done) = run_disturbed(|exports| {
+        std::fs::remove_dir_all(exports).unwrap();
+        std::fs::write(exports, "somebody's").unwrap();
+    });
+    assert!(
+        done.stderr.contains("no directory any more"),
+        "{}",
+        done.stderr
+    );
+    let refused = story.assert_refuses("no directory any more");
+    let exports = story.site.exports();
+    assert_eq!(std::fs::read_to_string(&exports).unwrap(), "somebody's");
+    do_as_told(&refused, "mv");
+    do_as_told(&refused, "mkdir");
+    let done = story.run_ok();
+    story.assert_everybody_once("after mv and mkdir", &done);
+    let aside = exports.with_extension("old");
+    assert_eq!(std::fs::read_to_string(aside).unwrap(), "somebody's");
+}
+
+#[test]
+fn a_file_in_the_place_of_the_output_directory_is_found_before_the_token_is_spent() {
+    for exported_before in [false, true] {
+        let mut story = Story::new(Outlet::Directory);
+        let exports = story.site.exports();
+        if exported_before {
+            story.more(1);
+            story.run_ok();
+            std::fs::rename(&exports, moved(&exports)).unwrap();
+        }
+        story.more(3);
+        story.site.forget_requests();
+        std::fs::write(&exports, "somebody's").unwrap();
+        let done = story.run();
+        assert_untouched(&story.site, &done, 73, "a file");
+        assert_eq!(std::fs::read_to_string(&exports).unwrap(), "somebody's");
+        std::fs::remove_file(&exports).unwrap();
+        if exported_before {
+            std::fs::rename(moved(&exports), &exports).unwrap();
+        }
+        let done = story.run_ok();
+        story.assert_everybody_once("without that file", &done);
+    }
+}
