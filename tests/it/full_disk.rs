@@ -1,0 +1,273 @@
+//! A real disk with little room, state and output on it: what is not enough is found before the token is spent, what was
+//! fetched is kept, and with room again the next run is complete. Needs root, to mount it.
+
+use crate::support::disk::{SmallDisk, is_root, leave};
+use crate::support::story::{Outlet, Story};
+use crate::support::{Done, sorted, subscribed};
+use aweber_sandbox::{Fault, FaultKind};
+use serde_json::Value;
+use std::path::Path;
+use std::time::Duration;
+
+/// What is left, KiB. The room for the next token alone takes 68.
+const LEFT: [u64; 8] = [0, 4, 16, 64, 72, 112, 160, 200];
+
+/// What is surely enough, KiB.
+const PLENTY: u64 = 1024;
+
+/// A site whose state directory, exports included, is on a disk of its own. With `before`, it has exported once.
+fn on_small_disk(before: bool) -> Option<(Story, SmallDisk)> {
+    let mut story = Story::new(Outlet::Directory);
+    story.more(900);
+    let tokens = story.site.tokens();
+    let disk = SmallDisk::at(story.site.state_dir(), 4096)?;
+    story.site.write_token_file(&tokens);
+    if before {
+        story.run_ok();
+        story.more(900);
+    }
+    Some((story, disk))
+}
+
+/// A failed run has said what an administrator needs.
+fn assert_told(story: &Story, done: &Done, what: &str) {
+    let state = story.site.state_dir().display().to_string();
+    for part in [state.as_str(), " room", "\n  safe: ", "\n  next: "] {
+        assert!(
+            done.stderr.contains(part),
+            "{what}, {part}: {}",
+            done.stderr
+        );
+    }
+}
+
+#[test]
+fn however_little_room_is_left_no_token_is_spent_that_cannot_be_replaced_and_no_row_is_lost() {
+    if !is_root() {
+        return;
+    }
+    for before in [false, true] {
+        let (mut unspent, mut kept, mut well) = (0, 0, 0);
+        for left in LEFT.into_iter().chain([PLENTY]) {
+            let what = format!("{left} KiB left, exported before: {before}");
+            let Some((mut story, disk)) = on_small_disk(before) else {
+                return;
+            };
+            disk.leave(left);
+            story.site.forget_requests();
+            let tokens = story.site.tokens();
+            let done = story.run();
+            assert!(
+                story.site.token_is_live(),
+                "{what}: {}",
+                story.site.dump(&done)
+            );
+            let spent = story.site.token_requests() > 0;
+            match done.code {
+                0 => {
+                    story.assert_everybody_once(&what, &done);
+                    well += 1;
+                }
+                // The exports are on that disk too.
+                73 | 74 if spent => {
+                    assert_told(&story, &done, &what);
+                    kept += 1;
+                }
+                74 => {
+                    assert_told(&story, &done, &what);
+                    assert_eq!(
+                        story.site.requests(),
+                        0,
+                        "{what}: {}",
+                        story.site.dump(&done)
+                    );
+                    assert!(story.site.tokens() == tokens, "{what}");
+                    unspent += 1;
+                }
+                code => panic!("{code}, {what}: {}", story.site.dump(&done)),
+            }
+            assert!(left > 64 || !spent, "too little for the next token, {what}");
+
+            disk.make_room();
+            let done = story.run_ok();
+            story.assert_everybody_once(&what, &done);
+        }
+        assert!(
+            unspent >= 4 && kept >= 1 && well >= 1,
+            "{unspent} found out before, {kept} after, {well} done well; exported before: {before}"
+        );
+    }
+}
+
+#[test]
+fn an_output_on_a_disk_with_little_room_ends_with_73_and_is_completed_later() {
+    if !is_root() {
+        return;
+    }
+    for output in ["disk", "disk/grown.csv", "disk/grown.jsonl"] {
+        let format = if output.ends_with("jsonl") {
+            "jsonl"
+        } else {
+            "csv"
+        };
+        let arguments = ["--output", output, "--format", format];
+        let (mut refused, mut well) = (0, 0);
+        for left in [0, 4, 16, 64, 200, 1000] {
+            let what = format!("{left} KiB left for {output}");
+            let story = Story::new(Outlet::Directory);
+            let Some(disk) = SmallDisk::at(story.site.path("disk"), 2048) else {
+                return;
+            };
+            story.more(20);
+            story.site.run_ok(&arguments);
+            story.more(400);
+            disk.leave(left);
+            let done = story.site.run(&arguments);
+            if done.code == 0 {
+                well += 1;
+            } else {
+                assert_eq!(done.code, 73, "{what}: {}", story.site.dump(&done));
+                for part in ["disk/", " room", "\n  safe: ", "\n  next: "] {
+                    assert!(
+                        done.stderr.contains(part),
+                        "{what}, {part}: {}",
+                        done.stderr
+                    );
+                }
+                refused += 1;
+            }
+            assert!(story.site.token_is_live(), "{what}");
+            disk.make_room();
+            let done = story.site.run_ok(&arguments);
+            let expected = subscribed(&story.site, &[story.list]);
+            let exported = exported_to(&story.site.path(output));
+            assert!(
+                exported == expected,
+                "{what}: {} rows: {}",
+                exported.len(),
+                story.site.dump(&done)
+            );
+            assert_eq!(story.leftovers(), Vec::<String>::new(), "{what}");
+        }
+        assert!(
+            refused >= 2 && well >= 1,
+            "{output}: {refused} refused, {well} well"
+        );
+    }
+}
+
+/// The addresses in an output of any kind, sorted; each record must be whole.
+fn exported_to(path: &Path) -> Vec<String> {
+    if path.is_dir() {
+        let files = crate::support::published(path);
+        return sorted(files.iter().flat_map(|file| exported_to(file)));
+    }
+    let text = std::fs::read_to_string(path).unwrap();
+    if path.extension().is_some_and(|end| end == "jsonl") {
+        let address = |line: &str| {
+            let record: Value = serde_json::from_str(line).unwrap();
+            record["email"].as_str().unwrap().to_owned()
+        };
+        return sorted(text.lines().map(address));
+    }
+    let rows = crate::support::parse_csv(&text);
+    sorted(rows.into_iter().map(|row| row["email"].clone()))
+}
+
+#[test]
+fn a_growing_file_whose_disk_fills_up_while_rows_are_appended_is_mended() {
+    if !is_root() {
+        return;
+    }
+    for name in ["grown.csv", "grown.jsonl"] {
+        let format = &name[6..];
+        let story = Story::new(Outlet::Directory);
+        let Some(disk) = SmallDisk::at(story.site.path("disk"), 2048) else {
+            return;
+        };
+        let output = format!("disk/{name}");
+        let arguments = ["--output", &output, "--format", format];
+        story.more(20);
+        story.site.run_ok(&arguments);
+        story.more(400);
+        // Not before the last rows have come: the check at the start finds room.
+        let (full, file) = (disk.0.clone(), story.site.path(&output));
+        story.site.sandbox.with(|world| {
+            world.before("total_size", 1, move |_| leave(&full, 8));
+        });
+        let before = std::fs::metadata(&file).unwrap().len();
+        let done = story.site.run(&arguments);
+        assert_eq!(done.code, 73, "{name}: {}", story.site.dump(&done));
+        // Torn, that is.
+        let after = std::fs::metadata(&file).unwrap().len();
+        assert!(after > before, "{name}: {}", story.site.dump(&done));
+        let again = story.site.run(&arguments);
+        assert_eq!(again.code, 73, "{name}: {}", story.site.dump(&again));
+
+        disk.make_room();
+        let done = story.site.run_ok(&arguments);
+        let expected = subscribed(&story.site, &[story.list]);
+        assert!(
+            exported_to(&file) == expected,
+            "{name}: {}",
+            story.site.dump(&done)
+        );
+        assert_eq!(story.leftovers(), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn a_token_file_linked_to_another_disk_is_replaced_there_and_the_link_stays() {
+    if !is_root() {
+        return;
+    }
+    let story = Story::new(Outlet::Directory);
+    story.more(3);
+    let site = &story.site;
+    let Some(disk) = SmallDisk::at(site.path("disk"), 256) else {
+        return;
+    };
+    let kept = disk.0.join("kept.json");
+    std::fs::copy(site.token_file(), &kept).unwrap();
+    std::fs::remove_file(site.token_file()).unwrap();
+    std::os::unix::fs::symlink("../disk/kept.json", site.token_file()).unwrap();
+    site.run_ok(&[]);
+    assert!(site.token_file().is_symlink());
+    assert!(site.token_is_live());
+    // Its room is on that disk, not on the link's.
+    disk.fill();
+    site.forget_requests();
+    let done = site.run(&[]);
+    assert_eq!(done.code, 74, "{}", site.dump(&done));
+    assert_eq!(site.requests(), 0, "{}", site.dump(&done));
+    assert!(done.stderr.contains("disk/kept.json"), "{}", done.stderr);
+    disk.make_room();
+    let done = site.run_ok(&[]);
+    assert!(site.token_file().is_symlink() && site.token_is_live());
+    story.assert_everybody_once("through the link", &done);
+}
+
+#[test]
+fn a_disk_that_is_filled_between_two_checkpoints_costs_only_the_time_between_them() {
+    if !is_root() {
+        return;
+    }
+    let Some((mut story, disk)) = on_small_disk(false) else {
+        return;
+    };
+    let full = disk.0.clone();
+    story.site.sandbox.with(|world| {
+        let slow = FaultKind::DelayBefore(Duration::from_millis(1010));
+        world.fault(Fault::on("status=subscribed").skip(1).answer(slow));
+        world.before("status=subscribed", 3, move |_| leave(&full, 0));
+    });
+    let done = story.run();
+    assert!([73, 74].contains(&done.code), "{}", story.site.dump(&done));
+    assert_told(&story, &done, "filled between two checkpoints");
+    assert_eq!(story.batch().state, "open");
+    disk.make_room();
+    story.site.forget_requests();
+    let done = story.run_ok();
+    story.assert_everybody_once("with room again", &done);
+    assert!(story.site.files().len() == 2, "{}", story.site.dump(&done));
+}
