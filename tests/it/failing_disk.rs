@@ -3,8 +3,8 @@
 
 use crate::support::authorization::{authorize, mode, unauthorized};
 use crate::support::browser::code_at;
+use crate::support::disk::{cannot_store, failing};
 use crate::support::killing::has_strace_that_sees_names;
-use crate::support::process::behind;
 use crate::support::story::{Outlet, Story};
 use crate::support::token::refresh_token_in;
 use crate::support::{Done, Site, files_below, sorted, subscribed};
@@ -13,38 +13,11 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The command on a disk on which these calls fail; only those on `files` count.
-fn failing(command: &Command, files: &[&Path], calls: &[&str]) -> Command {
-    let mut front = vec!["strace", "-f", "-qq", "-o", "/dev/null"];
-    for file in files {
-        front.extend(["-P", file.to_str().unwrap()]);
-    }
-    let injects: Vec<String> = calls.iter().map(|call| format!("inject={call}")).collect();
-    for inject in &injects {
-        front.extend(["-e", inject]);
-    }
-    front.push("--");
-    behind(&front, command)
-}
-
 /// The command with a directory for temporary files of its own.
 fn with_temporary(site: &Site, mut command: Command) -> Command {
     std::fs::create_dir_all(site.path("tmp")).unwrap();
     command.env("TMPDIR", site.path("tmp"));
     command
-}
-
-/// `run` with the write of the new tokens failing, the third into that file: after the rehearsal's and the room's.
-/// `for_good`: nothing can be written beside the token file from there on.
-fn run_that_cannot_store(site: &Site, for_good: bool) -> Done {
-    let (next, anew) = (site.beside_token(".next"), site.beside_token(".next.tmp"));
-    let calls: &[&str] = if for_good {
-        &["pwrite64:error=EIO:when=3+", "write:error=EIO:when=1+"]
-    } else {
-        &["pwrite64:error=EIO:when=3"]
-    };
-    let command = with_temporary(site, site.command(&["run"]));
-    site.finish(failing(&command, &[&next, &anew], calls))
 }
 
 /// A run whose new tokens went elsewhere; where they are.
@@ -54,7 +27,11 @@ fn kept_elsewhere() -> Option<(Site, u64, Done, PathBuf)> {
     }
     let site = Site::new();
     let list = site.add_list(3);
-    let done = run_that_cannot_store(&site, true);
+    let done = site.finish(cannot_store(
+        &site,
+        &with_temporary(&site, site.command(&["run"])),
+        true,
+    ));
     assert_eq!(done.code, 74, "{}", site.dump(&done));
     let copies = files_below(&site.path("tmp"));
     assert_eq!(copies.len(), 1, "{}", site.dump(&done));
@@ -75,7 +52,11 @@ fn new_tokens_that_cannot_be_written_into_their_room_go_into_a_new_file_and_the_
     }
     let site = Site::new();
     let list = site.add_list(3);
-    let done = run_that_cannot_store(&site, false);
+    let done = site.finish(cannot_store(
+        &site,
+        &with_temporary(&site, site.command(&["run"])),
+        false,
+    ));
     assert_eq!(done.code, 0, "{}", site.dump(&done));
     assert!(done.stderr.contains("look at that disk"), "{}", done.stderr);
     assert!(site.token_is_live(), "{}", site.dump(&done));

@@ -2,9 +2,10 @@
 
 use super::trace::{CALLS, OnFile, Point, on_files, points};
 use crate::support::browser::code_at;
+use crate::support::disk::cannot_store;
 use crate::support::killing::{Before, KILLED};
 use crate::support::process::behind;
-use crate::support::{Done, Site};
+use crate::support::{Done, Site, files_below};
 use aweber_sandbox::{ClientKind, NewSubscriber, Settings, Status, World};
 use rustix::process::Signal;
 use std::path::Path;
@@ -39,6 +40,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("authorize", unconnected, &["authorize"]),
     scenario("authorize again", connected, &["authorize"]),
     scenario("recovery of a stored token", token_stored, &["run"]),
+    scenario(
+        "recovery of tokens kept elsewhere",
+        token_elsewhere,
+        &["run"],
+    ),
     scenario("recovery of an open batch", batch_open, &["run"]),
     scenario("recovery of a ready batch", batch_ready, &["run"]),
     scenario("recovery of half an append", half_appended, INTO_FILE),
@@ -60,7 +66,7 @@ impl Scenario {
     /// The world before it.
     pub(crate) fn prepare(&self) -> Site {
         let site = (self.prepare)();
-        std::fs::create_dir(site.path(TEMPORARY)).unwrap();
+        std::fs::create_dir_all(site.path(TEMPORARY)).unwrap();
         site
     }
 
@@ -216,6 +222,18 @@ fn token_stored() -> Site {
     let site = grown();
     kill(&site, &[], "rename", 2, None);
     assert!(site.beside_token(".next").exists());
+    site
+}
+
+/// The disk broke when the new tokens came: they are in another directory.
+fn token_elsewhere() -> Site {
+    let site = grown();
+    std::fs::create_dir(site.path(TEMPORARY)).unwrap();
+    let mut run = site.command(&["run"]);
+    run.env("TMPDIR", site.path(TEMPORARY));
+    let done = site.finish(cannot_store(&site, &run, true));
+    assert_eq!(done.code, 74, "{}", site.dump(&done));
+    assert_eq!(files_below(&site.path(TEMPORARY)).len(), 1);
     site
 }
 

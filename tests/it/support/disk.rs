@@ -1,6 +1,7 @@
 //! Disks and directories that are not as a job would like them: small ones, full ones, somebody else's. Most of it needs
 //! root, and says so where that is missing.
 
+use super::Site;
 use super::killing::skipped;
 use super::process::behind;
 use std::os::unix::fs::chown;
@@ -42,6 +43,32 @@ pub(crate) fn as_nobody(command: &Command) -> Command {
         "--",
     ];
     behind(&front, command)
+}
+
+/// The command on a disk on which these calls fail; only those on `files` count.
+pub(crate) fn failing(command: &Command, files: &[&Path], calls: &[&str]) -> Command {
+    let mut front = vec!["strace", "-f", "-qq", "-o", "/dev/null"];
+    for file in files {
+        front.extend(["-P", file.to_str().unwrap()]);
+    }
+    let injects: Vec<String> = calls.iter().map(|call| format!("inject={call}")).collect();
+    for inject in &injects {
+        front.extend(["-e", inject]);
+    }
+    front.push("--");
+    behind(&front, command)
+}
+
+/// A `run` in which the write of the new tokens fails, the third into that file: after the rehearsal's and the room's.
+/// `for_good`: nothing can be written beside the token file from there on.
+pub(crate) fn cannot_store(site: &Site, run: &Command, for_good: bool) -> Command {
+    let (next, anew) = (site.beside_token(".next"), site.beside_token(".next.tmp"));
+    let calls: &[&str] = if for_good {
+        &["pwrite64:error=EIO:when=3+", "write:error=EIO:when=1+"]
+    } else {
+        &["pwrite64:error=EIO:when=3"]
+    };
+    failing(run, &[&next, &anew], calls)
 }
 
 /// A small file system at `path`, for this test's commands to fill. Gone with the guard.
