@@ -1,5 +1,5 @@
 //! The last resort for new tokens whose own disk takes no write any more, not even into the room set aside: a copy
-//! in a directory for temporary files, under a name that the next run finds again. Only what is this user's alone is
+//! in a directory of systemd's or for temporary files, under a name that the next run finds again. Only what is this user's alone is
 //! believed there, since others can put files into such a directory.
 
 use crate::config::process_env;
@@ -47,12 +47,16 @@ fn places(token_file: &Path) -> impl Iterator<Item = PathBuf> {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let user = rustix::process::geteuid().as_raw();
-    let name = format!("aweber-sync-{user}-{tag}.token");
+    // Without the user: systemd may give the job another number each time, and its files with it.
+    let name = format!("aweber-sync-{tag}.token");
+    // systemd's, which outlives the service, unlike what it has of the others with PrivateTmp=.
+    let runtime = process_env("RUNTIME_DIRECTORY")
+        .and_then(|directories| std::env::split_paths(&directories).next());
     let given = process_env("TMPDIR").map(PathBuf::from);
     let known = ["/var/tmp", "/tmp"].map(PathBuf::from);
-    given
+    runtime
         .into_iter()
+        .chain(given)
         .filter(|directory| directory.is_absolute())
         .chain(known)
         .map(move |directory| directory.join(&name))

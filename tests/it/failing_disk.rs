@@ -92,6 +92,26 @@ fn new_tokens_that_cannot_be_written_beside_the_old_are_kept_elsewhere_for_the_n
 }
 
 #[test]
+fn under_systemd_they_are_kept_in_the_directory_that_outlives_the_service() {
+    if !has_strace_that_sees_names() {
+        return;
+    }
+    let site = Site::new();
+    let list = site.add_list(3);
+    std::fs::create_dir(site.path("runtime")).unwrap();
+    let mut command = with_temporary(&site, site.command(&["run"]));
+    command.env("RUNTIME_DIRECTORY", site.path("runtime"));
+    let done = site.finish(cannot_store(&site, &command, true));
+    assert_eq!(done.code, 74, "{}", site.dump(&done));
+    assert_eq!(files_below(&site.path("runtime")).len(), 1);
+    assert_eq!(files_below(&site.path("tmp")), Vec::<PathBuf>::new());
+    let next = site.finish(command);
+    assert_eq!(next.code, 0, "{}", site.dump(&next));
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+    assert_eq!(files_below(&site.path("runtime")), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn tokens_kept_elsewhere_stay_there_until_their_disk_is_healed() {
     let Some((site, list, _, copy)) = kept_elsewhere() else {
         return;
