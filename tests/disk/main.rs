@@ -178,10 +178,34 @@ fn report(results: &[(&Scenario, Fault, Outcome)]) -> usize {
         }
         println!();
     }
+    let mut survived: BTreeMap<String, usize> = BTreeMap::new();
+    for (_, fault, outcome) in results {
+        if let Outcome::Well = outcome {
+            let what = format!("{} of {}", fault.at.point.call, kind_of(&fault.at.file));
+            *survived.entry(what).or_default() += 1;
+        }
+    }
+    println!("Done all the same, though this failed:");
+    for (what, times) in survived {
+        println!("  {times:4} {what}");
+    }
+    println!();
     if failed > 0 {
         println!("All is well, except for those that FAILED above.");
     } else {
         println!("None has lost a token, lost or doubled a row, or left a file behind.");
     }
     failed
+}
+
+/// What a file is, whatever its name in this run.
+fn kind_of(file: &str) -> &str {
+    let ends = [
+        (".part", "a stage file"),
+        (".ready", "a marker"),
+        ("-journal", "the ledger's journal"),
+        (".sqlite3", "the ledger"),
+    ];
+    let found = ends.iter().find(|(end, _)| file.ends_with(end));
+    found.map_or(file, |(_, kind)| kind)
 }

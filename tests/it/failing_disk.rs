@@ -300,3 +300,22 @@ fn a_log_on_a_full_disk_keeps_no_run_from_its_work() {
     let done = site.finish(command);
     assert_eq!(done.code, 78, "{}", site.dump(&done));
 }
+
+#[test]
+fn words_that_find_no_room_on_standard_output_end_with_73_and_say_what_is_stored() {
+    let site = Site::new();
+    let list = site.add_list(3);
+    site.run_ok(&[]);
+    let list = list.to_string();
+    for arguments in [&["lists"][..], &["status"], &["forget", "--list", &list]] {
+        let mut command = site.command(arguments);
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        command.stdout(full.unwrap());
+        let done = site.finish(command);
+        assert_eq!(done.code, 73, "{arguments:?}: {}", site.dump(&done));
+        for part in ["standard output", "\n  safe: ", "\n  next: "] {
+            assert!(done.stderr.contains(part), "{arguments:?}: {}", done.stderr);
+        }
+        assert!(site.token_is_live(), "{arguments:?}");
+    }
+}
