@@ -60,6 +60,17 @@ impl Site {
 
     /// Without a token file.
     pub(crate) fn unauthorized(kind: ClientKind, settings: Settings) -> Site {
+        Site::made_in(tempfile::tempdir().unwrap(), kind, settings)
+    }
+
+    /// As [`Site::unauthorized`], but in memory where the machine has a place for that: for tests that make hundreds of
+    /// them and do not ask about the disk.
+    pub(crate) fn in_memory(kind: ClientKind, settings: Settings) -> Site {
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Site::made_in(directory.unwrap(), kind, settings)
+    }
+
+    fn made_in(directory: tempfile::TempDir, kind: ClientKind, settings: Settings) -> Site {
         let settings = Settings {
             rate_limit: None,
             ..settings
@@ -72,7 +83,7 @@ impl Site {
         let client = sandbox.with(|world| world.client(id));
         Site {
             sandbox,
-            directory: tempfile::tempdir().unwrap(),
+            directory,
             client_id: client.client_id,
             client_secret: client.client_secret,
         }

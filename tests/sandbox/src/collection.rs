@@ -25,7 +25,7 @@ impl Window {
         if start < 0 {
             return Err(bad_window("Minimum for \"ws.start\" parameter is 0."));
         }
-        if size > LARGEST_PAGE as i64 {
+        if size > LARGEST_PAGE as i64 && !request.any_page_size {
             return Err(bad_window("Maximum for \"ws.size\" parameter is 100."));
         }
         if size < 1 {

@@ -47,6 +47,14 @@ pub enum FaultKind {
     },
     /// The real page with its entries taken out and without a next link: a 200 that lies.
     EmptyPage,
+    /// Another page than the one asked for, rendered as if it had been asked for: it begins at the row that `start`
+    /// makes of the one asked for, and has up to `size` rows, also more than AWeber's hundred.
+    OtherPage {
+        /// From the row asked for to the row served.
+        start: Arc<dyn Fn(u64) -> u64 + Send + Sync>,
+        /// The most rows on it.
+        size: u64,
+    },
     /// The real JSON body, changed. Digits go through `serde_json`; use `ReplaceBytes` where they must survive.
     Replace(Arc<dyn Fn(Value) -> Value + Send + Sync>),
     /// The real body, changed.
@@ -104,6 +112,14 @@ impl FaultKind {
         FaultKind::ReplaceBytes(Arc::new(change))
     }
 
+    /// Another page than the one asked for.
+    pub fn other_page(start: impl Fn(u64) -> u64 + Send + Sync + 'static, size: u64) -> FaultKind {
+        FaultKind::OtherPage {
+            start: Arc::new(start),
+            size,
+        }
+    }
+
     fn from_answer(answer: Answer) -> FaultKind {
         let body = String::from_utf8_lossy(&answer.body).into_owned();
         FaultKind::Status {
@@ -127,6 +143,7 @@ impl fmt::Debug for FaultKind {
             FaultKind::HugeBody(_) => "HugeBody",
             FaultKind::Redirect { .. } => "Redirect",
             FaultKind::EmptyPage => "EmptyPage",
+            FaultKind::OtherPage { .. } => "OtherPage",
             FaultKind::Replace(_) => "Replace",
             FaultKind::ReplaceBytes(_) => "ReplaceBytes",
             FaultKind::GzipBomb(_) => "GzipBomb",
@@ -145,6 +162,7 @@ pub(crate) fn rate_limit_error() -> Answer {
 #[derive(Debug, Clone)]
 pub struct Fault {
     on: String,
+    whole_path: bool,
     skip: u32,
     times: Option<u32>,
     kind: FaultKind,
@@ -156,9 +174,27 @@ impl Fault {
     pub fn on(text: impl Into<String>) -> FaultBuilder {
         FaultBuilder {
             on: text.into(),
+            whole_path: false,
             skip: 0,
             times: Some(1),
         }
+    }
+
+    /// As [`Fault::on`], for requests whose path is exactly this one, whatever their query: `/1.0/accounts` and
+    /// nothing below it.
+    pub fn on_path(path: impl Into<String>) -> FaultBuilder {
+        FaultBuilder {
+            whole_path: true,
+            ..Fault::on(path)
+        }
+    }
+
+    fn is_for(&self, address: &str) -> bool {
+        if !self.whole_path {
+            return address.contains(&self.on);
+        }
+        let path = address.split('?').next().unwrap_or(address);
+        path.ends_with(&self.on)
     }
 }
 
@@ -166,6 +202,7 @@ impl Fault {
 #[derive(Debug, Clone)]
 pub struct FaultBuilder {
     on: String,
+    whole_path: bool,
     skip: u32,
     times: Option<u32>,
 }
@@ -193,6 +230,7 @@ impl FaultBuilder {
     pub fn answer(self, kind: FaultKind) -> Fault {
         Fault {
             on: self.on,
+            whole_path: self.whole_path,
             skip: self.skip,
             times: self.times,
             kind,
@@ -236,11 +274,7 @@ impl Disturbances {
     /// The fault for this request: of several the one ordered first.
     pub(crate) fn fault_for(&mut self, address: &str) -> Option<FaultKind> {
         let mut due = None;
-        for fault in self
-            .faults
-            .iter_mut()
-            .filter(|fault| address.contains(&fault.on))
-        {
+        for fault in self.faults.iter_mut().filter(|fault| fault.is_for(address)) {
             if fault.skip > 0 {
                 fault.skip -= 1;
             } else if due.is_none() && fault.times != Some(0) {

@@ -8,6 +8,7 @@ use url::form_urlencoded;
 use crate::record::{Authorization, Origin, value_of};
 
 /// A request whose body has been read.
+#[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) origin: Origin,
     pub(crate) method: String,
@@ -16,6 +17,8 @@ pub(crate) struct Request {
     pub(crate) params: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+    /// A fault asks for it: pages may be larger than AWeber's.
+    pub(crate) any_page_size: bool,
 }
 
 impl Request {
@@ -27,6 +30,22 @@ impl Request {
     /// A parameter of the query; an empty one counts as not given.
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
         value_of(&self.params, name).filter(|value| !value.is_empty())
+    }
+
+    /// The same request for another page, of any size.
+    pub(crate) fn for_page(&self, start: impl Fn(u64) -> u64, size: u64) -> Request {
+        let asked = self.param("ws.start").and_then(|text| text.parse().ok());
+        let mut other = Request {
+            any_page_size: true,
+            ..self.clone()
+        };
+        other
+            .params
+            .retain(|(key, _)| key != "ws.start" && key != "ws.size");
+        for (key, value) in [("ws.start", start(asked.unwrap_or(0))), ("ws.size", size)] {
+            other.params.push((key.to_owned(), value.to_string()));
+        }
+        other
     }
 
     /// Path and query as they came.

@@ -48,6 +48,7 @@ pub(crate) async fn respond(
         body: body
             .map(|body| body.to_bytes().to_vec())
             .unwrap_or_default(),
+        any_page_size: false,
     };
     if origin == Origin::Api && request.path.starts_with(control::PREFIX) {
         let answer = control::answer(&mut world.lock(), &request);
@@ -156,6 +157,13 @@ impl World {
                 Answer::json(*status, "").header("location", location)
             }
             (None, fault) => {
+                let other_page = match fault {
+                    Some(FaultKind::OtherPage { start, size }) => {
+                        Some(request.for_page(start.as_ref(), *size))
+                    }
+                    _ => None,
+                };
+                let request = other_page.as_ref().unwrap_or(request);
                 let answer = match request.origin {
                     Origin::Api => api::answer(self, request),
                     Origin::Auth => oauth::answer(self, request),

@@ -348,3 +348,40 @@ fn a_fault_waits_for_a_request_that_the_rate_limit_lets_through() {
     assert_eq!(reader.get(&path).status, 502);
     assert_eq!(post_form(&sandbox, "/oauth2/token", &[], &[]).status, 400);
 }
+
+#[test]
+fn a_fault_can_be_for_one_path_and_nothing_below_it() {
+    let (sandbox, path) = with_rows(3);
+    let reader = Reader::new(&sandbox);
+    let broken = Fault::on_path("/1.0/accounts").always();
+    sandbox.with(|world| world.fault(broken.answer(FaultKind::status(500))));
+    let statuses = [
+        "/accounts",
+        "/accounts?ws.start=0",
+        "/accounts/1234567",
+        &path,
+    ]
+    .map(|path| reader.get(path).status);
+    assert_eq!(statuses, [500, 500, 200, 200]);
+}
+
+#[test]
+fn another_page_than_the_one_asked_for_can_come() {
+    let (sandbox, path) = with_rows(250);
+    let reader = Reader::new(&sandbox);
+    let ids = |path: &str| -> Vec<u64> {
+        let page = reader.get(path).json();
+        let entries = page["entries"].as_array().unwrap().clone();
+        entries.iter().map(|e| e["id"].as_u64().unwrap()).collect()
+    };
+    let (first, second) = (ids(&path), ids(&format!("{path}?ws.start=100")));
+    order(&sandbox, FaultKind::other_page(|start| start - 100, 100));
+    assert_eq!(ids(&format!("{path}?ws.start=100")), first);
+    order(&sandbox, FaultKind::other_page(|start| start, 150));
+    assert_eq!(ids(&path), [&first, &second[..50]].concat());
+    order(&sandbox, FaultKind::other_page(|start| start, 150));
+    let page = reader.get(&path).json();
+    let next = page["next_collection_link"].as_str().unwrap();
+    assert!(next.contains("ws.start=150&ws.size=150"), "{next}");
+    assert_eq!(reader.get(&format!("{path}?ws.size=101")).status, 400);
+}
