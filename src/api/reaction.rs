@@ -28,10 +28,14 @@ pub(crate) fn reaction(status: u16, problem: &Problem) -> Reaction {
     let authorize = "aweber-sync authorize";
     match status {
         200..=299 => Reaction::Read,
-        400 if problem.kind == "MissingOAuthParametersError" => Reaction::GiveUp(
-            Exit::Config,
-            "AWeber did not see our Authorization header: look for a proxy that removes it",
-        ),
+        400 if problem.kind == "MissingOAuthParametersError"
+            || problem.says("missing oauth parameters") =>
+        {
+            Reaction::GiveUp(
+                Exit::Config,
+                "AWeber did not see our Authorization header: look for a proxy that removes it",
+            )
+        }
         401 if problem.says("invalid account") => Reaction::GiveUp(
             Exit::NeedsHuman,
             "log in at AWeber: the account is closed, or the token file names another one (aweber-sync authorize)",
@@ -48,8 +52,8 @@ pub(crate) fn reaction(status: u16, problem: &Problem) -> Reaction {
             Exit::Config,
             "write to AWeber's support: the account is suspended",
         ),
-        // No envelope: a gateway's word, not AWeber's.
-        403 if problem.kind.is_empty() && problem.message.is_empty() => Reaction::Repeat,
+        // No envelope: a gateway's word, not AWeber's; nobody is forgotten or sent to `authorize` for it.
+        403 | 404 if *problem == Problem::default() => Reaction::Repeat,
         403 => Reaction::GiveUp(Exit::NeedsHuman, authorize),
         404 => Reaction::NotFound,
         410 => Reaction::GiveUp(
@@ -84,6 +88,12 @@ mod tests {
             (
                 400,
                 "MissingOAuthParametersError",
+                "Missing oauth parameters: …",
+                give_up(Exit::Config),
+            ),
+            (
+                400,
+                "invalid_request",
                 "Missing oauth parameters: …",
                 give_up(Exit::Config),
             ),
@@ -146,7 +156,7 @@ mod tests {
             ),
             (403, "", "", Repeat),
             (404, "NotFoundError", "", NotFound),
-            (404, "", "", NotFound),
+            (404, "", "", Repeat),
             (405, "MethodNotAllowedError", "", give_up(Exit::Unavailable)),
             (409, "", "", give_up(Exit::Unavailable)),
             (410, "BlockedError", "", give_up(Exit::Config)),
