@@ -48,7 +48,9 @@ pub(crate) fn read_answer(status: u16, body: &[u8], secrets: &[&SecretString]) -
     }
     let problem = Problem::read(body, secrets);
     match status {
-        400 | 401 if problem.kind == "invalid_grant" => TokenAnswer::GrantDead(problem),
+        400 | 401 if problem.kind == "invalid_grant" || problem.says("invalid account") => {
+            TokenAnswer::GrantDead(problem)
+        }
         403 | 429 if problem.says("rate limit") || status == 429 => TokenAnswer::RateLimited,
         403 if problem.says("suspended") || problem.says("on hold") => {
             TokenAnswer::SupportNeeded(problem)
@@ -56,8 +58,8 @@ pub(crate) fn read_answer(status: u16, body: &[u8], secrets: &[&SecretString]) -
         403 if problem.says("at this time") => TokenAnswer::Passing(problem),
         410 => TokenAnswer::SupportNeeded(problem),
         408 | 425 | 500..=599 | 300..=399 => TokenAnswer::Passing(problem),
-        // No envelope: a gateway's word, not AWeber's.
-        403 | 404 if problem == Problem::default() => TokenAnswer::Passing(problem),
+        // No envelope: a gateway's word, not AWeber's. (A 401 without one can hardly be about anything but the client.)
+        400 | 402..=499 if problem == Problem::default() => TokenAnswer::Passing(problem),
         _ => TokenAnswer::ClientRefused(problem),
     }
 }
@@ -148,6 +150,9 @@ mod tests {
             (503, "<html>".into(), "passing"),
             (302, String::new(), "passing"),
             (404, String::new(), "passing"),
+            (400, "<html>".into(), "passing"),
+            (401, "<html>".into(), "client"),
+            (401, a("UnauthorizedError", "Invalid Account"), "dead"),
             (403, "<html>".into(), "passing"),
             (404, a("NotFoundError", "x"), "client"),
             (200, r#"{"access_token":"a","refresh_token":7}"#.into(), "not understood"),
