@@ -10,7 +10,7 @@ use crate::exit::Exit;
 /// How the end of a walk is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verify {
-    /// Of more than one page: by the number of rows, asked for at the end.
+    /// Of more than one page, or of none although there should be one: by the number of rows, asked for at the end.
     Count,
     /// Not beyond the end itself: whoever is missing is asked for one by one anyway.
     EndOnly,
@@ -35,6 +35,8 @@ pub(crate) struct Walker {
     expect_rows: bool,
     /// How many rows there may be, where that is known.
     at_most: u64,
+    /// They were expected, and the first page was empty.
+    surprised: bool,
     pages: u32,
     stage: Stage,
     ended: bool,
@@ -68,6 +70,7 @@ impl Walker {
             verify,
             expect_rows,
             at_most: 0,
+            surprised: false,
             stage: Stage::First,
             ended: false,
             failed: false,
@@ -103,8 +106,8 @@ impl Walker {
             }
             let page = self.fetch(session).await?;
             if self.expect_rows && self.walk.start() == 0 && page.len() == 0 && !page.has_next {
-                // Believed the second time only.
-                self.expect_rows = false;
+                // Believed the second time only, and only if the count says so too.
+                (self.expect_rows, self.surprised) = (false, true);
                 continue;
             }
             let shown = Shown {
@@ -152,25 +155,19 @@ impl Walker {
             .await?
         {
             Found::There(page) => Ok(page),
-            Found::NotThere => Err(Error::new(
-                Exit::Unavailable,
-                "AWeber says that it does not exist (404)",
-            )
-            .next("nothing, if the list was deleted: the next run no longer sees it")),
+            Found::NotThere => Err(gone()),
         }
     }
 
     /// Compares the rows seen with the number that AWeber counts; if there are fewer, sets out to look for them.
     async fn is_complete(&mut self, session: &mut Session) -> Result<bool> {
-        if self.verify == Verify::EndOnly || self.pages <= 1 {
+        let empty_after_all = self.surprised && self.walk.seen() == 0;
+        if self.verify == Verify::EndOnly || (self.pages <= 1 && !empty_after_all) {
             return Ok(true);
         }
         let read = |body: Vec<u8>| read_count(&body).ok_or_else(|| "it is no count".to_owned());
         let Found::There(counted) = session.get(&self.query.count(), read).await? else {
-            return Err(Error::new(
-                Exit::Unavailable,
-                "AWeber says that it does not exist (404)",
-            ));
+            return Err(gone());
         };
         let seen = self.walk.seen();
         if seen >= counted {
@@ -203,4 +200,12 @@ impl Walker {
         self.ended = false;
         Ok(false)
     }
+}
+
+fn gone() -> Error {
+    Error::new(
+        Exit::Unavailable,
+        "AWeber says that it does not exist (404)",
+    )
+    .next("nothing, if the list was deleted: the next run no longer sees it")
 }

@@ -200,6 +200,36 @@ fn pages_that_are_empty_for_ever_end_with_69_and_the_other_lists_are_exported() 
 }
 
 #[test]
+fn an_empty_first_page_that_stays_is_not_believed_against_the_count() {
+    let (site, list) = site_with(50);
+    site.sandbox.with(|w| {
+        let lie = Fault::on("status=subscribed&ws.start=0&").always();
+        w.fault(lie.answer(FaultKind::EmptyPage));
+    });
+    let done = site.run(&[]);
+    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    assert!(done.stderr.contains("counts 50"), "{}", done.stderr);
+    assert!(site.requests() < 15, "{}", site.dump(&done));
+    site.sandbox.with(World::clear_faults);
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn a_list_that_nobody_is_on_any_more_is_up_to_date() {
+    let (site, list) = site_with(3);
+    site.run_ok(&[]);
+    site.sandbox.with(|w| {
+        let ids: Vec<u64> = w.subscribers(list).map(|someone| someone.id).collect();
+        ids.into_iter().for_each(|id| w.delete(list, id));
+    });
+    site.forget_requests();
+    site.run_exports(&[], &[]);
+    // The page twice, and the count.
+    assert_eq!(site.requests(), 5, "{:?}", site.asked());
+}
+
+#[test]
 fn a_count_larger_than_what_the_pages_show_ends_with_69() {
     let (site, list) = site_with(250);
     site.sandbox.with(|w| {
