@@ -160,7 +160,9 @@ impl<'a> Subscriber<'a> {
 
     /// What the row says of its status.
     pub(crate) fn status(&self) -> StatusCell {
-        let word = self.raw(STATUS).map(raw_text).unwrap_or_default();
+        // A number or a truth value is no word: it is carried over, and says nothing.
+        let raw = self.raw(STATUS).filter(|raw| raw.starts_with('"'));
+        let word = raw.map(raw_text).unwrap_or_default();
         match Status::from_word(&word) {
             Some(status) => StatusCell::Known(status),
             None if word.is_empty() => StatusCell::Absent,
@@ -213,6 +215,25 @@ pub(crate) fn raw_text(json: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_status_that_is_no_word_says_nothing() {
+        let status = |json: &str| Subscriber::new(json, &Entry::parse(json).unwrap()).status();
+        for (json, expected) in [
+            (
+                r#"{"id":1,"status":"subscribed"}"#,
+                StatusCell::Known(Status::Subscribed),
+            ),
+            (r#"{"id":1,"status":"deleted"}"#, StatusCell::Other),
+            (r#"{"id":1,"status":""}"#, StatusCell::Absent),
+            (r#"{"id":1,"status":7}"#, StatusCell::Absent),
+            (r#"{"id":1,"status":true}"#, StatusCell::Absent),
+            (r#"{"id":1,"status":null}"#, StatusCell::Absent),
+            (r#"{"id":1}"#, StatusCell::Absent),
+        ] {
+            assert_eq!(status(json), expected, "{json}");
+        }
+    }
 
     #[test]
     fn text_is_decoded_and_digits_are_kept() {
