@@ -58,7 +58,10 @@ pub(crate) async fn whose(session: &mut Session) -> Result<Account> {
                 .ok()
                 .and_then(|account| account.get("company")?.as_str().map(str::to_owned)),
         });
-        match accounts.collect::<Vec<_>>() {
+        let mut accounts: Vec<Account> = accounts.collect();
+        // The same one shown twice is one.
+        accounts.dedup_by(|one, other| one.id == other.id);
+        match accounts {
             accounts if accounts.is_empty() => Err("there is no account in it".to_owned()),
             accounts => Ok(accounts),
         }
@@ -74,10 +77,7 @@ pub(crate) async fn whose(session: &mut Session) -> Result<Account> {
         },
         Found::NotThere => Err(Error::new(
             Exit::NeedsHuman,
-            format!(
-                "AWeber knows no account for these tokens ({})",
-                "/1.0/accounts"
-            ),
+            "AWeber knows no account for these tokens (404)",
         )
         .next("aweber-sync authorize")),
     }
