@@ -5,8 +5,9 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::pages::collection::{Page, Query};
 use crate::rows::ListRef;
-use crate::subscriber::Status;
-use serde_json::{Map, Value};
+use crate::subscriber::{Status, raw_text};
+use serde_json::value::RawValue;
+use std::collections::HashMap;
 
 /// How often a collection of lists that does not add up is read anew.
 const ATTEMPTS: u32 = 3;
@@ -119,11 +120,11 @@ async fn fetch_once(session: &mut Session, query: &Query) -> Result<Option<Vec<L
     }
 }
 
+/// What is not asked for is not looked at: no oddity in another field costs the name.
 fn read_list(json: &str, id: i64) -> List {
-    let map: Map<String, Value> = serde_json::from_str(json).unwrap_or_default();
-    let text = |key: &str| match map.get(key) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
+    let map: HashMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
+    let text = |key: &str| match map.get(key).map(|raw| raw.get()) {
+        Some(raw) if !raw.starts_with(['{', '[']) => raw_text(raw).into_owned(),
         _ => String::new(),
     };
     let number = |key: &str| text(key).parse().unwrap_or(0);
@@ -211,6 +212,19 @@ fn not_one(what: String, lists: &[&List]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_keeps_its_name_whatever_stands_beside_it() {
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        for beside in ["7", r#""\ud83d""#, &deep, r#"{"name":"other"}"#] {
+            let json = format!(
+                r#"{{"id":7,"name":"N\u00e9ws","new":{beside},"total_subscribed_subscribers":"12","unique_list_id":null}}"#
+            );
+            let list = read_list(&json, 7);
+            let read = (list.this.name.as_str(), list.unique_list_id.as_str());
+            assert_eq!((read, list.subscribed), (("Néws", ""), 12), "{beside:.20}");
+        }
+    }
 
     fn account() -> Vec<List> {
         [
