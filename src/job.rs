@@ -20,6 +20,9 @@ use chrono::{DateTime, Utc};
 /// What is safe if a run fails before its first list.
 const NOTHING_YET: &str = "the tokens are stored; nothing was exported by this run, no row is lost";
 
+/// As above, if there are no tokens that could be.
+const NO_ROW: &str = "nothing was exported by this run, no row is lost";
+
 /// How many lists in a row may find nobody at the other end before the rest is left to the next run.
 const UNREACHABLE_LISTS: u32 = 2;
 
@@ -129,7 +132,7 @@ impl Job<'_> {
         let all = match fetch_lists(session, &self.account).await {
             Ok(all) => all,
             // What died is the token, not the lists.
-            Err(error) if session.cannot_refresh() => return Err(error.or_safe(NOTHING_YET)),
+            Err(error) if session.cannot_refresh() => return Err(error.or_safe(NO_ROW)),
             Err(error) => return Err(error.during("the account's lists").or_safe(NOTHING_YET)),
         };
         let lists = select(all, &self.args.lists, &self.args.exclude_lists)?;

@@ -37,7 +37,9 @@ impl Session {
                 .saturating_sub(Utc::now().timestamp()),
         };
         if left < WORTH_USING {
-            return Err(error);
+            return Err(error.or_safe(
+                "no row is lost: whoever came meanwhile is in the next run that succeeds",
+            ));
         }
         match error.exit() {
             Exit::NeedsHuman => {}
