@@ -1,204 +1,195 @@
-//! Bodies of answers with a 200 that are no page, or an odd one.
+//! Bodies that come with a 200 and are not, or not quite, what was asked for.
 
-use super::{Case, try_all, try_one};
-use crate::support::calendar::{add_readers, at};
-use crate::support::{Site, subscribed};
-use aweber_sandbox::{Fault, FaultKind};
-use chrono::TimeDelta;
-use serde_json::{Value, json};
+use super::place::{ACCOUNT, ALL, API, COUNT, LISTS, ONE, PAGED, PAGES, TOKEN};
+use super::table::Fate::{Ends, Harmless, Lost, Passes};
+use super::table::{Cells, Row, row};
+use aweber_sandbox::FaultKind;
+use serde_json::{Map, Value, json};
 
-/// A change of every entry.
-fn entries(change: fn(&mut Value)) -> FaultKind {
-    FaultKind::replace(move |mut page| {
-        page["entries"]
-            .as_array_mut()
-            .unwrap()
-            .iter_mut()
-            .for_each(change);
-        page
+/// Nothing that can be read: repeated. Tokens in it are lost.
+const UNREADABLE: Cells = &[(TOKEN, Lost), (API, Passes)];
+
+/// Of a collection.
+const NO_PAGE: Cells = &[(PAGED, Passes)];
+
+const HARMLESS: Cells = &[(API, Harmless)];
+
+/// Twice what AWeber's largest answer may be, and much more than a run may have in memory.
+const HUGE: u64 = 200 * 1024 * 1024;
+
+fn bytes(bytes: impl AsRef<[u8]>) -> FaultKind {
+    let bytes = bytes.as_ref().to_vec();
+    FaultKind::replace_bytes(move |_| bytes.clone())
+}
+
+/// A change of each entry of a page, or of the one thing that is no page.
+pub(super) fn entries(change: fn(&mut Map<String, Value>)) -> FaultKind {
+    FaultKind::replace(move |mut body| {
+        match body.get_mut("entries").and_then(Value::as_array_mut) {
+            Some(entries) => entries
+                .iter_mut()
+                .filter_map(Value::as_object_mut)
+                .for_each(change),
+            None => body.as_object_mut().into_iter().for_each(change),
+        }
+        body
     })
 }
 
-fn bytes(bytes: &'static [u8]) -> FaultKind {
-    FaultKind::replace_bytes(|_| bytes.to_vec())
+/// Something put into the text of each object of a page, before its first key.
+fn into_objects(what: impl Into<String>) -> FaultKind {
+    let key = format!(r#"{{{},"id":"#, what.into());
+    FaultKind::replace_bytes(move |body| {
+        let text = String::from_utf8(body).unwrap();
+        assert!(text.contains(r#"{"id":"#), "{text}");
+        text.replace(r#"{"id":"#, &key).into_bytes()
+    })
 }
 
-/// Bodies that come with a 200.
-fn broken() -> Vec<Case> {
-    use FaultKind as F;
-    let heals = [0, 69, 0, 69];
+fn deep(levels: usize) -> String {
+    format!("{}{}", "[".repeat(levels), "]".repeat(levels))
+}
+
+/// Bodies for every place.
+#[rustfmt::skip]
+pub(super) fn table() -> Vec<Row> {
+    let says = "answer cannot be used";
+    let kept = "AWeber's answer";
     vec![
-        ("HTML 200", F::html(200), heals),
-        ("empty body", F::status(200), heals),
-        (
-            "an error in a 200",
-            bytes(br#"{"error":"temporarily_unavailable"}"#),
-            heals,
-        ),
-        ("null", bytes(b"null"), heals),
-        ("an array", bytes(b"[]"), heals),
-        ("entries null", bytes(br#"{"entries":null}"#), heals),
-        ("entries of null", bytes(br#"{"entries":[null]}"#), heals),
-        (
-            "two bodies",
-            bytes(br#"{"entries":[]}{"entries":[]}"#),
-            heals,
-        ),
-        ("204", F::status(204), heals),
-        (
-            "half a JSON text",
-            F::replace_bytes(|b| b[..b.len() / 2].to_vec()),
-            heals,
-        ),
-        (
-            "no ids",
-            entries(|entry| drop(entry.as_object_mut().unwrap().remove("id"))),
-            heals,
-        ),
-        (
-            "ids that are null",
-            entries(|entry| entry["id"] = Value::Null),
-            heals,
-        ),
-        (
-            "invalid UTF-8",
-            F::replace_bytes(|b| {
-                b.into_iter()
-                    .map(|c| if c == b'@' || c == b'N' { 0xff } else { c })
-                    .collect()
-            }),
-            heals,
-        ),
-        (
-            "a link to another host",
-            F::replace(|mut page| {
-                page["next_collection_link"] =
-                    json!("https://elsewhere.example/1.0/accounts/1/lists");
-                page
-            }),
-            heals,
-        ),
+        // No JSON, or none that ends.
+        row("empty, work done", bytes(""), "answer", UNREADABLE).anywhere(),
+        row("HTML, work done", bytes("<html>Back soon</html>"), "answer", UNREADABLE).anywhere(),
+        row("half a JSON text", FaultKind::replace_bytes(|b| b[..b.len() / 2].to_vec()), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
+        row("a NUL", bytes([0]), "answer", UNREADABLE).anywhere(),
+        row("UTF-16", FaultKind::replace_bytes(|b| b.iter().flat_map(|c| [*c, 0]).collect()), "answer", UNREADABLE).anywhere(),
+        row("invalid UTF-8", FaultKind::replace_bytes(|b| b.iter().flat_map(|c| [*c, 0xff]).collect()), "answer", UNREADABLE).anywhere(),
+        row("invalid UTF-8 in the texts", FaultKind::replace_bytes(|b| b.iter().map(|c| if *c == b'l' || *c == b'T' { 0xff } else { *c }).collect()), "answer", &[(TOKEN, Lost), (PAGED, Passes), (ONE, Passes)]).anywhere(),
+        row("nested 10,000 deep", bytes(deep(10_000)), "answer", UNREADABLE).anywhere(),
+        row("nested 10,000 deep and cut off", bytes("[".repeat(10_000)), "answer", UNREADABLE).anywhere(),
+        row("entries nested 10,000 deep", bytes(format!(r#"{{"entries":[{}]}}"#, deep(10_000))), "answer", UNREADABLE).anywhere(),
+        row("200 MB", FaultKind::HugeBody(HUGE), "larger than", UNREADABLE).anywhere(),
+        row("200 MB, packed", FaultKind::GzipBomb(HUGE), "larger than", UNREADABLE).anywhere(),
+        // JSON, and not what was asked for.
+        row("null", bytes("null"), "answer", UNREADABLE).anywhere(),
+        row("an array", bytes("[]"), "answer", UNREADABLE).anywhere(),
+        row("an empty object", bytes("{}"), "answer", UNREADABLE).anywhere(),
+        row("a text", bytes(r#""OK""#), "answer", UNREADABLE).anywhere(),
+        row("an error in a 200", bytes(r#"{"error":"temporarily_unavailable"}"#), "answer", UNREADABLE).anywhere(),
+        row("another error in a 200", bytes(r#"{"error":{"status":503,"type":"ServiceUnavailableError","message":"API Unavailable"}}"#), "answer", UNREADABLE).anywhere(),
+        row("wrapped", FaultKind::replace(|body| json!({"data": body})), kept, &[(TOKEN, Lost), (PAGED, Passes), (COUNT, Passes), (ONE, Passes)]).anywhere(),
+        row("twice", FaultKind::replace_bytes(|b| [b.as_slice(), b"\n", &b].concat()), says, &[(TOKEN, Harmless), (API, Passes)]),
+        row("entries null", bytes(r#"{"entries":null}"#), says, NO_PAGE).anywhere(),
+        row("entries an object", bytes(r#"{"entries":{"0":{"id":1}}}"#), says, NO_PAGE).anywhere(),
+        row("entries of null", bytes(r#"{"entries":[null]}"#), says, NO_PAGE).anywhere(),
+        row("entries of numbers", bytes(r#"{"entries":[1,2,3]}"#), says, NO_PAGE).anywhere(),
+        row("entries twice in it", FaultKind::replace_bytes(|b| [br#"{"entries":[],"#, &b[1..]].concat()), says, NO_PAGE).anywhere(),
+        row("entries without id", entries(|entry| drop(entry.remove("id"))), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
+        row("ids that are null", entries(|entry| entry["id"] = Value::Null), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
+        row("ids that are words", entries(|entry| entry["id"] = json!("seven")), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
+        row("ids larger than any number", entries(|entry| entry["id"] = json!(1e300)), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
+        row("somebody else", entries(|entry| entry["id"] = json!(1)), says, &[(ONE, Passes)]).anywhere(),
+        row("a count below nothing", bytes("-205"), says, &[(COUNT, Passes)]),
+        row("a count of null", bytes(r#"{"total_size":null}"#), says, &[(COUNT, Passes)]),
+        row("a count in words", bytes("many"), says, &[(COUNT, Passes)]),
+        row("a page instead of the count", bytes(r#"{"entries":[]}"#), says, &[(COUNT, Passes)]),
+        // Odd, and all there.
+        row("blanks around it", FaultKind::replace_bytes(|b| [b" \r\n\t", b.as_slice(), b"\n\n"].concat()), "", &[(ALL, Harmless)]),
+        row("unknown keys", into_objects(r#""new":{"a":[1,{}]},"":null"#), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
+        row("an unknown key nested 10,000 deep", into_objects(format!(r#""new":{}"#, deep(10_000))), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
+        row("a custom field nested 10,000 deep", into_objects(format!(r#""custom_fields":{}"#, deep(10_000))), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
+        row("half an emoji", into_objects(r#""new":"\ud83d""#), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
+        row("duplicate keys", into_objects(r#""id":7,"email":"x","subscribed_at":null,"status":"unsubscribed","name":"x""#), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
+        row("numbers as strings", entries(numbers_as_strings), "", HARMLESS).anywhere(),
+        row("strings as numbers", entries(strings_as_numbers), "", HARMLESS).anywhere(),
+        row("strings as true", entries(strings_as_true), "", HARMLESS).anywhere(),
+        row("nothing but ids", entries(only_ids), "", HARMLESS).anywhere(),
+        row("everything else null", entries(all_null), "", HARMLESS).anywhere(),
+        row("the size as a string", size(|n| json!(n.to_string())), "", &[(ACCOUNT, Harmless), (LISTS, Harmless), (COUNT, Harmless)]),
+        row("the size in words", size(|_| json!("many")), "", &[(ACCOUNT, Harmless), (LISTS, Harmless)]),
+        row("the size null", size(|_| Value::Null), "", &[(ACCOUNT, Harmless), (LISTS, Harmless), (PAGES, Harmless)]),
+        row("the size in an object", size(|n| json!({"total_size": n})), "", &[(COUNT, Harmless)]),
+        row("the size as a string in an object", size(|n| json!({"total_size": n.to_string()})), "", &[(COUNT, Harmless)]),
+        row("a size larger than the pages", size(|n| json!(n + 1)), "", &[(LISTS, Passes), (COUNT, Passes)]),
+        row("a size smaller than the pages", size(|_| json!(0)), "", &[(LISTS, Harmless), (COUNT, Harmless)]),
     ]
 }
 
-/// Odd bodies that say all the same who is there.
-fn odd() -> Vec<Case> {
-    use FaultKind as F;
-    let harmless = [0; 4];
+/// Another size: of the count itself, else of a page that says its own.
+fn size(change: fn(u64) -> Value) -> FaultKind {
+    FaultKind::replace(move |mut body| {
+        if let Some(n) = body.as_u64() {
+            return change(n);
+        }
+        let n = body.get("total_size").and_then(Value::as_u64).unwrap_or(0);
+        body["total_size"] = change(n);
+        body
+    })
+}
+
+fn numbers_as_strings(entry: &mut Map<String, Value>) {
+    for value in entry.values_mut().filter(|value| value.is_number()) {
+        *value = Value::String(value.to_string());
+    }
+}
+
+/// But of the time of the subscription: it is a part of what tells subscriptions apart, so that another one is another
+/// subscription, whatever its type.
+fn texts(entry: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
+    let texts = entry
+        .iter_mut()
+        .filter(|(key, value)| *key != "subscribed_at" && value.is_string());
+    texts.map(|(_, value)| value)
+}
+
+fn strings_as_numbers(entry: &mut Map<String, Value>) {
+    texts(entry).for_each(|value| *value = json!(40.10));
+}
+
+fn strings_as_true(entry: &mut Map<String, Value>) {
+    texts(entry).for_each(|value| *value = json!(true));
+}
+
+fn is_key(key: &str) -> bool {
+    matches!(key, "id" | "subscribed_at")
+}
+
+fn only_ids(entry: &mut Map<String, Value>) {
+    entry.retain(|key, _| is_key(key));
+}
+
+fn all_null(entry: &mut Map<String, Value>) {
+    for (_, value) in entry.iter_mut().filter(|(key, _)| !is_key(key)) {
+        *value = Value::Null;
+    }
+}
+
+/// Token answers: what can be used is, what cannot may hold the only live token.
+#[rustfmt::skip]
+pub(super) fn of_tokens() -> Vec<Row> {
+    const USED: Cells = &[(TOKEN, Harmless)];
+    const LOST: Cells = &[(TOKEN, Lost)];
+    let says = "answer";
     vec![
-        ("wrong content type", F::WrongContentType, harmless),
-        (
-            "a byte order of blanks",
-            F::replace_bytes(|b| [b" \r\n\t".to_vec(), b].concat()),
-            harmless,
-        ),
-        (
-            "numbers as strings",
-            entries(|entry| entry["id"] = json!(entry["id"].to_string())),
-            harmless,
-        ),
-        (
-            "unknown keys",
-            entries(|entry| entry["new"] = json!({"a": [1]})),
-            harmless,
-        ),
-        (
-            "everybody twice",
-            F::replace(|mut page| {
-                let twice = page["entries"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .flat_map(|e| [e.clone(), e.clone()]);
-                page["entries"] = twice.collect();
-                page
-            }),
-            harmless,
-        ),
+        row("keys twice, the last one counts", FaultKind::replace_bytes(|b| [br#"{"access_token":"old","refresh_token":"old","#, &b[1..]].concat()), "", USED),
+        row("further keys", FaultKind::replace(|mut b| { b["scope"] = json!(["x", {"deep": null}]); b["version"] = json!(99); b }), "", USED),
+        row("life as a string", FaultKind::replace(|mut b| { b["expires_in"] = json!("7200"); b }), "", USED),
+        row("life as a fraction", FaultKind::replace(|mut b| { b["expires_in"] = json!(7199.5); b }), "", USED),
+        row("life in words", FaultKind::replace(|mut b| { b["expires_in"] = json!("two hours"); b }), "", USED),
+        row("life below nothing", FaultKind::replace(|mut b| { b["expires_in"] = json!(-1); b }), "", USED),
+        row("life without end", FaultKind::replace(|mut b| { b["expires_in"] = json!(u64::MAX); b }), "", USED),
+        row("no more than both tokens", FaultKind::replace(|b| json!({"access_token": b["access_token"], "refresh_token": b["refresh_token"]})), "", USED),
+        row("of another type", FaultKind::replace(|mut b| { b["token_type"] = json!(7); b }), "", USED),
+        row("cut off after both tokens", FaultKind::replace_bytes(|b| b[..b.len() - 3].to_vec()), "", USED),
+        row("something behind it", FaultKind::replace_bytes(|b| [b.as_slice(), b"<!-- cached -->"].concat()), "", USED),
+        row("blanks without end behind it", FaultKind::replace_bytes(|b| [b.as_slice(), &[b' '; 200_000]].concat()), "", USED),
+        row("a key nested 10,000 deep behind both tokens", FaultKind::replace_bytes(|b| [&b[..b.len() - 1], format!(r#","x":{}}}"#, deep(10_000)).as_bytes()].concat()), "", USED),
+        row("no access token", FaultKind::replace(|mut b| { b.as_object_mut().unwrap().remove("access_token"); b }), says, LOST),
+        row("an access token that is a number", FaultKind::replace(|mut b| { b["access_token"] = json!(7); b }), says, LOST),
+        row("an empty access token", FaultKind::replace(|mut b| { b["access_token"] = json!(""); b }), says, LOST),
+        row("a refresh token that is a number", FaultKind::replace(|mut b| { b["refresh_token"] = json!(7); b }), says, LOST),
+        row("in a list", FaultKind::replace(|b| json!([b])), says, LOST),
+        row("as a script", FaultKind::replace_bytes(|b| [b"callback(", b.as_slice(), b");"].concat()), says, LOST),
+        row("cut off before both tokens", FaultKind::replace_bytes(|b| b[..b.len() / 3].to_vec()), says, LOST),
+        row("an access token that no header can carry", FaultKind::replace(|mut b| { b["access_token"] = json!("line\nbreak"); b }), "", &[(TOKEN, Ends(69))]),
     ]
-}
-
-#[test]
-fn every_broken_body_of_the_lists_has_its_exit_code_and_advice() {
-    try_all(broken(), true);
-}
-
-#[test]
-fn every_broken_body_of_the_subscribers_has_its_exit_code_and_advice() {
-    try_all(broken(), false);
-}
-
-#[test]
-fn odd_bodies_that_say_who_is_there_do_no_harm() {
-    try_all(odd(), true);
-    try_all(odd(), false);
-}
-
-#[test]
-fn a_body_that_never_ends_is_given_up_and_asked_for_again() {
-    for on_lists in [true, false] {
-        try_one(
-            "endless",
-            FaultKind::EndlessBody,
-            on_lists,
-            false,
-            0,
-            "100ms",
-        );
-    }
-}
-
-#[test]
-fn bodies_that_never_end_end_the_run_with_69() {
-    for on_lists in [true, false] {
-        try_one(
-            "endless",
-            FaultKind::EndlessBody,
-            on_lists,
-            true,
-            69,
-            "50ms",
-        );
-    }
-}
-
-#[test]
-fn a_body_larger_than_16_mib_is_refused() {
-    let huge = FaultKind::HugeBody(16 * 1024 * 1024 + 1);
-    for on_lists in [true, false] {
-        try_one("huge", huge.clone(), on_lists, false, 0, "5s");
-    }
-    try_one("huge", huge, false, true, 69, "5s");
-}
-
-#[test]
-fn a_body_that_unpacks_to_more_than_16_mib_is_refused() {
-    let bomb = FaultKind::GzipBomb(17 * 1024 * 1024);
-    try_one("bomb", bomb, true, false, 0, "5s");
-}
-
-#[test]
-fn a_page_of_more_than_a_hundred_is_taken_whole() {
-    let site = Site::on(at("2026-03-10T12:00:00Z"));
-    let list = site.list("News");
-    let now = at("2026-03-10T12:00:00Z");
-    site.sandbox
-        .with(|w| add_readers(w, list, 250, now, TimeDelta::days(1)));
-    // The first page shows 150, the others begin where they are asked to.
-    let all: Vec<Value> = site.sandbox.with(|w| {
-        let people = w.subscribers(list).map(|someone| {
-            json!({"id": someone.id, "email": someone.email, "status": "subscribed",
-                "subscribed_at": someone.subscribed_at.to_rfc3339()})
-        });
-        people.collect()
-    });
-    site.sandbox.with(|w| {
-        let large = Fault::on("status=subscribed&ws.start=0&").always();
-        w.fault(large.answer(FaultKind::replace(move |mut page| {
-            page["entries"] = all[..150].to_vec().into();
-            page
-        })));
-    });
-    site.run_ok(&[]);
-    assert_eq!(site.emails(), subscribed(&site, &[list]));
 }

@@ -1,7 +1,7 @@
 //! From a request on the wire to an answer on the wire: recording, rate limit, faults, work.
 
 use std::io::{Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use flate2::Compression;
@@ -251,14 +251,27 @@ fn disturb(mut answer: Answer, fault: Option<&FaultKind>) -> Answer {
             }
         }
         Some(FaultKind::GzipBomb(size)) => {
-            let spaces = std::io::repeat(b' ').take(*size);
-            answer.body = packed(&mut b"{\"entries\":[".chain(spaces).chain(&b"]}"[..]));
+            answer.body = bomb(*size);
             answer.content_type = JSON.to_owned();
             return answer.header("content-encoding", "gzip");
         }
         _ => {}
     }
     answer
+}
+
+/// So many bytes of JSON, packed; a large one takes its time, so it is kept.
+fn bomb(size: u64) -> Vec<u8> {
+    static LAST: Mutex<(u64, Vec<u8>)> = Mutex::new((0, Vec::new()));
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.0 != size {
+        let spaces = std::io::repeat(b' ').take(size);
+        *last = (
+            size,
+            packed(&mut b"{\"entries\":[".chain(spaces).chain(&b"]}"[..])),
+        );
+    }
+    last.1.clone()
 }
 
 fn packed(source: &mut dyn Read) -> Vec<u8> {

@@ -1,0 +1,64 @@
+//! What breaks below HTTP, and what never comes to an end.
+
+use super::place::{ALL, API, TOKEN};
+use super::table::Fate::{Lost, Passes};
+use super::table::{Cells, Row, row};
+use aweber_sandbox::FaultKind;
+
+/// The work is done, and the answer does not come: tokens may be lost by it, nothing else.
+const UNANSWERED: Cells = &[(TOKEN, Lost), (API, Passes)];
+
+/// Connections that end early.
+pub(super) fn broken() -> Vec<Row> {
+    vec![
+        row(
+            "reset before the work",
+            FaultKind::ResetBefore,
+            "the connection broke",
+            &[(ALL, Passes)],
+        )
+        .twice(),
+        row(
+            "reset after the work",
+            FaultKind::ResetAfter,
+            "the connection broke",
+            UNANSWERED,
+        )
+        .twice(),
+        row(
+            "half a body",
+            FaultKind::HalfBody,
+            "the connection broke",
+            UNANSWERED,
+        )
+        .twice(),
+    ]
+}
+
+/// Connections that stay open.
+pub(super) fn stalled() -> Vec<Row> {
+    let never = |work_done| FaultKind::Never { work_done };
+    vec![
+        row(
+            "never answered, work not done",
+            never(false),
+            "no answer in time",
+            &[(ALL, Passes)],
+        )
+        .stalling(),
+        row(
+            "never answered, work done",
+            never(true),
+            "no answer in time",
+            UNANSWERED,
+        )
+        .stalling(),
+        row(
+            "a body that never ends",
+            FaultKind::EndlessBody,
+            "no answer in time",
+            UNANSWERED,
+        )
+        .stalling(),
+    ]
+}
