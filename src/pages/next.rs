@@ -47,6 +47,8 @@ pub(crate) struct Walk {
     start: u64,
     step_back: u64,
     gone_back: usize,
+    /// Rows gone back over before the page last believed: so many more may come without a new one among them.
+    to_catch_up: usize,
     begun_anew: u8,
     recent: VecDeque<RowKey>,
     /// The same keys; hashed fast, since whoever sends them gains nothing by collisions among 2,000.
@@ -107,6 +109,7 @@ impl Walk {
                 ..Walk::default()
             };
         }
+        self.to_catch_up += self.gone_back;
         (self.step_back, self.gone_back) = (0, 0);
         let mut fresh = Vec::new();
         for (i, key) in page.keys.iter().enumerate() {
@@ -132,11 +135,13 @@ impl Walk {
             return Verdict::End(fresh);
         }
         // The rows that begin a walk are new by definition; a first page that comes again and again is not.
-        self.without_new = if fresh.is_empty() || (self.start == 0 && different <= 1) {
-            self.without_new + 1
+        if !fresh.is_empty() && (self.start > 0 || different > 1) {
+            (self.without_new, self.to_catch_up) = (0, 0);
+        } else if self.to_catch_up > 0 {
+            self.to_catch_up = self.to_catch_up.saturating_sub(PAGE_SIZE as usize - 1);
         } else {
-            0
-        };
+            self.without_new += 1;
+        }
         if self.without_new >= PATIENCE {
             return Verdict::Lost;
         }
@@ -216,6 +221,24 @@ mod tests {
         assert!(
             matches!(take(&mut walk, &keys(99..199), true), Verdict::Forward(rows) if rows.len() == 99)
         );
+    }
+
+    #[test]
+    fn known_rows_after_going_far_back_are_no_sign_of_a_server_that_leads_nowhere() {
+        let list = keys(0..800);
+        let mut walk = Walk::new();
+        for start in [0, 99, 198, 297, 396] {
+            take(&mut walk, &list[start..start + 100], true);
+        }
+        // The page lies until the walk has gone back 1 + 2 + 4 + … + 99 + 99 rows and more.
+        while walk.start() > 150 {
+            assert_eq!(take(&mut walk, &[], false), Verdict::Back);
+        }
+        while walk.start() < 495 {
+            let start = walk.start() as usize;
+            let verdict = take(&mut walk, &list[start..start + 100], true);
+            assert!(matches!(verdict, Verdict::Forward(_)), "{verdict:?}");
+        }
     }
 
     #[test]
