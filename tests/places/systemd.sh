@@ -19,14 +19,13 @@ trap cleanup EXIT
 
 install -m 755 "$program" "$lab/aweber-sync"
 cp -r "$here/../../systemd" "$lab/units"
-cp "$here/systemd-inside.sh" "$lab/inside.sh"
-cp "$here/common.sh" "$lab"
+cp "$here"/{common,box,systemd-inside}.sh "$lab"
 start_sandbox "$sandbox" "$lab" --subscribers 1000 --latency-ms 150
 printf 'AWEBER_API_URL=%s\nAWEBER_AUTH_URL=%s\nAWEBER_CLIENT_ID=confidential-client\nAWEBER_SYNC_REQUESTS_PER_MINUTE=6000\n' "$api" "$auth" >"$lab/env"
 printf '%s\n' "$client_secret" >"$lab/client_secret"
 
-"$box" "$lab" bash /lab/inside.sh first
+"$box" "$lab" bash /lab/systemd-inside.sh first
 echo '--- the box is off for the time of a run, and boots again'
 due() { [ "$(date +%s)" -gt "$(cat "$lab/due")" ]; }
 wait_for 'the time of the run to pass' due
-"$box" "$lab" bash /lab/inside.sh again
+"$box" "$lab" bash /lab/systemd-inside.sh again
