@@ -4,7 +4,7 @@
 use crate::support::Site;
 use crate::support::killing::wait_until;
 use crate::support::story::{Outlet, Story};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::io::Read as _;
 use std::time::Duration;
@@ -113,4 +113,20 @@ fn a_signal_ends_a_wait_between_repeats_within_a_second() {
     let (stopped, took) = story.site.stop(held, Signal::TERM);
     assert_eq!(stopped.code, 143, "{}", story.site.dump(&stopped));
     assert!(took < A_SECOND, "{took:?}");
+}
+
+#[test]
+fn a_second_signal_is_a_stop_like_the_first_and_no_death() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let mut story = Story::new(Outlet::Directory);
+        story.more(250);
+        let held = story.hold_at_third_page();
+        let run = Pid::from_raw(held.id() as i32).unwrap();
+        kill_process(run, signal).unwrap();
+        let (stopped, took) = story.site.stop(held, signal);
+        assert_eq!(stopped.code, code, "{}", story.site.dump(&stopped));
+        assert!(took < A_SECOND, "{took:?}");
+        assert!(stopped.stderr.contains("is kept"), "{}", stopped.stderr);
+        story.assert_goes_on(&format!("{signal:?} twice"));
+    }
 }

@@ -1,0 +1,80 @@
+//! What is shipped beside the program goes together: the templates with the units, the versions with each other.
+
+use crate::support::files_below;
+use std::path::{Path, PathBuf};
+
+fn file(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The settings of a unit, without its comments.
+fn settings(unit: &str) -> Vec<String> {
+    let lines = unit.lines().filter(|line| !line.starts_with('#'));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_template_is_the_unit_with_a_name_for_each_account() {
+    let unit = file("systemd/aweber-sync.service");
+    let expected = unit
+        .replace("AWeber subscribers\n", "AWeber subscribers of %i\n")
+        .replace("/aweber-sync.env", "/%i.env")
+        .replace("aweber-sync.client_secret", "aweber-sync-%i.client_secret")
+        .replace(
+            "StateDirectory=aweber-sync\n",
+            "StateDirectory=aweber-sync-%i\n",
+        )
+        // Two instances are two users: systemd takes the name from the instance.
+        .replace("User=aweber-sync\n", "");
+    assert_eq!(
+        settings(&file("systemd/aweber-sync@.service")),
+        settings(&expected)
+    );
+}
+
+#[test]
+fn the_timers_differ_in_their_description_alone() {
+    let expected =
+        file("systemd/aweber-sync.timer").replace("subscribers every", "subscribers of %i every");
+    assert_eq!(file("systemd/aweber-sync@.timer"), expected);
+}
+
+#[test]
+fn the_image_says_the_version_of_the_program() {
+    let version = format!("\nARG VERSION={}\n", env!("CARGO_PKG_VERSION"));
+    assert!(file("docker/Dockerfile").contains(&version), "{version}");
+}
+
+#[test]
+fn the_package_names_every_man_page_and_unit_that_there_is() {
+    let manifest = file("Cargo.toml");
+    assert!(manifest.contains("package/man/*.1.gz"));
+    assert!(manifest.contains("unit-scripts = \"systemd\""));
+    let units: Vec<PathBuf> = files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd"));
+    assert_eq!(
+        units.len(),
+        4,
+        "a new unit is to be packaged and tried: {units:?}"
+    );
+}
+
+/// Exit codes of a list in a unit or a CronJob.
+fn codes(text: &str, before: &str) -> Vec<u8> {
+    let (_, rest) = text.split_once(before).unwrap();
+    let line = rest.lines().next().unwrap();
+    let numbers = line.split(|c: char| !c.is_ascii_digit());
+    numbers.filter_map(|number| number.parse().ok()).collect()
+}
+
+#[test]
+fn what_needs_a_human_is_tried_again_neither_by_systemd_nor_by_kubernetes() {
+    let unit = codes(
+        &file("systemd/aweber-sync.service"),
+        "RestartPreventExitStatus=",
+    );
+    let job = codes(&file("docker/kubernetes/base/cronjob.yaml"), "values: ");
+    assert_eq!(job, [2, 73, 74, 77, 78]);
+    // Kubernetes has no next tick within the hour, as a timer may have: 75 is tried again there.
+    assert_eq!(unit, [2, 73, 74, 75, 77, 78]);
+}
