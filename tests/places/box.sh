@@ -53,18 +53,15 @@ ends_with() { # TITLE CODE RESULT RESTARTS? [UNIT]: a run, its code, and whether
     systemctl stop "$of" 2>/dev/null
 }
 
-# authorize INSTANCE-SUFFIX ENVIRONMENT-FILE: the README's command, with the code on its standard input.
+# The README's own way to be the service's user; $name says of which account.
+eval "$(sed -n '/^as_service() {/,/; }$/p' /lab/README.md)"
+
+# authorize [INSTANCE]
 authorize() {
-    local name=aweber-sync${1:+-$1} url code_file=/tmp/code.$RANDOM
-    as_service() {
-        systemd-run --quiet --pipe --wait --property=DynamicUser=yes --property=User=aweber-sync \
-            --property=StateDirectory="$name" --property=StateDirectoryMode=0700 --property=UMask=0077 \
-            --property=EnvironmentFile="$2" --property=LoadCredential=client_secret:"$name".client_secret \
-            aweber-sync authorize "${@:3}"
-    }
-    url=$(as_service "$1" "$2" --print-url | grep -o 'http://[^ ]*')
-    http GET "$url" '' | sed -n 's/.*id="code">\([^<]*\)<.*/\1/p' >"$code_file"
-    is "authorize${1:+ $1}: the page shows a code" test -s "$code_file"
-    as_service "$1" "$2" >/tmp/authorized 2>&1 --code "$(cat "$code_file")" || { cat /tmp/authorized; fail "authorize $1"; }
+    local name=aweber-sync${1:+-$1} url code
+    url=$(as_service authorize --print-url 2>/dev/null | grep -o 'http://[^ ]*')
+    code=$(http GET "$url" '' | sed -n 's/.*id="code">\([^<]*\)<.*/\1/p')
+    is "authorize${1:+ $1}: the page shows a code" test -n "$code"
+    as_service authorize --code "$code" >/tmp/authorized 2>&1 || { cat /tmp/authorized; fail "authorize $1"; }
     is "authorize${1:+ $1} under DynamicUser stores the tokens" test -s "/var/lib/private/$name/token.json"
 }

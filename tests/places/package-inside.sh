@@ -38,8 +38,8 @@ install -m 600 /lab/client_secret /etc/credstore/aweber-sync.client_secret
 install -m 600 /lab/client_secret /etc/credstore/aweber-sync-one.client_secret
 cat /lab/env >>$settings
 install -m 600 /lab/env /etc/aweber-sync/one.env
-authorize '' $settings
-authorize one /etc/aweber-sync/one.env
+authorize
+authorize one
 at aweber-sync.timer 2037-01-01
 at aweber-sync@.timer 2037-01-01
 systemctl enable --now --quiet aweber-sync.timer aweber-sync@one.timer

@@ -62,7 +62,7 @@ sed -i 's/^Description=.*/Description=Of the next version/' "$lab/two/usr/lib/sy
 dpkg-deb --root-owner-group -Zgzip -b "$lab/two" "$lab/two.deb" >/dev/null
 rm -rf "$lab/two"
 
-cp "$here"/{common,box,package-inside}.sh "$lab"
+cp "$here"/{common,box,package-inside}.sh "$root/README.md" "$lab"
 start_sandbox "$sandbox" "$lab" --subscribers 1000 --latency-ms 150
 printf 'AWEBER_API_URL=%s\nAWEBER_AUTH_URL=%s\nAWEBER_CLIENT_ID=confidential-client\nAWEBER_SYNC_REQUESTS_PER_MINUTE=6000\n' "$api" "$auth" >"$lab/env"
 printf '%s\n' "$client_secret" >"$lab/client_secret"

@@ -26,7 +26,7 @@ first() {
     ends_with 'not connected yet, 78' 78 exit-code final
     is 'its message has the cure' said $unit 'aweber-sync authorize'
     install -m 600 /lab/client_secret /etc/credstore/aweber-sync.client_secret
-    authorize '' /etc/aweber-sync/aweber-sync.env
+    authorize
 
     # A stop in the middle of the first export, then the rest: nothing lost, nothing doubled.
     post lists '{"name": "Second"}'
@@ -111,7 +111,7 @@ failures() {
     : >/var/tmp/told
     ends_with 'the app is disconnected, 77' 77 exit-code final
     wait_for 'somebody to be told' test -s /var/tmp/told
-    authorize '' /etc/aweber-sync/aweber-sync.env
+    authorize
     run
     same 'connected anew' 0 "$code"
 
@@ -125,7 +125,7 @@ two_instances() {
     for name in one two; do
         install -m 600 /lab/env /etc/aweber-sync/$name.env
         install -m 600 /lab/client_secret /etc/credstore/aweber-sync-$name.client_secret
-        authorize $name /etc/aweber-sync/$name.env
+        authorize $name
     done
     systemctl start --no-block aweber-sync@one.service aweber-sync@two.service
     wait_for 'both at work' eval 'state_is aweber-sync@one.service activating && state_is aweber-sync@two.service activating'
