@@ -9,7 +9,7 @@ files=$here/../../docker/kubernetes
 lab=$(mktemp -d)
 trap 'rm -rf "$lab"' EXIT
 
-[ -x "$venv/bin/kubernetes-validate" ] || { python3 -m venv "$venv" && timeout 180 "$venv/bin/pip" -q install kubernetes-validate; } >"$lab/pip" 2>&1 \
+[ -x "$venv/bin/kubernetes-validate" ] || { python3 -m venv "$venv" && timeout 180 "$venv/bin/pip" -q install kubernetes-validate==1.37.0; } >"$lab/pip" 2>&1 \
     || { tail -2 "$lab/pip"; echo 'skipped: kubernetes-validate cannot be installed here'; exit 0; }
 valid() { "$venv/bin/kubernetes-validate" --strict "$@"; }
 is 'the CronJob is valid' valid "$files/base/cronjob.yaml"

@@ -25,8 +25,9 @@ if ! command -v cargo-deb >/dev/null; then
         || { tail -5 "$lab/cargo-deb"; echo 'skipped: cargo-deb cannot be installed here'; exit 0; }
 fi
 
-build() { sh "$root/debian/build.sh" --output "$lab/one.deb" >"$lab/built" 2>&1; }
-build || { tail -20 "$lab/built"; fail 'the package is built'; }
+# As the README has it: what build.sh prints is the path.
+built=$(sh "$root/debian/build.sh" 2>"$lab/built") || { tail -20 "$lab/built"; fail 'the package is built'; }
+cp "$built" "$lab/one.deb"
 printf 'the package: %s bytes, version %s\n' "$(stat -c %s "$lab/one.deb")" "$(dpkg-deb -f "$lab/one.deb" Version)"
 
 dpkg-deb -c "$lab/one.deb" | awk '{print $1, $6}' >"$lab/files"
