@@ -21,10 +21,7 @@ fn the_template_is_the_unit_with_a_name_for_each_account() {
         .replace("AWeber subscribers\n", "AWeber subscribers of %i\n")
         .replace("/aweber-sync.env", "/%i.env")
         .replace("aweber-sync.client_secret", "aweber-sync-%i.client_secret")
-        .replace(
-            "StateDirectory=aweber-sync\n",
-            "StateDirectory=aweber-sync-%i\n",
-        )
+        .replace("Directory=aweber-sync\n", "Directory=aweber-sync-%i\n")
         // Two instances are two users: systemd takes the name from the instance.
         .replace("User=aweber-sync\n", "");
     assert_eq!(
