@@ -97,7 +97,8 @@ ln -s private/aweber-sync-empty /var/lib/aweber-sync-empty
 apt purge aweber-sync
 is 'purged: it says what it keeps' grep -qF "$state are removed; its ledger and exports are kept" /var/tmp/apt
 is 'the settings are gone' [ ! -e $settings ]
-same 'the tokens are gone' '' "$(find /var/lib/private -name 'token.json*')"
+same 'the tokens are gone' '' "$(find /var/lib/private /run -name 'token.json*')"
+same 'and the place of their last resort' '' "$(ls -d /run/aweber-sync* /run/private/aweber-sync* 2>/dev/null || :)"
 is 'a state that held no more than them is gone' eval '[ ! -e $state-empty ] && [ ! -L /var/lib/aweber-sync-empty ]'
 same 'the exports are kept' $((all + 2)) "$(rows $exports)"
 is 'and the ledger' ls $state/ledger-*.sqlite3
