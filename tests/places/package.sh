@@ -26,7 +26,7 @@ if ! command -v cargo-deb >/dev/null; then
 fi
 
 # As the README has it: what build.sh prints is the path.
-built=$(sh "$root/debian/build.sh" 2>"$lab/built") || { tail -20 "$lab/built"; fail 'the package is built'; }
+built=$(sh "$root/systemd/debian/build.sh" 2>"$lab/built") || { tail -20 "$lab/built"; fail 'the package is built'; }
 cp "$built" "$lab/one.deb"
 printf 'the package: %s bytes, version %s\n' "$(stat -c %s "$lab/one.deb")" "$(dpkg-deb -f "$lab/one.deb" Version)"
 
@@ -45,7 +45,7 @@ done
 printf 'ok: program, units, man pages, completions, settings, changelog and copyright are in it\n'
 same 'the settings are the only conffile' /etc/aweber-sync/aweber-sync.env "$(dpkg-deb -I "$lab/one.deb" conffiles)"
 
-# What Debian's own checker says: nothing, but for what debian/lintian-overrides explains.
+# What Debian's own checker says: nothing, but for what systemd/debian/lintian-overrides explains.
 if command -v lintian >/dev/null \
     || { [ "$(id -u)" -eq 0 ] && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends lintian; } >"$lab/apt" 2>&1; then
     said=$(lintian --allow-root "$lab/one.deb" 2>&1) || :

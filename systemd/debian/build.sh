@@ -1,9 +1,9 @@
 #!/bin/sh
 # Builds the Debian package and prints its path; needs cargo-deb (cargo install cargo-deb).
-# Usage: sh debian/build.sh [--target TRIPLE] [OPTION OF cargo deb…]
+# Usage: sh systemd/debian/build.sh [--target TRIPLE] [OPTION OF cargo deb…]
 # Who publishes the package is its maintainer: DEB_MAINTAINER='Name <address>'.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 target=
 if [ "${1:-}" = --target ]; then
     target=$2
