@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const CHECKPOINT: Duration = Duration::from_secs(1);
 
 /// After so many new rows a checkpoint comes earlier: what is not committed is kept in memory.
-const CHECKPOINT_ROWS: u64 = 20_000;
+const CHECKPOINT_ROWS: u64 = 50_000;
 
 /// How a run exports.
 #[derive(Clone, Debug)]

@@ -60,8 +60,7 @@ impl Page {
     pub(crate) fn parse(body: Vec<u8>, query: &Query, origin: &Url) -> Result<Page, String> {
         let body = String::from_utf8(body).map_err(|e| format!("it is no collection ({e})"))?;
         let envelope = Envelope::read(&body).map_err(|e| format!("it is no collection ({e})"))?;
-        let entries: Option<Vec<Entry>> = envelope.entries.into_iter().collect();
-        let entries = entries.ok_or("an entry has no id")?;
+        let entries = envelope.entries.ok_or("an entry has no id")?;
         let link = envelope.next_collection_link.map(RawValue::get);
         let has_next = match link.map(serde_json::from_str::<Option<String>>) {
             None | Some(Ok(None)) => false,
@@ -103,9 +102,10 @@ impl Page {
     }
 }
 
-/// What counts of a collection. An entry without an id is `None`.
+/// What counts of a collection.
 struct Envelope<'a> {
-    entries: Vec<Option<Entry>>,
+    /// None: one of them has no id.
+    entries: Option<Vec<Entry>>,
     next_collection_link: Option<&'a RawValue>,
     total_size: Option<&'a RawValue>,
 }

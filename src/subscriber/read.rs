@@ -16,11 +16,11 @@ impl Entry {
     }
 }
 
-/// Reads an array of entries in `text`. An entry without an id is `None`.
+/// Reads an array of entries in that text. `None` if one of them has no id.
 pub(crate) struct Entries<'a>(pub(crate) &'a str);
 
 impl<'de> DeserializeSeed<'de> for Entries<'de> {
-    type Value = Vec<Option<Entry>>;
+    type Value = Option<Vec<Entry>>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_seq(self)
@@ -28,7 +28,7 @@ impl<'de> DeserializeSeed<'de> for Entries<'de> {
 }
 
 impl<'de> Visitor<'de> for Entries<'de> {
-    type Value = Vec<Option<Entry>>;
+    type Value = Option<Vec<Entry>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array of entries")
@@ -36,9 +36,12 @@ impl<'de> Visitor<'de> for Entries<'de> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
         let mut reader = Reader::new(self.0);
-        let mut entries = Vec::new();
+        let mut entries = Some(Vec::new());
         while let Some(entry) = array.next_element_seed(OneEntry(&mut reader))? {
-            entries.push(entry);
+            match (entry, &mut entries) {
+                (Some(entry), Some(entries)) => entries.push(entry),
+                _ => entries = None,
+            }
         }
         Ok(entries)
     }
@@ -228,7 +231,7 @@ mod tests {
         let text = format!(" [{}] ", objects.join(" , "));
         let mut deserializer = serde_json::Deserializer::from_str(&text);
         let entries = Entries(&text).deserialize(&mut deserializer).unwrap();
-        let entries: Vec<Entry> = entries.into_iter().flatten().collect();
+        let entries = entries.unwrap();
         let found = entries.iter().map(|entry| Subscriber::new(&text, entry));
         let found: Vec<_> = found
             .map(|one| (one.id(), one.json(), one.raw(1)))
