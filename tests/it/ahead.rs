@@ -46,7 +46,8 @@ fn the_next_page_is_asked_for_before_this_one_has_come_and_none_is_asked_for_in_
     let pages = pages(&site);
     let starts: Vec<&str> = pages.iter().map(|(start, _)| start.as_str()).collect();
     assert_eq!(starts, ["0", "99", "198", "297"]);
-    assert!(pages[1].1 < LATENCY / 2, "{pages:?}");
+    // Before the answer to the first can have left.
+    assert!(pages[1].1 < LATENCY, "{pages:?}");
     // No more than two are under way at a time.
     let third = pages[1].1 + pages[2].1;
     assert!(third >= LATENCY, "{pages:?}");
