@@ -1,11 +1,10 @@
 //! Whose tokens these are: asked of AWeber, and kept in the token file.
 
 use crate::api::session::{Found, Session};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
+use crate::locks::Locks;
 use crate::pages::collection::{Page, Query};
 use crate::token::model::TokenFile;
-use crate::workplace::Workplace;
 
 /// The account id is part of a path and of a file name.
 pub(crate) fn checked_account(account: String) -> Result<String> {
@@ -20,7 +19,7 @@ pub(crate) fn checked_account(account: String) -> Result<String> {
 }
 
 /// Asks AWeber whose tokens these are, and keeps the answer in the token file.
-pub(crate) async fn learn_account(session: &mut Session, workplace: &Workplace) -> Result<String> {
+pub(crate) async fn learn_account(session: &mut Session, locks: &Locks) -> Result<String> {
     let account = whose(session).await.map_err(|error| {
         error.or_safe("the tokens are stored; nothing was exported by this run, no row is lost")
     })?;
@@ -31,7 +30,7 @@ pub(crate) async fn learn_account(session: &mut Session, workplace: &Workplace) 
         account_id: Some(account.clone()),
         ..present.clone()
     };
-    workplace.store.install(&tokens)?;
+    locks.store.install(&tokens)?;
     session.replace_tokens(tokens);
     Ok(account)
 }
@@ -76,7 +75,7 @@ pub(crate) async fn whose(session: &mut Session) -> Result<Account> {
             (_, more) => Err(several(more + 1)),
         },
         Found::NotThere => Err(Error::new(
-            Exit::NeedsHuman,
+            Kind::NeedsHuman,
             "AWeber knows no account for these tokens (404)",
         )
         .next("aweber-sync authorize")),

@@ -2,8 +2,7 @@
 //! pastes back. Pure but for random bytes.
 
 use crate::api::reaction::SCOPES;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::secret::{ExposeSecret, SecretString};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,7 +18,7 @@ const STATE_BYTES: usize = 18;
 
 /// An authorization that was begun: what its second half must know.
 #[derive(Debug)]
-pub(crate) struct Begun {
+pub(crate) struct PendingAuthorization {
     pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
     /// Comes back in the redirect, so that nobody can slip us another account's code.
@@ -28,10 +27,14 @@ pub(crate) struct Begun {
     pub(crate) verifier: Option<SecretString>,
 }
 
-impl Begun {
+impl PendingAuthorization {
     /// Begins anew.
-    pub(crate) fn new(client_id: String, redirect_uri: String, public: bool) -> Result<Begun> {
-        Ok(Begun {
+    pub(crate) fn new(
+        client_id: String,
+        redirect_uri: String,
+        public: bool,
+    ) -> Result<PendingAuthorization> {
+        Ok(PendingAuthorization {
             client_id,
             redirect_uri,
             state: random_text(STATE_BYTES)?,
@@ -75,11 +78,11 @@ impl Begun {
         format!("{json}\n").into_bytes()
     }
 
-    /// What [`Begun::to_bytes`] wrote.
-    pub(crate) fn parse(content: &[u8]) -> Option<Begun> {
+    /// What [`PendingAuthorization::to_bytes`] wrote.
+    pub(crate) fn parse(content: &[u8]) -> Option<PendingAuthorization> {
         let map: Map<String, Value> = serde_json::from_slice(content).ok()?;
         let text = |key: &str| Some(map.get(key)?.as_str()?.to_owned());
-        Some(Begun {
+        Some(PendingAuthorization {
             client_id: text("client_id")?,
             redirect_uri: text("redirect_uri")?,
             state: text("state")?,
@@ -93,7 +96,7 @@ impl Begun {
 /// Errors: 77 if AWeber or the customer refused, or it belongs to another authorization.
 pub(crate) fn read_pasted(pasted: &str, state: Option<&str>) -> Result<SecretString> {
     let again = |what: String| {
-        Error::new(Exit::NeedsHuman, what)
+        Error::new(Kind::NeedsHuman, what)
             .safe("nothing was changed")
             .next("aweber-sync authorize")
     };
@@ -149,7 +152,7 @@ fn random_text(bytes: usize) -> Result<String> {
     let mut random = vec![0; bytes];
     ring::rand::SystemRandom::new()
         .fill(&mut random)
-        .map_err(|_| Error::new(Exit::LocalIo, "the system gives no random bytes"))?;
+        .map_err(|_| Error::new(Kind::LocalIo, "the system gives no random bytes"))?;
     Ok(URL_SAFE_NO_PAD.encode(random))
 }
 
@@ -161,8 +164,12 @@ mod tests {
     fn only_a_public_client_sends_a_challenge() {
         let auth = Url::parse("https://auth.aweber.com").unwrap();
         for public in [true, false] {
-            let begun =
-                Begun::new("id 1".into(), "urn:ietf:wg:oauth:2.0:oob".into(), public).unwrap();
+            let begun = PendingAuthorization::new(
+                "id 1".into(),
+                "urn:ietf:wg:oauth:2.0:oob".into(),
+                public,
+            )
+            .unwrap();
             let url = begun.url(&auth);
             let pairs: std::collections::HashMap<_, _> = url.query_pairs().into_owned().collect();
             assert_eq!(pairs["scope"], "account.read list.read subscriber.read");
@@ -181,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_challenge_is_the_example_of_rfc_7636() {
-        let begun = Begun {
+        let begun = PendingAuthorization {
             client_id: "c".into(),
             redirect_uri: "r".into(),
             state: "s".into(),
@@ -197,8 +204,8 @@ mod tests {
 
     #[test]
     fn what_is_begun_survives_a_process() {
-        let begun = Begun::new("c".into(), "r".into(), true).unwrap();
-        let again = Begun::parse(&begun.to_bytes()).unwrap();
+        let begun = PendingAuthorization::new("c".into(), "r".into(), true).unwrap();
+        let again = PendingAuthorization::parse(&begun.to_bytes()).unwrap();
         assert_eq!(
             (again.client_id, again.state),
             (begun.client_id, begun.state)
@@ -207,7 +214,7 @@ mod tests {
             again.verifier.unwrap().expose_secret(),
             begun.verifier.unwrap().expose_secret()
         );
-        assert!(Begun::parse(b"{}").is_none());
+        assert!(PendingAuthorization::parse(b"{}").is_none());
     }
 
     #[test]
@@ -240,8 +247,8 @@ mod tests {
             "two words",
         ] {
             assert_eq!(
-                read_pasted(bad, Some("s1")).unwrap_err().exit(),
-                Exit::NeedsHuman,
+                read_pasted(bad, Some("s1")).unwrap_err().kind(),
+                Kind::NeedsHuman,
                 "{bad}"
             );
         }

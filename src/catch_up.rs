@@ -12,8 +12,8 @@ use crate::pages::next::Walk;
 use crate::pages::walk::{Rows, Verify, Walker};
 use crate::plan::{LINK_DAYS, Plan, pending_after, plan};
 use crate::progress;
-use crate::stamp;
 use crate::subscriber::{Entry, Status, StatusCell, SubscribedAt, Subscriber};
+use crate::timestamp;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use std::time::Duration;
 
@@ -190,14 +190,14 @@ impl<'a> CatchUp<'a> {
                     self.take(&rows, status)?;
                     progress::advance(rows.fresh.len() as u64);
                     if self.is_checkpoint_due() {
-                        self.save_walk(walker.place())?;
+                        self.save_walk(walker.position())?;
                         self.checkpoint()?;
                     }
                 }
                 Ok(None) => return Ok(()),
                 Err(error) => {
                     if !walker.has_failed() {
-                        self.save_walk(walker.place())?;
+                        self.save_walk(walker.position())?;
                     } else {
                         self.note_progress()?;
                     }
@@ -325,7 +325,7 @@ impl<'a> CatchUp<'a> {
 
     /// Whether somebody surely came before the day that this list begins with.
     fn is_before_since(&self, subscribed_at: &SubscribedAt) -> bool {
-        let since = self.progress.since.as_deref().and_then(stamp::day);
+        let since = self.progress.since.as_deref().and_then(timestamp::day);
         since.is_some_and(|since| {
             let midnight = since.and_time(NaiveTime::MIN).and_utc().timestamp();
             subscribed_at.latest().is_some_and(|at| at < midnight)

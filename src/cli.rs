@@ -19,7 +19,7 @@ use std::time::Duration;
     long_about = "Brings each new subscriber of an AWeber account into a CSV file, once.\n\n\
         Connect an account with `aweber-sync authorize`, then put `aweber-sync run` into cron.",
     after_help = "Every option can be set by the environment variable shown beside it; an empty variable counts as unset.",
-    after_long_help = exit::HELP,
+    after_long_help = exit::help(),
     subcommand_required = true,
     max_term_width = 100
 )]
@@ -163,7 +163,7 @@ pub(crate) enum Cmd {
 /// registered at labs.aweber.com/apps with the redirect URI urn:ietf:wg:oauth:2.0:oob, so that AWeber shows the code
 /// to copy. Scopes asked for: account.read list.read subscriber.read, no more.
 #[derive(Args, Debug)]
-#[command(after_long_help = exit::HELP)]
+#[command(after_long_help = exit::help())]
 pub(crate) struct Authorize {
     /// Print the authorization URL and leave; `--code` does the second half, in another process
     #[arg(long, conflicts_with_all = ["code", "import"])]
@@ -204,7 +204,7 @@ pub(crate) struct Authorize {
 /// AWEBER_SYNC_PING_URL, or the file named by AWEBER_SYNC_PING_URL_FILE, names a check in the manner of Healthchecks to
 /// ping: /start, the URL itself on success, /fail with the summary. The URL is a secret, so it is no argument.
 #[derive(Args, Debug)]
-#[command(after_long_help = exit::HELP)]
+#[command(after_long_help = exit::help())]
 pub(crate) struct Run {
     /// A directory (it exists, or the path ends in /): one file a batch. `-`: standard output. Anything else: one
     /// growing file [default: exports/ in the state directory]
@@ -312,7 +312,7 @@ pub(crate) struct Run {
 
 /// Show the account's lists: id, name, counts.
 #[derive(Args, Debug)]
-#[command(after_long_help = exit::HELP)]
+#[command(after_long_help = exit::help())]
 pub(crate) struct Lists {
     /// As one JSON object with a version
     #[arg(long, env = "AWEBER_SYNC_JSON", value_parser = BoolishValueParser::new(), hide_env_values = true)]
@@ -326,7 +326,7 @@ pub(crate) struct Lists {
 ///
 /// Asks nothing of the network and waits for no run.
 #[derive(Args, Debug)]
-#[command(after_long_help = exit::HELP)]
+#[command(after_long_help = exit::help())]
 pub(crate) struct Status {
     /// As one JSON object with a version; later versions add fields and change none
     #[arg(long, env = "AWEBER_SYNC_JSON", value_parser = BoolishValueParser::new(), hide_env_values = true)]
@@ -339,7 +339,7 @@ pub(crate) struct Status {
 
 /// Let the ledger forget a list, so that the next run exports it again: for a lost CSV or an emptied CRM.
 #[derive(Args, Debug)]
-#[command(after_long_help = exit::HELP)]
+#[command(after_long_help = exit::help())]
 pub(crate) struct Forget {
     /// The list: its id, unique_list_id or name. With an id that the ledger knows nothing is asked of AWeber
     #[arg(
@@ -365,7 +365,7 @@ pub(crate) struct Forget {
 
 /// Revoke the tokens at AWeber and remove the token file. Ledger and exports stay.
 #[derive(Args, Debug)]
-#[command(after_long_help = exit::HELP)]
+#[command(after_long_help = exit::help())]
 pub(crate) struct Revoke {
     #[command(flatten)]
     pub(crate) network: Network,

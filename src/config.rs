@@ -2,11 +2,10 @@
 //! environment through the function it is given and looks at no file.
 
 use crate::cli;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::layout::{Format, Layout, split_record};
 use crate::rows::Column;
-use crate::stamp;
+use crate::timestamp;
 use chrono::NaiveDate;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -169,8 +168,8 @@ impl Since {
         match text.map(str::trim) {
             None => Ok(Since::Beginning),
             Some("today") => Ok(Since::Today),
-            Some(text) => stamp::day(text).map(Since::Day).ok_or_else(|| {
-                Error::new(Exit::Usage, format!("--since {text}: not a day"))
+            Some(text) => timestamp::day(text).map(Since::Day).ok_or_else(|| {
+                Error::new(Kind::Usage, format!("--since {text}: not a day"))
                     .next("write it as 2026-11-22, or today")
             }),
         }
@@ -194,7 +193,7 @@ pub(crate) fn layout(args: &cli::Run) -> Result<Layout> {
         (cli::Format::Jsonl, false) => Format::Jsonl,
         (cli::Format::Jsonl, true) => {
             return Err(Error::new(
-                Exit::Usage,
+                Kind::Usage,
                 "--excel goes with --format csv only",
             ));
         }
@@ -204,7 +203,7 @@ pub(crate) fn layout(args: &cli::Run) -> Result<Layout> {
     };
     if format == Format::Jsonl {
         return Err(Error::new(
-            Exit::Usage,
+            Kind::Usage,
             "--columns goes with --format csv only: jsonl has every field",
         ));
     }
@@ -213,7 +212,7 @@ pub(crate) fn layout(args: &cli::Run) -> Result<Layout> {
         .map(|name| Column::from_name(name).ok_or_else(|| unknown_column(name)))
         .collect::<Result<_>>()?;
     if columns.is_empty() {
-        return Err(Error::new(Exit::Usage, "--columns names no column"));
+        return Err(Error::new(Kind::Usage, "--columns names no column"));
     }
     Ok(Layout::new(format, Some(columns)))
 }
@@ -224,7 +223,7 @@ fn unknown_column(name: &str) -> Error {
         .map(|column| column.name().into_owned())
         .collect();
     Error::new(
-        Exit::Usage,
+        Kind::Usage,
         format!("--columns: there is no column {name:?}"),
     )
     .next(format!(

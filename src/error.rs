@@ -1,6 +1,6 @@
-//! The one error type: what happened, what was kept safe, what to type next, and the exit code that follows.
-//! Grouped by reaction ([`Exit`]), not by origin. Pure. A message never holds a secret: callers put in names,
-//! paths, statuses and AWeber's own words, never a token, a form or a header.
+//! The one error type: what happened, what was kept safe, what to type next, and its kind, from which the exit code
+//! follows. Pure. A message never contains a secret: callers put in names, paths, statuses and AWeber's own words, never
+//! a token, a form or a header.
 
 use crate::exit::Exit;
 use std::fmt;
@@ -9,73 +9,108 @@ use std::path::Path;
 /// Result of everything that can end a command.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
+/// What sort of failure it is: callers decide by this, never by the exit code or the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// 1: `status --max-age`.
+    Unhealthy,
+    /// 2.
+    Usage,
+    /// 69: AWeber cannot be reached or keeps failing, for one path at least.
+    Unavailable,
+    /// 73: the output cannot be written.
+    Output,
+    /// 74: a local file cannot be read or written.
+    LocalIo,
+    /// 75: another run holds the lock.
+    LockHeld,
+    /// 75: another process holds the ledger.
+    LedgerBusy,
+    /// 75: the rate limit outlasted the retries.
+    RateLimited,
+    /// 75: the planned end of `--max-duration`.
+    TimeBudget,
+    /// 77: a human must authorize again.
+    NeedsHuman,
+    /// 78: configuration, or something only AWeber's support can fix.
+    Config,
+    /// 128 + n: stopped by a signal at a safe point.
+    Signal(Exit),
+}
+
+impl Kind {
+    /// The exit code.
+    pub(crate) fn exit(self) -> Exit {
+        match self {
+            Kind::Unhealthy => Exit::Unhealthy,
+            Kind::Usage => Exit::Usage,
+            Kind::Unavailable => Exit::Unavailable,
+            Kind::Output => Exit::Output,
+            Kind::LocalIo => Exit::LocalIo,
+            Kind::LockHeld | Kind::LedgerBusy | Kind::RateLimited | Kind::TimeBudget => {
+                Exit::TryLater
+            }
+            Kind::NeedsHuman => Exit::NeedsHuman,
+            Kind::Config => Exit::Config,
+            Kind::Signal(exit) => exit,
+        }
+    }
+}
+
 /// A failure as a person reads it in a cron mail.
 #[derive(Debug)]
 pub(crate) struct Error {
-    exit: Exit,
+    kind: Kind,
     what: String,
     safe: Option<String>,
     next: Option<String>,
-    planned: bool,
 }
 
 impl Error {
-    /// `what` happened; `exit` is the reaction it asks for.
-    pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Error {
+    /// `what` happened; `kind` is the reaction that it asks for.
+    pub(crate) fn new(kind: Kind, what: impl Into<String>) -> Error {
         Error {
-            exit,
+            kind,
             what: what.into(),
             safe: None,
             next: None,
-            planned: false,
         }
     }
 
     /// 78: configuration.
     pub(crate) fn config(what: impl Into<String>) -> Error {
-        Error::new(Exit::Config, what)
+        Error::new(Kind::Config, what)
     }
 
     /// 74: a local file could not be read or written. `doing` reads like "cannot write".
     pub(crate) fn disk(doing: &str, path: &Path, cause: &std::io::Error) -> Error {
         Error::new(
-            Exit::LocalIo,
+            Kind::LocalIo,
             format!("{doing} {}: {cause}", path.display()),
         )
     }
 
     /// 73: the output could not be written.
     pub(crate) fn output(doing: &str, path: &Path, cause: &std::io::Error) -> Error {
-        Error::new(Exit::Output, format!("{doing} {}: {cause}", path.display()))
+        Error::disk(doing, path, cause).with_kind(Kind::Output)
     }
 
-    /// What was kept safe, as a sentence.
+    /// Sets what was kept safe, as a sentence.
     pub(crate) fn safe(mut self, safe: impl Into<String>) -> Error {
         self.safe = Some(safe.into());
         self
     }
 
-    /// What was kept safe, unless something closer to the failure has said it already.
+    /// Sets what was kept safe, unless the error already has it from closer to the failure.
     pub(crate) fn or_safe(mut self, safe: impl Into<String>) -> Error {
         self.safe.get_or_insert_with(|| safe.into());
         self
     }
 
-    /// What to type next.
+    /// Sets what to type next.
     pub(crate) fn next(mut self, next: impl Into<String>) -> Error {
         self.next = Some(next.into());
         self
-    }
-
-    /// An end that was asked for, such as that of `--max-duration`: no mail from cron, the exit code says it.
-    pub(crate) fn planned(mut self) -> Error {
-        self.planned = true;
-        self
-    }
-
-    /// Whether it is one.
-    pub(crate) fn is_planned(&self) -> bool {
-        self.planned
     }
 
     /// Puts the work that failed in front: "list 7: cannot …".
@@ -84,38 +119,65 @@ impl Error {
         self
     }
 
-    /// Says it: to people in its three parts, in JSON also as fields of their own.
-    pub(crate) fn log(&self) {
-        if self.planned {
-            tracing::info!(
-                event = "stopped",
-                exit_code = self.exit.code(),
-                what = self.what,
-                safe = self.safe,
-                next = self.next,
-                "{self}"
-            );
-            return;
-        }
-        tracing::error!(
-            event = "failed",
-            exit_code = self.exit.code(),
-            what = self.what,
-            safe = self.safe,
-            next = self.next,
-            "{self}"
-        );
-    }
-
-    /// The exit code this failure asks for.
-    pub(crate) fn exit(&self) -> Exit {
-        self.exit
-    }
-
-    /// The same failure under another exit code.
-    pub(crate) fn with_exit(mut self, exit: Exit) -> Error {
-        self.exit = exit;
+    /// The same failure, of another kind.
+    pub(crate) fn with_kind(mut self, kind: Kind) -> Error {
+        self.kind = kind;
         self
+    }
+
+    /// Its kind.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        self.kind.exit()
+    }
+
+    /// Logs the error: three lines as text, separate fields as JSON. The planned end of `--max-duration` is not an error:
+    /// cron sends no mail for it.
+    pub(crate) fn log(&self) {
+        let exit_code = self.exit().code();
+        let (what, safe, next) = (&self.what, &self.safe, &self.next);
+        if self.kind == Kind::TimeBudget {
+            tracing::info!(event = "stopped", exit_code, what, safe, next, "{self}");
+        } else {
+            tracing::error!(event = "failed", exit_code, what, safe, next, "{self}");
+        }
+    }
+}
+
+/// The one place where several errors of a command become one: it ends with the most urgent, the others are logged.
+#[derive(Debug, Default)]
+pub(crate) struct Failures {
+    errors: Vec<Error>,
+}
+
+impl Failures {
+    /// Adds the error of a result; returns its value.
+    pub(crate) fn take<T>(&mut self, result: Result<T>) -> Option<T> {
+        result.map_err(|error| self.errors.push(error)).ok()
+    }
+
+    /// The exit code to end with.
+    pub(crate) fn exit(&self) -> Exit {
+        self.worst()
+            .map_or(Exit::Done, |worst| self.errors[worst].exit())
+    }
+
+    /// The most urgent error, the first of equals; logs the others in the order in which they happened.
+    pub(crate) fn into_result(mut self) -> Result<()> {
+        let Some(worst) = self.worst() else {
+            return Ok(());
+        };
+        let worst = self.errors.remove(worst);
+        self.errors.iter().for_each(Error::log);
+        Err(worst)
+    }
+
+    fn worst(&self) -> Option<usize> {
+        (0..self.errors.len()).min_by_key(|i| self.errors[*i].exit().rank())
     }
 }
 
@@ -134,7 +196,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The chain of causes of a foreign error, outermost first, each said once.
+/// The chain of causes of a foreign error, outermost first, each once.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -166,7 +228,33 @@ mod tests {
     }
 
     #[test]
-    fn the_closest_word_on_what_is_safe_wins() {
+    fn of_several_failures_the_most_urgent_wins() {
+        let order = [
+            Kind::Signal(Exit::Terminated),
+            Kind::NeedsHuman,
+            Kind::Config,
+            Kind::LocalIo,
+            Kind::Output,
+            Kind::RateLimited,
+            Kind::Unavailable,
+        ];
+        for (i, urgent) in order.iter().enumerate() {
+            for other in &order[i..] {
+                for pair in [[urgent, other], [other, urgent]] {
+                    let mut failures = Failures::default();
+                    for kind in pair {
+                        failures.take::<()>(Err(Error::new(*kind, "x")));
+                    }
+                    assert_eq!(failures.exit(), urgent.exit());
+                    assert_eq!(failures.into_result().unwrap_err().kind(), *urgent);
+                }
+            }
+        }
+        assert!(Failures::default().into_result().is_ok());
+    }
+
+    #[test]
+    fn safe_set_close_to_the_failure_wins() {
         let error = Error::config("x").safe("first").or_safe("second");
         assert!(error.to_string().ends_with("safe: first"));
     }

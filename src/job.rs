@@ -8,8 +8,7 @@ use crate::batch::recover::{Recovered, recover};
 use crate::catch_up::{CatchUp, Wanted};
 use crate::cli;
 use crate::config::{Paths, Since};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Failures, Kind, Result};
 use crate::layout::Layout;
 use crate::ledger::Ledger;
 use crate::lists::{List, fetch_lists, select};
@@ -103,11 +102,10 @@ impl Job<'_> {
         }
 
         // 6. Publish what there is, unless the disk failed or somebody wants us gone: then the next run does.
-        let exit = outcome.as_ref().err().map_or(Exit::Done, Error::exit);
-        let kept = match exit {
+        let kept = match outcome.as_ref().err().map(Error::kind) {
             // Which of the rows since the last checkpoint are in the stage file nobody knows: `go` takes them back.
-            Exit::LocalIo | Exit::Output => Ok(()),
-            Exit::Terminated | Exit::Interrupted => collector.checkpoint(ledger),
+            Some(Kind::LocalIo | Kind::Output) => Ok(()),
+            Some(Kind::Signal(_)) => collector.checkpoint(ledger),
             _ => match collector.publish(ledger, &mut printer).await {
                 Ok(published) => {
                     summary.published = published;
@@ -116,10 +114,10 @@ impl Job<'_> {
                 Err(error) => Err(error),
             },
         };
-        match kept {
-            Ok(()) => outcome,
-            Err(error) => Err(worse(outcome, error)),
-        }
+        let mut failures = Failures::default();
+        failures.take(outcome);
+        failures.take(kept);
+        failures.into_result()
     }
 
     async fn collect(
@@ -175,7 +173,7 @@ impl Job<'_> {
                     unreachable = 0;
                     done += 1;
                 }
-                Err(error) if error.exit() == Exit::Unavailable => {
+                Err(error) if error.kind() == Kind::Unavailable => {
                     failures.push(error.during(named(list)));
                     unreachable = if session.is_unreachable() {
                         unreachable + 1
@@ -241,19 +239,4 @@ fn all_failures(mut failures: Vec<Error>, done: usize, lists: usize) -> Result<(
         failure.log();
     }
     Err(last.or_safe(safe))
-}
-
-/// Of two failures of one run the one to end with; the other is said.
-fn worse(outcome: Result<()>, error: Error) -> Error {
-    match outcome {
-        Err(first) if first.exit().worse(error.exit()) == first.exit() => {
-            error.log();
-            first
-        }
-        Err(first) => {
-            first.log();
-            error
-        }
-        Ok(()) => error,
-    }
 }

@@ -1,8 +1,7 @@
 //! The account's lists: fetching all of them, and choosing by id, unique_list_id or name.
 
 use crate::api::session::{Found, Session};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::pages::collection::{Page, Query};
 use crate::rows::ListRef;
 use crate::subscriber::{Status, raw_text};
@@ -66,7 +65,7 @@ pub(crate) async fn fetch_lists(session: &mut Session, account: &str) -> Result<
         );
     }
     Err(Error::new(
-        Exit::Unavailable,
+        Kind::Unavailable,
         "AWeber's pages of lists do not hold as many as they say",
     )
     .safe("nothing was exported; no row is lost")
@@ -90,7 +89,7 @@ async fn fetch_once(session: &mut Session, query: &Query) -> Result<Option<Vec<L
         let Found::There((page, has_next, total)) = session.get(&query.page(start), read).await?
         else {
             return Err(Error::new(
-                Exit::NeedsHuman,
+                Kind::NeedsHuman,
                 "AWeber does not know the account of the token file (404)",
             )
             .safe("nothing was exported")
@@ -284,7 +283,7 @@ mod tests {
                 &[excluded]
             };
             let error = chosen(&[wanted], excluded).unwrap_err();
-            assert_eq!(error.exit(), Exit::Config, "{wanted}");
+            assert_eq!(error.kind(), Kind::Config, "{wanted}");
             assert!(error.to_string().contains("1 (News)"), "{error}");
         }
     }

@@ -4,12 +4,12 @@
 //! modules are listed in the order in which data flows; each uses only those above it.
 
 mod exit;
-mod shield;
+mod hardening;
 
 mod error;
 
 mod json;
-mod stamp;
+mod timestamp;
 
 mod subscriber;
 
@@ -41,7 +41,7 @@ mod api;
 
 mod authorization;
 
-mod workplace;
+mod locks;
 
 mod pages;
 
@@ -66,12 +66,12 @@ mod ping;
 
 mod commands;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shield::raise();
+    hardening::apply();
     let cli = cli::parse();
     let journal = logging::is_journal(&config::process_env);
     logging::start(
@@ -95,7 +95,7 @@ fn run(cli: &cli::Cli) -> Result<()> {
         // Look at the sockets only when no task is ready: one that has just got new tokens stores them first.
         .event_interval(u32::MAX)
         .build()
-        .map_err(|e| Error::new(Exit::LocalIo, format!("cannot start: {e}")))?;
+        .map_err(|e| Error::new(Kind::LocalIo, format!("cannot start: {e}")))?;
     let outcome = runtime.block_on(command(cli));
     // Does not wait for a thread that prints to somebody who does not read.
     runtime.shutdown_background();
@@ -111,7 +111,7 @@ async fn command(cli: &cli::Cli) -> Result<()> {
         cli::Cmd::Status(args) => commands::status::status(common, args, env).await,
         cli::Cmd::Forget(args) => commands::forget::forget(common, args, env).await,
         cli::Cmd::Revoke(args) => commands::revoke::revoke(common, args, env).await,
-        cli::Cmd::Completions(args) => commands::pages::completions(args),
-        cli::Cmd::Man(args) => commands::pages::man(args),
+        cli::Cmd::Completions(args) => commands::generate::completions(args),
+        cli::Cmd::Man(args) => commands::generate::man(args),
     }
 }

@@ -1,10 +1,9 @@
 //! Pings in the manner of Healthchecks: `/start`, the plain URL, `/fail`. The URL is a secret: whoever knows it can
 //! say that all is well. A ping never fails the run.
 
-use crate::api::http::ping;
+use crate::api::transport::ping;
 use crate::config::Env;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::secret::{ExposeSecret, SecretString};
 use crate::stop::Stop;
 use std::path::PathBuf;
@@ -69,7 +68,7 @@ impl Pinger {
     pub(crate) async fn send(&self, what: Ping, body: &str, mut stop: Stop) {
         let signalled = stop
             .check()
-            .is_err_and(|error| error.exit() != Exit::TryLater);
+            .is_err_and(|error| matches!(error.kind(), Kind::Signal(_)));
         match (signalled, what) {
             (true, Ping::Start) => {}
             (true, _) => {

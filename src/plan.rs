@@ -38,7 +38,7 @@ pub(crate) fn plan(
     full: bool,
     now: Option<DateTime<Utc>>,
 ) -> Plan {
-    let since = progress.since.as_deref().and_then(crate::stamp::day);
+    let since = progress.since.as_deref().and_then(crate::timestamp::day);
     let since = since.map(|day| day - TimeDelta::days(SLACK_DAYS));
     let complete = progress.statuses.as_ref().is_some_and(|done| {
         wanted

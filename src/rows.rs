@@ -3,8 +3,8 @@
 //! documented is carried over.
 
 use crate::json::Pairs;
-use crate::stamp;
 use crate::subscriber::{FIELDS, Subscriber, raw_text};
+use crate::timestamp;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -135,8 +135,8 @@ fn cell(kind: Kind, raw: &str) -> Cow<'_, str> {
     match kind {
         Kind::Tags => tags(raw),
         Kind::Time => match raw_text(raw) {
-            Cow::Borrowed(text) => stamp::to_utc(text),
-            Cow::Owned(text) => Cow::Owned(stamp::to_utc(&text).into_owned()),
+            Cow::Borrowed(text) => timestamp::to_utc(text),
+            Cow::Owned(text) => Cow::Owned(timestamp::to_utc(&text).into_owned()),
         },
         Kind::Plain if raw.starts_with(['{', '[']) => object(raw),
         Kind::Plain => raw_text(raw),

@@ -1,98 +1,133 @@
-//! SIGTERM, SIGINT and the end of the time budget as a wish that is honoured at the next safe point: between requests, in a wait, in the middle
-//! of a GET; never while a refresh is under way, also not on the second signal.
+//! Signals and the end of the time budget as a request to stop, granted at the next safe point: between requests, in a
+//! wait, or in the middle of a GET; never while a refresh is under way, also not on the second signal.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// Says whether somebody wants the run to end.
+/// Tells whether a stop was requested, and why.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop {
-    wish: watch::Receiver<Option<Exit>>,
+    requested: watch::Receiver<Option<Kind>>,
 }
 
 impl Stop {
-    /// Begins to listen for both signals, and ends the run after `budget`. To be called inside the runtime.
+    /// Begins to listen for signals, and requests a stop after `budget`. To be called inside the runtime.
     pub(crate) fn listen(budget: Option<Duration>) -> Result<Stop> {
         let failed = |e: std::io::Error| {
-            Error::new(Exit::LocalIo, format!("cannot listen for signals: {e}"))
+            Error::new(Kind::LocalIo, format!("cannot listen for signals: {e}"))
         };
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        let (sender, wish) = watch::channel(None);
-        tokio::spawn(async move {
-            let mut budget = Box::pin(spent(budget));
-            let mut over = false;
-            // For ever: with a handler gone, a second signal would kill a refresh under way.
-            loop {
-                let exit = tokio::select! {
-                    _ = terminate.recv() => Exit::Terminated,
-                    _ = interrupt.recv() => Exit::Interrupted,
-                    () = &mut budget, if !over => {
-                        over = true;
-                        Exit::TryLater
-                    }
-                };
-                // The first signal decides the exit code; it also comes before the end of the budget.
-                sender.send_if_modified(|wish| {
-                    let first = matches!(wish, None | Some(Exit::TryLater));
-                    if first {
-                        *wish = Some(exit);
-                    }
-                    first
-                });
+        let (sender, requested) = watch::channel(None);
+        let sender = Arc::new(sender);
+        for (kind, exit) in [
+            (SignalKind::hangup(), Exit::Hangup),
+            (SignalKind::interrupt(), Exit::Interrupted),
+            (SignalKind::quit(), Exit::Quit),
+            (SignalKind::terminate(), Exit::Terminated),
+        ] {
+            if kind == SignalKind::hangup() && is_ignored(kind) {
+                // nohup: the job is meant to outlive its terminal.
+                continue;
             }
-        });
-        Ok(Stop { wish })
+            let mut arrivals = signal(kind).map_err(failed)?;
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                // For ever: without a handler a second signal would kill a refresh under way.
+                while arrivals.recv().await.is_some() {
+                    request(&sender, Kind::Signal(exit));
+                }
+            });
+        }
+        if let Some(budget) = budget {
+            tokio::spawn(async move {
+                tokio::time::sleep(budget).await;
+                request(&sender, Kind::TimeBudget);
+            });
+        }
+        Ok(Stop { requested })
     }
 
-    /// An error if a stop is wished for.
+    /// Returns an error if a stop was requested.
     pub(crate) fn check(&self) -> Result<()> {
-        match *self.wish.borrow() {
-            Some(exit) => Err(stopped(exit)),
+        match *self.requested.borrow() {
+            Some(kind) => Err(stopped(kind)),
             None => Ok(()),
         }
     }
 
-    /// Returns once a signal came; the end of the time budget does not count.
+    /// Returns once a stop is requested; pending until then.
+    pub(crate) async fn requested(&mut self) -> Error {
+        self.wait_for(|_| true).await
+    }
+
+    /// Returns once a signal arrived; the end of the time budget does not count.
     pub(crate) async fn signalled(&mut self) -> Error {
-        let signal =
-            |wish: &Option<Exit>| matches!(wish, Some(Exit::Terminated | Exit::Interrupted));
-        match self.wish.wait_for(signal).await.map(|exit| *exit) {
-            Ok(Some(exit)) => stopped(exit),
+        self.wait_for(|kind| matches!(kind, Kind::Signal(_))).await
+    }
+
+    async fn wait_for(&mut self, counts: impl Fn(Kind) -> bool) -> Error {
+        let requested = self.requested.wait_for(|kind| kind.is_some_and(&counts));
+        match requested.await.map(|kind| *kind) {
+            Ok(Some(kind)) => stopped(kind),
             _ => std::future::pending().await,
         }
     }
 
-    /// Returns once a stop is wished for; pending for ever otherwise.
-    pub(crate) async fn wished(&mut self) -> Error {
-        match self.wish.wait_for(Option::is_some).await.map(|exit| *exit) {
-            Ok(Some(exit)) => stopped(exit),
-            _ => std::future::pending().await,
+    /// Sleeps, unless a stop is requested.
+    pub(crate) async fn sleep(&mut self, duration: Duration) -> Result<()> {
+        tokio::select! {
+            () = tokio::time::sleep(duration) => self.check(),
+            stopped = self.requested() => Err(stopped),
         }
     }
 }
 
-async fn spent(budget: Option<Duration>) {
-    match budget {
-        Some(budget) => tokio::time::sleep(budget).await,
-        None => std::future::pending().await,
-    }
+/// The first signal decides the exit code, and takes precedence over the end of the budget.
+fn request(sender: &watch::Sender<Option<Kind>>, kind: Kind) {
+    sender.send_if_modified(|requested| {
+        let counts = match requested {
+            None => true,
+            Some(Kind::TimeBudget) => matches!(kind, Kind::Signal(_)),
+            Some(_) => false,
+        };
+        if counts {
+            *requested = Some(kind);
+        }
+        counts
+    });
 }
 
-fn stopped(exit: Exit) -> Error {
-    let what = match exit {
-        Exit::Terminated => "stopped by SIGTERM",
-        Exit::Interrupted => "stopped by SIGINT",
-        _ => "stopped: --max-duration is over",
+/// Whether this process was started with that signal ignored, by Linux's own record.
+fn is_ignored(signal: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & (1 << (signal.as_raw_value() - 1)) != 0)
+}
+
+fn stopped(kind: Kind) -> Error {
+    let (what, safe) = match kind {
+        Kind::Signal(exit) => {
+            let name = match exit {
+                Exit::Interrupted => "SIGINT",
+                Exit::Hangup => "SIGHUP",
+                Exit::Quit => "SIGQUIT",
+                _ => "SIGTERM",
+            };
+            (
+                format!("stopped by {name}"),
+                "the tokens are stored; what was fetched is kept",
+            )
+        }
+        _ => (
+            "stopped: --max-duration is over".to_owned(),
+            "the tokens are stored; what was fetched is published, or kept",
+        ),
     };
-    let error = Error::new(exit, what).next("nothing: the next run goes on from there");
-    if exit == Exit::TryLater {
-        return error
-            .safe("the tokens are stored; what was fetched is published, or kept")
-            .planned();
-    }
-    error.safe("the tokens are stored; what was fetched is kept")
+    Error::new(kind, what)
+        .safe(safe)
+        .next("nothing: the next run goes on from there")
 }

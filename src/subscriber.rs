@@ -3,7 +3,7 @@
 
 pub(crate) mod read;
 
-use crate::stamp;
+use crate::timestamp;
 use std::borrow::Cow;
 
 /// A status that can be asked for. AWeber knows more words than these; an unknown one is never wanted.
@@ -107,13 +107,13 @@ pub(crate) struct RowKey {
 pub(crate) struct Entry {
     /// What tells this row apart from the others of its collection, and its subscription from those exported.
     pub(crate) key: RowKey,
-    json: Place,
-    fields: [Place; FIELDS.len()],
+    json: Span,
+    fields: [Span; FIELDS.len()],
 }
 
 /// A piece of a text, in bytes; an empty one is an absent field, for no JSON value is without a byte.
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
+struct Span {
     start: u32,
     end: u32,
 }
@@ -143,18 +143,18 @@ impl<'a> Subscriber<'a> {
 
     /// The whole object as it came.
     pub(crate) fn json(&self) -> &'a str {
-        self.at(self.entry.json)
+        self.slice(self.entry.json)
     }
 
     /// The raw JSON of the field at that place of [`FIELDS`]; `None` if absent.
     pub(crate) fn raw(&self, field: usize) -> Option<&'a str> {
-        let raw = self.at(self.entry.fields[field]);
+        let raw = self.slice(self.entry.fields[field]);
         (!raw.is_empty()).then_some(raw)
     }
 
-    fn at(&self, place: Place) -> &'a str {
+    fn slice(&self, span: Span) -> &'a str {
         self.text
-            .get(place.start as usize..place.end as usize)
+            .get(span.start as usize..span.end as usize)
             .unwrap_or_default()
     }
 
@@ -174,7 +174,7 @@ impl<'a> Subscriber<'a> {
 impl SubscribedAt {
     /// What AWeber wrote: an instant needs an offset.
     fn read(written: &str) -> SubscribedAt {
-        match stamp::instant(written) {
+        match timestamp::instant(written) {
             Some(instant) => SubscribedAt::Instant(instant.timestamp()),
             None => SubscribedAt::Text(written.into()),
         }
@@ -184,7 +184,7 @@ impl SubscribedAt {
     pub(crate) fn earliest(&self) -> Option<i64> {
         match self {
             SubscribedAt::Instant(seconds) => Some(*seconds),
-            SubscribedAt::Text(text) => stamp::earliest(text).map(|at| at.timestamp()),
+            SubscribedAt::Text(text) => timestamp::earliest(text).map(|at| at.timestamp()),
         }
     }
 
@@ -192,7 +192,7 @@ impl SubscribedAt {
     pub(crate) fn latest(&self) -> Option<i64> {
         match self {
             SubscribedAt::Instant(seconds) => Some(*seconds),
-            SubscribedAt::Text(text) => stamp::latest(text).map(|at| at.timestamp()),
+            SubscribedAt::Text(text) => timestamp::latest(text).map(|at| at.timestamp()),
         }
     }
 }

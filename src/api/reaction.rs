@@ -1,7 +1,7 @@
 //! What to do about an answer of the API: the table of AWeber API, section 5, as one pure function.
 
 use crate::envelope::Problem;
-use crate::exit::Exit;
+use crate::error::Kind;
 
 /// The scopes this job asks for and needs.
 pub(crate) const SCOPES: &str = "account.read list.read subscriber.read";
@@ -20,7 +20,7 @@ pub(crate) enum Reaction {
     /// What was asked for does not exist (any more).
     NotFound,
     /// Asking again is of no use. The code to end with, and what a person can do.
-    GiveUp(Exit, &'static str),
+    GiveUp(Kind, &'static str),
 }
 
 /// Sorts an answer.
@@ -32,16 +32,16 @@ pub(crate) fn reaction(status: u16, problem: &Problem) -> Reaction {
             || problem.says("missing oauth parameters") =>
         {
             Reaction::GiveUp(
-                Exit::Config,
+                Kind::Config,
                 "AWeber did not see our Authorization header: look for a proxy that removes it",
             )
         }
         401 if problem.says("invalid account") => Reaction::GiveUp(
-            Exit::NeedsHuman,
+            Kind::NeedsHuman,
             "log in at AWeber: the account is closed, or the token file names another one (aweber-sync authorize)",
         ),
         401 if problem.says("invalid request") || problem.says("consumer key") => Reaction::GiveUp(
-            Exit::Config,
+            Kind::Config,
             "check the client id at labs.aweber.com/apps, then aweber-sync authorize",
         ),
         401 => Reaction::Refresh,
@@ -49,20 +49,20 @@ pub(crate) fn reaction(status: u16, problem: &Problem) -> Reaction {
         403 if problem.says("rate limit") => Reaction::WaitForRateLimit,
         403 if problem.says("at this time") => Reaction::Repeat,
         403 if problem.says("suspended") || problem.says("on hold") => Reaction::GiveUp(
-            Exit::Config,
+            Kind::Config,
             "write to AWeber's support: the account is suspended",
         ),
         // No envelope: a gateway's word, not AWeber's; nobody is forgotten or sent to `authorize` for it.
         403 | 404 if *problem == Problem::default() => Reaction::Repeat,
-        403 => Reaction::GiveUp(Exit::NeedsHuman, authorize),
+        403 => Reaction::GiveUp(Kind::NeedsHuman, authorize),
         404 => Reaction::NotFound,
         410 => Reaction::GiveUp(
-            Exit::Config,
+            Kind::Config,
             "write to AWeber's support: the integration is blocked",
         ),
         408 | 425 | 500..=599 | 300..=399 => Reaction::Repeat,
         _ => Reaction::GiveUp(
-            Exit::Unavailable,
+            Kind::Unavailable,
             "nothing, if the next run succeeds; if it does not, report it with the line above",
         ),
     }
@@ -82,20 +82,20 @@ mod tests {
                 400,
                 "WebServiceError",
                 "Maximum for \"ws.size\" parameter is 100.",
-                give_up(Exit::Unavailable),
+                give_up(Kind::Unavailable),
             ),
-            (400, "BadRequestError", "", give_up(Exit::Unavailable)),
+            (400, "BadRequestError", "", give_up(Kind::Unavailable)),
             (
                 400,
                 "MissingOAuthParametersError",
                 "Missing oauth parameters: …",
-                give_up(Exit::Config),
+                give_up(Kind::Config),
             ),
             (
                 400,
                 "invalid_request",
                 "Missing oauth parameters: …",
-                give_up(Exit::Config),
+                give_up(Kind::Config),
             ),
             (
                 401,
@@ -108,19 +108,19 @@ mod tests {
                 401,
                 "UnauthorizedError",
                 "Invalid Account",
-                give_up(Exit::NeedsHuman),
+                give_up(Kind::NeedsHuman),
             ),
             (
                 401,
                 "UnauthorizedError",
                 "Consumer key is invalid.",
-                give_up(Exit::Config),
+                give_up(Kind::Config),
             ),
             (
                 401,
                 "UnauthorizedError",
                 "Invalid Request",
-                give_up(Exit::Config),
+                give_up(Kind::Config),
             ),
             (401, "", "", Refresh),
             (403, "ForbiddenError", "Rate Limit Error", WaitForRateLimit),
@@ -146,25 +146,25 @@ mod tests {
                 403,
                 "ForbiddenError",
                 "Account Temporarily Suspended",
-                give_up(Exit::Config),
+                give_up(Kind::Config),
             ),
             (
                 403,
                 "ForbiddenError",
                 "missing permission",
-                give_up(Exit::NeedsHuman),
+                give_up(Kind::NeedsHuman),
             ),
             (403, "", "", Repeat),
             (404, "NotFoundError", "", NotFound),
             (404, "", "", Repeat),
-            (405, "MethodNotAllowedError", "", give_up(Exit::Unavailable)),
-            (409, "", "", give_up(Exit::Unavailable)),
-            (410, "BlockedError", "", give_up(Exit::Config)),
+            (405, "MethodNotAllowedError", "", give_up(Kind::Unavailable)),
+            (409, "", "", give_up(Kind::Unavailable)),
+            (410, "BlockedError", "", give_up(Kind::Config)),
             (
                 415,
                 "InvalidContentTypeError",
                 "",
-                give_up(Exit::Unavailable),
+                give_up(Kind::Unavailable),
             ),
             (429, "", "", WaitForRateLimit),
             (500, "InternalServerError", "", Repeat),

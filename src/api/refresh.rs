@@ -4,8 +4,7 @@
 use super::retry::{self, RATE_LIMIT_WAITS, REPEATS};
 use super::session::{Session, random_byte, rate_limited};
 use super::token_request::{TokenOutcome, TokenRequest, Trouble};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::token::model::TokenFile;
 use crate::token::refresh::Renewal;
 use chrono::Utc;
@@ -41,10 +40,10 @@ impl Session {
                 "no row is lost: whoever came meanwhile is in the next run that succeeds",
             ));
         }
-        match error.exit() {
-            Exit::NeedsHuman => {}
+        match error.kind() {
+            Kind::NeedsHuman => {}
             // In the middle of a run the token at hand is still good: no reason to give up the run.
-            Exit::Unavailable if self.refresh_at.is_some() => {
+            Kind::Unavailable if self.refresh_at.is_some() => {
                 tracing::warn!(event = "refresh_failed", "{error}");
                 self.refresh_at = Instant::now().checked_add(AGAIN);
                 self.refresh_failed = false;
@@ -58,7 +57,7 @@ impl Session {
         );
         self.refresh_at = None;
         self.refresh_failed = false;
-        self.owed = Some(error.or_safe("no row is lost: this run went on with the access token while it lived, the next one goes on from there"));
+        self.deferred = Some(error.or_safe("no row is lost: this run went on with the access token while it lived, the next one goes on from there"));
         Ok(())
     }
 
@@ -139,7 +138,7 @@ impl Session {
             };
             if repeats == REPEATS {
                 let error = Error::new(
-                    Exit::Unavailable,
+                    Kind::Unavailable,
                     format!("cannot refresh the token: {trouble}, {} times", repeats + 1),
                 );
                 return Err(match rescued.first() {

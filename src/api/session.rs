@@ -1,15 +1,14 @@
 //! A session with AWeber: the current token, requests with it, and what becomes of each failure. Refreshing is in
 //! [`refresh`](super::refresh); both the refresh on start and those during a run go through it.
 
-use super::ahead::{self, Ahead, Answer};
-use super::http::{Fault, Http, Reply};
-use super::rate::Limiter;
+use super::lookahead::{self, Answer, Lookahead};
+use super::pacing::Limiter;
 use super::reaction::{Reaction, SCOPES, reaction};
 use super::retry::{self, RATE_LIMIT_WAITS, REPEATS};
+use super::transport::{Fault, Reply, Transport};
 use crate::config::Network;
 use crate::envelope::Problem;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::secret::SecretString;
 use crate::stop::Stop;
 use crate::token::model::TokenFile;
@@ -41,7 +40,7 @@ pub(crate) enum Found<T> {
 /// The one place that holds the current tokens and spends requests.
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(super) http: Http,
+    pub(super) http: Transport,
     pub(super) network: Network,
     /// The secret in use: configured, or from the token file. None: a public client.
     pub(super) client_secret: Option<SecretString>,
@@ -52,7 +51,7 @@ pub(crate) struct Session {
     /// When the access token dies, by the monotonic clock; None: an earlier process got it.
     pub(super) dies_at: Option<Instant>,
     /// The refresh token is dead; this error is owed at the end of the run that still lives on the access token.
-    pub(super) owed: Option<Error>,
+    pub(super) deferred: Option<Error>,
     /// Tokens that were in force earlier in this session; no message may repeat them either.
     pub(super) spent: Vec<SecretString>,
     pub(super) limiter: Limiter,
@@ -62,7 +61,7 @@ pub(crate) struct Session {
     unreachable: bool,
     pub(super) refresh_failed: bool,
     /// The page asked for before its turn.
-    ahead: Option<Ahead>,
+    ahead: Option<Lookahead>,
     /// How long the latest answer of the API took.
     took: Duration,
     /// The local clock when the session began, and the monotonic one: from there on only that one counts.
@@ -80,7 +79,7 @@ impl Session {
     ) -> Result<Session> {
         let client_secret = client_secret.or_else(|| tokens.client_secret.clone());
         Ok(Session {
-            http: Http::new(&network)?,
+            http: Transport::new(&network)?,
             limiter: Limiter::new(network.requests_per_minute, []),
             network,
             client_secret,
@@ -88,7 +87,7 @@ impl Session {
             tokens,
             refresh_at: None,
             dies_at: None,
-            owed: None,
+            deferred: None,
             spent: Vec::new(),
             stop,
             counts: Counts::default(),
@@ -145,8 +144,8 @@ impl Session {
     }
 
     /// What the run has to end with although it went on: a refresh token that is dead.
-    pub(crate) fn take_owed(&mut self) -> Option<Error> {
-        self.owed.take()
+    pub(crate) fn take_deferred_error(&mut self) -> Option<Error> {
+        self.deferred.take()
     }
 
     /// The wish to stop, for others who wait.
@@ -172,7 +171,7 @@ impl Session {
     }
 
     /// As [`Session::get`], where `next` is what will most likely be asked for after it. On a long way to AWeber that
-    /// is sent at the same time; see [`ahead`].
+    /// is sent at the same time; see [`lookahead`].
     pub(crate) async fn get_with_next<T>(
         &mut self,
         path: &str,
@@ -212,12 +211,12 @@ impl Session {
                         },
                         Reaction::NotFound => return Ok(Found::NotThere),
                         Reaction::Refresh if refreshed => {
-                            return Err(Error::new(Exit::NeedsHuman, format!("{answered} to a token that it had just issued"))
+                            return Err(Error::new(Kind::NeedsHuman, format!("{answered} to a token that it had just issued"))
                                 .safe("the newest tokens are stored")
                                 .next(format!("aweber-sync authorize (the app was disconnected, or lacks one of the scopes {SCOPES})")));
                         }
                         Reaction::Refresh => {
-                            if let Some(error) = self.owed.take() {
+                            if let Some(error) = self.deferred.take() {
                                 return Err(error);
                             }
                             self.refresh_refused().await?;
@@ -234,7 +233,7 @@ impl Session {
                         }
                         Reaction::Repeat => answered,
                         Reaction::GiveUp(exit, advice) => {
-                            let scopes = if reply.status == 403 && exit == Exit::NeedsHuman {
+                            let scopes = if reply.status == 403 && exit == Kind::NeedsHuman {
                                 format!("; the app needs the scopes {SCOPES}")
                             } else {
                                 String::new()
@@ -246,7 +245,7 @@ impl Session {
             };
             if repeats == REPEATS || began.elapsed() > TOTAL {
                 return Err(Error::new(
-                    Exit::Unavailable,
+                    Kind::Unavailable,
                     format!("{trouble}, {} times", repeats + 1),
                 )
                 .next(
@@ -287,7 +286,7 @@ impl Session {
         next: Option<&str>,
     ) -> Result<std::result::Result<Reply, Fault>> {
         let sent = self.ahead.take_if(|ahead| ahead.is_for(path));
-        let is_next = |ahead: &Ahead| next.is_some_and(|next| ahead.is_for(next));
+        let is_next = |ahead: &Lookahead| next.is_some_and(|next| ahead.is_for(next));
         if !self.ahead.as_ref().is_some_and(is_next) {
             self.drop_ahead();
         }
@@ -304,7 +303,7 @@ impl Session {
             {
                 return answer;
             }
-            ahead::ask(&self.http, path, &self.tokens.access_token).await
+            lookahead::ask(&self.http, path, &self.tokens.access_token).await
         };
         let Answer {
             outcome,
@@ -312,7 +311,7 @@ impl Session {
             ended,
         } = tokio::select! {
             answer = answer => answer,
-            stopped = stop.wished() => return Err(stopped),
+            stopped = stop.requested() => return Err(stopped),
         };
         self.took = ended - began;
         self.note_request(ended);
@@ -335,7 +334,7 @@ impl Session {
         let wait = self.limiter.wait(self.now_ms(), 1);
         if self.limiter.is_out_of_reach(self.took) && wait.is_zero() {
             let token = self.tokens.access_token.clone();
-            self.ahead = Some(Ahead::send(self.http.clone(), path.to_owned(), token));
+            self.ahead = Some(Lookahead::send(self.http.clone(), path.to_owned(), token));
         }
     }
 
@@ -401,14 +400,14 @@ impl Session {
     pub(super) async fn pause(&mut self, duration: Duration) -> Result<()> {
         tokio::select! {
             () = tokio::time::sleep(duration) => self.stop.check(),
-            stopped = self.stop.wished() => Err(stopped),
+            stopped = self.stop.requested() => Err(stopped),
         }
     }
 }
 
 /// 75: the rate limit outlasted every wait.
 pub(crate) fn rate_limited(answered: &str) -> Error {
-    Error::new(Exit::TryLater, format!("{answered}, and again after every wait"))
+    Error::new(Kind::RateLimited, format!("{answered}, and again after every wait"))
         .safe("nothing is lost: the next run goes on from here")
         .next("nothing, or a lower --requests-per-minute: other integrations of the account share the limit")
 }

@@ -1,9 +1,8 @@
 //! One request to the token endpoint, and the storing of what it grants as one piece of work that nothing interrupts.
 
-use super::http::{Fault, Http, Reply};
+use super::transport::{Fault, Reply, Transport};
 use crate::envelope::Problem;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::secret::{ExposeSecret, SecretString};
 use crate::token::model::TokenFile;
 use crate::token::refresh::{Renewal, TokenAnswer, read_answer, read_cut_tokens};
@@ -17,7 +16,7 @@ const TOKEN_PATH: &str = "/oauth2/token";
 /// A token request with all it takes to send it and to store what comes back.
 #[derive(Debug)]
 pub(crate) struct TokenRequest {
-    pub(crate) http: Http,
+    pub(crate) http: Transport,
     /// The fields but those that show the client.
     pub(crate) form: Vec<(&'static str, SecretString)>,
     /// None: a public client.
@@ -61,7 +60,7 @@ impl TokenRequest {
             Ok(outcome) => outcome,
             Err(e) => match e.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Error::new(Exit::LocalIo, "the token request was cut off")),
+                Err(_) => Err(Error::new(Kind::LocalIo, "the token request was cut off")),
             },
         }
     }
@@ -156,7 +155,7 @@ fn read(
         TokenAnswer::RateLimited => Trouble::RateLimited,
         TokenAnswer::Passing(problem) => Trouble::Passing(answered(&problem)),
         TokenAnswer::GrantDead(problem) => Trouble::Refused(
-            Error::new(Exit::NeedsHuman, format!("AWeber no longer accepts the refresh token: {}", answered(&problem)))
+            Error::new(Kind::NeedsHuman, format!("AWeber no longer accepts the refresh token: {}", answered(&problem)))
                 .next("aweber-sync authorize"),
         ),
         TokenAnswer::ClientRefused(problem) => Trouble::Refused(

@@ -3,11 +3,10 @@
 use super::output::Output;
 use super::publish;
 use super::stage::Stage;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::layout::Layout;
 use crate::ledger::Ledger;
-use crate::ledger::batches::{BatchRecord, Kind, State};
+use crate::ledger::batches::{BatchRecord, OutputKind, State};
 use crate::render;
 use crate::rows::{Column, ListRef, custom_fields};
 use crate::subscriber::Subscriber;
@@ -206,7 +205,7 @@ impl Collector {
             .state_dir
             .join(format!("batch-{id}-{tag}.part"));
         let (target, stage, marker) = match output.kind {
-            Kind::Directory => {
+            OutputKind::Directory => {
                 let name = file_name(named_at, &self.options.layout);
                 (
                     output.path.join(&name),
@@ -230,7 +229,7 @@ impl Collector {
             length: 0,
             rows: 0,
             appended_at: None,
-            with_header: output.kind == Kind::Directory,
+            with_header: output.kind == OutputKind::Directory,
         };
         ledger.put_batch(&batch)?;
         ledger.commit()?;
@@ -255,7 +254,7 @@ fn random_tag() -> Result<String> {
     let mut random = [0; 4];
     ring::rand::SystemRandom::new()
         .fill(&mut random)
-        .map_err(|_| Error::new(Exit::LocalIo, "the system gives no random bytes"))?;
+        .map_err(|_| Error::new(Kind::LocalIo, "the system gives no random bytes"))?;
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -271,13 +270,13 @@ pub(crate) fn file_name(named_at: i64, layout: &Layout) -> String {
 
 /// 73 or 74 for a stage file, by where it is: beside the output, or in the state directory.
 pub(super) fn cannot_stage(batch: &BatchRecord, cause: &std::io::Error) -> Error {
-    let exit = if batch.kind == Kind::Directory {
-        Exit::Output
+    let exit = if batch.kind == OutputKind::Directory {
+        Kind::Output
     } else {
-        Exit::LocalIo
+        Kind::LocalIo
     };
     Error::disk("cannot write", &batch.stage, cause)
-        .with_exit(exit)
+        .with_kind(exit)
         .safe("what was written before is kept; the rest is found again by the next run")
         .next("make room on that file system and the directory writable, then run again")
 }

@@ -2,8 +2,7 @@
 //! run. Never pads, never cuts: what stands in it belongs to its readers.
 
 use crate::disk::atomic;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::layout::Layout;
 use crate::ledger::batches::KnownOutput;
 use crate::render;
@@ -17,7 +16,7 @@ const TAIL: u64 = 4096;
 
 /// Where and how the next rows are appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct AppendAt {
     /// The file's length now, bytes.
     pub(crate) at: u64,
     /// A header comes first: the file is new or was rotated.
@@ -25,14 +24,14 @@ pub(crate) struct Place {
 }
 
 /// Where to append to, if the file is as we left it, new, or rotated. Errors: 73 if somebody else writes to it.
-pub(crate) fn check(path: &Path, known: Option<&KnownOutput>, layout: &Layout) -> Result<Place> {
+pub(crate) fn check(path: &Path, known: Option<&KnownOutput>, layout: &Layout) -> Result<AppendAt> {
     let found = match std::fs::metadata(path) {
         Ok(found) => found.len(),
         Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
         Err(e) => return Err(Error::output("cannot look at", path, &e)),
     };
     if found == 0 {
-        return Ok(Place {
+        return Ok(AppendAt {
             at: 0,
             with_header: true,
         });
@@ -62,7 +61,7 @@ pub(crate) fn check(path: &Path, known: Option<&KnownOutput>, layout: &Layout) -
     let same =
         || -> io::Result<bool> { Ok(Some(tail(&File::open(path)?, length)?.as_str()) == left) };
     if found == length && same().map_err(|e| Error::output("cannot read", path, &e))? {
-        return Ok(Place {
+        return Ok(AppendAt {
             at: length,
             with_header: false,
         });
@@ -70,7 +69,7 @@ pub(crate) fn check(path: &Path, known: Option<&KnownOutput>, layout: &Layout) -
     if found < length
         && is_emptied(path, found, layout).map_err(|e| Error::output("cannot read", path, &e))?
     {
-        return Ok(Place {
+        return Ok(AppendAt {
             at: found,
             with_header: false,
         });
@@ -86,7 +85,7 @@ pub(crate) fn check(path: &Path, known: Option<&KnownOutput>, layout: &Layout) -
         }
         _ => format!("{shown} was changed since this job wrote to it"),
     };
-    Err(Error::new(Exit::Output, what)
+    Err(Error::new(Kind::Output, what)
         .safe("it was left as it is; no row is lost")
         .next(format!(
             "mv '{shown}' '{shown}.old' (the next run begins a new file), or give another --output; a directory takes \
@@ -128,7 +127,7 @@ pub(crate) fn append(path: &Path, at: u64, header: &[u8], stage: &Path, mode: u3
     let mut wanted = header.chain(File::open(stage).map_err(cannot)?);
     if found < at {
         return Err(Error::new(
-            Exit::Output,
+            Kind::Output,
             format!(
                 "{} became shorter while rows were being appended to it",
                 path.display()
@@ -142,7 +141,7 @@ pub(crate) fn append(path: &Path, at: u64, header: &[u8], stage: &Path, mode: u3
     }
     if !is_beginning(&mut file, at, found - at, &mut wanted).map_err(cannot)? {
         return Err(Error::new(
-            Exit::Output,
+            Kind::Output,
             format!(
                 "somebody else wrote to {} while rows were being appended to it",
                 path.display()

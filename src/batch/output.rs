@@ -2,18 +2,17 @@
 
 use super::growing;
 use crate::disk::atomic;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::layout::Layout;
 use crate::ledger::Ledger;
-use crate::ledger::batches::{Kind, KnownOutput};
+use crate::ledger::batches::{KnownOutput, OutputKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 /// Where the run's new rows go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Output {
-    pub(crate) kind: Kind,
+    pub(crate) kind: OutputKind,
     /// Absolute; `-` for standard output.
     pub(crate) path: PathBuf,
 }
@@ -32,7 +31,7 @@ impl Output {
     ) -> Result<Output> {
         if given == Some(Path::new("-")) {
             return Ok(Output {
-                kind: Kind::Stdout,
+                kind: OutputKind::Stdout,
                 path: "-".into(),
             });
         }
@@ -48,20 +47,20 @@ impl Output {
         let found = std::fs::metadata(&path);
         let kind = match (&known, &found) {
             (Some(known), _) => known.kind,
-            (None, Ok(found)) if found.is_dir() => Kind::Directory,
-            (None, _) if says_directory => Kind::Directory,
-            (None, _) => Kind::File,
+            (None, Ok(found)) if found.is_dir() => OutputKind::Directory,
+            (None, _) if says_directory => OutputKind::Directory,
+            (None, _) => OutputKind::File,
         };
         match kind {
-            Kind::Directory => check_directory(&path, known.is_some(), dry_run)?,
+            OutputKind::Directory => check_directory(&path, known.is_some(), dry_run)?,
             _ => check_file(&path)?,
         }
         let output = Output { kind, path };
-        if kind == Kind::File && !dry_run {
+        if kind == OutputKind::File && !dry_run {
             growing::check(&output.path, known.as_ref(), layout)?;
         }
         // A file is remembered once something stands in it: until then a directory of that name may still be meant.
-        if known.is_none() && kind == Kind::Directory {
+        if known.is_none() && kind == OutputKind::Directory {
             let remembered = KnownOutput {
                 kind,
                 length: None,
@@ -143,6 +142,6 @@ fn writable(path: &Path) -> Result<()> {
 
 /// 73, found before anything was asked of AWeber.
 fn cannot(what: String) -> Error {
-    Error::new(Exit::Output, what)
+    Error::new(Kind::Output, what)
         .safe("nothing was fetched and no token was spent; no row is lost")
 }

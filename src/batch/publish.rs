@@ -4,11 +4,10 @@
 use super::collect::file_name;
 use super::growing;
 use crate::disk::atomic;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::layout::Layout;
 use crate::ledger::Ledger;
-use crate::ledger::batches::{BatchRecord, Kind, KnownOutput, State};
+use crate::ledger::batches::{BatchRecord, KnownOutput, OutputKind, State};
 use crate::render;
 use crate::stop::Stop;
 use chrono::Utc;
@@ -57,7 +56,7 @@ impl Printer {
         };
         printed.map_err(|e| {
             Error::new(
-                Exit::Output,
+                Kind::Output,
                 format!("cannot write to standard output: {e}"),
             )
             .safe("the batch counts as not published; the next run prints all of it")
@@ -75,9 +74,9 @@ pub(crate) async fn publish(
     printer: &mut Printer,
 ) -> Result<PathBuf> {
     match batch.kind {
-        Kind::Directory => into_directory(ledger, batch),
-        Kind::File => into_file(ledger, batch),
-        Kind::Stdout => to_stdout(ledger, batch, printer).await,
+        OutputKind::Directory => into_directory(ledger, batch),
+        OutputKind::File => into_file(ledger, batch),
+        OutputKind::Stdout => to_stdout(ledger, batch, printer).await,
     }
 }
 
@@ -157,7 +156,7 @@ pub(crate) fn finish_appending(ledger: &mut Ledger, batch: BatchRecord) -> Resul
     let at = batch.appended_at.unwrap_or(0);
     let length = growing::append(&batch.target, at, &header, &batch.stage, batch.mode)?;
     let known = KnownOutput {
-        kind: Kind::File,
+        kind: OutputKind::File,
         length: Some(length),
         tail: Some(growing::fingerprint(&batch.target, length)?),
         shape: Some(layout.shape()),
@@ -232,7 +231,7 @@ pub(crate) fn cannot(doing: &str, batch: &BatchRecord, cause: &io::Error) -> Err
 
 /// The directory that the batch is to go into, if it is none, and what to do about it.
 pub(crate) fn missing_directory(batch: &BatchRecord) -> Option<(PathBuf, String)> {
-    let target = if batch.kind == Kind::Stdout {
+    let target = if batch.kind == OutputKind::Stdout {
         &batch.stage
     } else {
         &batch.target

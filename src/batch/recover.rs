@@ -3,10 +3,9 @@
 use super::collect::cannot_stage;
 use super::publish::{self, Printer};
 use super::stage;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
-use crate::ledger::batches::{BatchRecord, Kind, State};
+use crate::ledger::batches::{BatchRecord, OutputKind, State};
 use std::path::{Path, PathBuf};
 
 /// What became of a batch found unfinished.
@@ -35,7 +34,7 @@ pub(crate) async fn recover(
     };
     let rows = batch.rows;
     let published = match batch.state {
-        State::Ready if batch.kind == Kind::Directory => finish_rename(ledger, batch)?,
+        State::Ready if batch.kind == OutputKind::Directory => finish_rename(ledger, batch)?,
         State::Appending => finish_append(ledger, batch)?,
         _ => finish_open(ledger, batch, printer).await?,
     };
@@ -95,7 +94,7 @@ fn finish_append(ledger: &mut Ledger, mut batch: BatchRecord) -> Result<Option<P
     }
     if !complete {
         return Err(Error::new(
-            Exit::LocalIo,
+            Kind::LocalIo,
             format!(
                 "the rows being appended to {} are gone: {} is missing",
                 batch.target.display(),
@@ -138,7 +137,7 @@ fn check_directory(batch: &BatchRecord) -> Result<()> {
         return Ok(());
     };
     Err(Error::new(
-        Exit::Output,
+        Kind::Output,
         format!("the output directory {} is missing", directory.display()),
     )
     .safe(format!(

@@ -5,20 +5,19 @@ mod ask;
 mod trade;
 
 use self::ask::ask_for_code;
-use super::say;
-use crate::authorization::{Begun, read_pasted};
+use super::print;
+use crate::authorization::{PendingAuthorization, read_pasted};
 use crate::cli;
 use crate::config::{Env, Network, Paths};
 use crate::disk::atomic;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::json::OwnPairs;
+use crate::locks::{Locks, make_directory};
 use crate::secret::{self, ClientSecret, SecretString};
 use crate::stop::Stop;
 use crate::token::import::parse_credentials;
 use crate::token::model::TokenFile;
 use crate::token::store::TokenStore;
-use crate::workplace::{Workplace, make_directory};
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,7 +33,7 @@ pub(crate) async fn authorize(
     args: &cli::Authorize,
     env: Env<'_>,
 ) -> Result<()> {
-    let setting = Setting::new(common, args, env)?;
+    let setting = Authorizer::new(common, args, env)?;
     if let Some(file) = &args.import {
         return setting.import(file).await;
     }
@@ -55,7 +54,7 @@ pub(crate) async fn authorize(
 }
 
 /// What all ways to tokens need.
-struct Setting<'a> {
+struct Authorizer<'a> {
     args: &'a cli::Authorize,
     paths: Paths,
     network: Network,
@@ -67,13 +66,13 @@ struct Setting<'a> {
     present: Option<TokenFile>,
 }
 
-impl<'a> Setting<'a> {
-    fn new(common: &cli::Common, args: &'a cli::Authorize, env: Env<'_>) -> Result<Setting<'a>> {
+impl<'a> Authorizer<'a> {
+    fn new(common: &cli::Common, args: &'a cli::Authorize, env: Env<'_>) -> Result<Authorizer<'a>> {
         let paths = Paths::new(common, env)?;
         let store = TokenStore::at(&paths.token_file)?;
         // Authorizing anew, after a 77 say: the token file knows its client, whatever else is wrong with it.
         let present = store.peek()?.and_then(std::result::Result::ok);
-        Ok(Setting {
+        Ok(Authorizer {
             network: Network::new(common, &args.network)?,
             client_id: common.client_id.clone(),
             configured: secret::client_secret(env)?,
@@ -107,7 +106,7 @@ impl<'a> Setting<'a> {
         configured.or_else(kept)
     }
 
-    fn begin(&self) -> Result<Begun> {
+    fn begin(&self) -> Result<PendingAuthorization> {
         let Some(client_id) = self.client_id() else {
             return Err(Error::config("which app? AWeber needs the client id of yours")
                 .safe("nothing was changed")
@@ -115,25 +114,25 @@ impl<'a> Setting<'a> {
         };
         {
             let public = self.secret_of(&client_id).is_none();
-            Begun::new(client_id, self.args.redirect_uri.clone(), public)
+            PendingAuthorization::new(client_id, self.args.redirect_uri.clone(), public)
         }
     }
 
     /// First half in a process of its own.
     fn print_url(&self) -> Result<()> {
         let begun = self.begin()?;
-        let file = self.begun_file();
+        let file = self.pending_file();
         make_directory(self.store.directory())?;
         atomic::replace_file(&file, &begun.to_bytes(), atomic::PRIVATE)
             .map_err(|e| Error::disk("cannot write", &file, &e).safe("nothing was changed"))?;
-        say(&format!("{}\n", begun.url(&self.network.auth)))
+        print(&format!("{}\n", begun.url(&self.network.auth)))
     }
 
     /// Second half.
     async fn finish_begun(&self, pasted: &str) -> Result<()> {
-        let begun = std::fs::read(self.begun_file())
+        let begun = std::fs::read(self.pending_file())
             .ok()
-            .and_then(|content| Begun::parse(&content));
+            .and_then(|content| PendingAuthorization::parse(&content));
         let Some(begun) = begun else {
             return Err(Error::config("no authorization was begun here, so the code cannot be traded")
                 .safe("nothing was changed")
@@ -153,8 +152,8 @@ impl<'a> Setting<'a> {
     /// Finishes an authorization whose process died after it had got tokens. `false`: they are of no use any more.
     async fn finish_candidate(&self) -> Result<bool> {
         let mut stop = Stop::listen(None)?;
-        let workplace = self.enter(&mut stop).await?;
-        let candidate = workplace.store.candidate();
+        let locks = self.enter(&mut stop).await?;
+        let candidate = locks.store.candidate();
         candidate.recover()?;
         if !candidate.exists() {
             return Ok(false);
@@ -167,15 +166,15 @@ impl<'a> Setting<'a> {
             Ok(tokens) => self.secret_of(&tokens.client_id).or(tokens.client_secret),
             Err(_) => None,
         };
-        match self.adopt(&workplace, secret, stop).await {
+        match self.adopt(&locks, secret, stop).await {
             Ok(()) => Ok(true),
-            Err(error) if error.exit() == Exit::NeedsHuman => {
+            Err(error) if error.kind() == Kind::NeedsHuman => {
                 // Most likely dead; should they live after all, they are not lost.
                 tracing::warn!(event = "authorization_set_aside", "{error}");
-                candidate.set_aside(&workplace.store)?;
+                candidate.set_aside(&locks.store)?;
                 Ok(false)
             }
-            Err(error) if error.exit() == Exit::Config => {
+            Err(error) if error.kind() == Kind::Config => {
                 // Not the tokens' fault: they stay until new ones have arrived.
                 tracing::warn!(event = "authorization_unfinished", "{error}");
                 Ok(false)
@@ -211,8 +210,8 @@ impl<'a> Setting<'a> {
             );
         };
         let mut stop = Stop::listen(None)?;
-        let workplace = self.enter(&mut stop).await?;
-        let candidate = workplace.store.candidate();
+        let locks = self.enter(&mut stop).await?;
+        let candidate = locks.store.candidate();
         let mut tokens = self.blank(client_id, found.refresh_token);
         tokens.generation += 1;
         // The file's own secret first: another client's would make AWeber refuse its tokens.
@@ -231,7 +230,7 @@ impl<'a> Setting<'a> {
             "read {}; from our first refresh on that program's token is dead: stop using it",
             found.format
         );
-        self.adopt(&workplace, secret, stop).await
+        self.adopt(&locks, secret, stop).await
     }
 
     /// A token file without tokens of its own yet, of the generation in force.
@@ -256,13 +255,13 @@ impl<'a> Setting<'a> {
         }
     }
 
-    async fn enter(&self, stop: &mut Stop) -> Result<Workplace> {
+    async fn enter(&self, stop: &mut Stop) -> Result<Locks> {
         make_directory(self.store.directory())?;
-        Workplace::enter(&self.paths, self.args.network.lock_wait.max(PATIENCE), stop).await
+        Locks::take(&self.paths, self.args.network.lock_wait.max(PATIENCE), stop).await
     }
 
     /// Verifier and state between `--print-url` and `--code`.
-    fn begun_file(&self) -> std::path::PathBuf {
+    fn pending_file(&self) -> std::path::PathBuf {
         self.store.beside(".authorizing")
     }
 }

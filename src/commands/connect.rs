@@ -7,14 +7,14 @@ use crate::cli;
 use crate::config::{Env, Network, Paths};
 use crate::error::Result;
 use crate::ledger::Ledger;
+use crate::locks::Locks;
 use crate::secret;
 use crate::stop::Stop;
-use crate::workplace::Workplace;
 
 /// A session that has refreshed, with the locks that it holds.
 pub(crate) struct Connected {
     /// The locks, held as long as this lives.
-    _workplace: Workplace,
+    _workplace: Locks,
     /// Ready to ask.
     pub(crate) session: Session,
     /// Whose tokens these are.
@@ -33,22 +33,22 @@ pub(crate) async fn connect(
     let network = Network::new(common, args)?;
     let configured = secret::client_secret(env)?;
     let mut stop = Stop::listen(None)?;
-    let workplace = Workplace::enter(&paths, args.lock_wait, &mut stop).await?;
-    let tokens = workplace.load_tokens(common.client_id.as_deref())?;
+    let locks = Locks::take(&paths, args.lock_wait, &mut stop).await?;
+    let tokens = locks.load_tokens(common.client_id.as_deref())?;
     let secret = configured.map(|secret| secret.value);
     let known = tokens.account_id.clone().map(checked_account).transpose()?;
     let ledger = known.as_deref().and_then(|account| open(&paths, account));
-    let mut session = Session::new(network, workplace.store.clone(), tokens, secret, stop)?;
+    let mut session = Session::new(network, locks.store.clone(), tokens, secret, stop)?;
     if let Some(ledger) = &ledger {
         session.remember_requests(ledger.request_times()?);
     }
     session.refresh().await?;
     let account = match known {
         Some(account) => account,
-        None => learn_account(&mut session, &workplace).await?,
+        None => learn_account(&mut session, &locks).await?,
     };
     Ok(Connected {
-        _workplace: workplace,
+        _workplace: locks,
         session,
         account,
         ledger,
@@ -73,7 +73,7 @@ impl Connected {
             ledger.set_request_times(&self.session.recent_requests())?;
             ledger.commit()?;
         }
-        match self.session.take_owed() {
+        match self.session.take_deferred_error() {
             Some(owed) => Err(owed),
             None => Ok(()),
         }

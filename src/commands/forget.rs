@@ -1,25 +1,24 @@
 //! `aweber-sync forget`: the ledger forgets a list, so that the next run exports it again.
 
 use super::connect::connect;
-use super::say;
+use super::print;
 use crate::cli;
 use crate::config::{Env, Paths};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::lists::{fetch_lists, select};
-use crate::stamp;
+use crate::locks::Locks;
 use crate::stop::Stop;
+use crate::timestamp;
 use crate::token::store::TokenStore;
-use crate::workplace::Workplace;
 
 /// Forgets. A list given by its id needs no network.
 pub(crate) async fn forget(common: &cli::Common, args: &cli::Forget, env: Env<'_>) -> Result<()> {
     let since = match args.since.as_deref() {
         None => None,
         Some(text) => {
-            let day = stamp::day(text.trim()).ok_or_else(|| {
-                Error::new(Exit::Usage, format!("--since {text}: not a day"))
+            let day = timestamp::day(text.trim()).ok_or_else(|| {
+                Error::new(Kind::Usage, format!("--since {text}: not a day"))
                     .next("write it as 2026-11-22")
             })?;
             Some(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())
@@ -37,8 +36,8 @@ pub(crate) async fn forget(common: &cli::Common, args: &cli::Forget, env: Env<'_
         }
     };
     let mut stop = Stop::listen(None)?;
-    let workplace = Workplace::enter(&paths, args.network.lock_wait, &mut stop).await?;
-    let Some(account) = workplace.store.load()?.account_id else {
+    let locks = Locks::take(&paths, args.network.lock_wait, &mut stop).await?;
+    let Some(account) = locks.store.load()?.account_id else {
         return Err(nothing_to_forget(list));
     };
     let path = paths.ledger(&account);
@@ -51,7 +50,7 @@ pub(crate) async fn forget(common: &cli::Common, args: &cli::Forget, env: Env<'_
     }
     if ledger.unfinished_batch()?.is_some() {
         return Err(Error::new(
-            Exit::TryLater,
+            Kind::LockHeld,
             "a stopped run has left a batch that is not published yet",
         )
         .safe("nothing was forgotten")
@@ -64,7 +63,7 @@ pub(crate) async fn forget(common: &cli::Common, args: &cli::Forget, env: Env<'_
     } else {
         "subscriptions"
     };
-    say(&format!(
+    print(&format!(
         "Forgot {forgotten} {subscriptions} of list {list}; the next run exports them again.\n"
     ))
 }

@@ -1,7 +1,7 @@
 //! `aweber-sync lists`: the account's lists.
 
 use super::connect::connect;
-use super::say;
+use super::print;
 use crate::cli;
 use crate::config::Env;
 use crate::error::Result;
@@ -13,9 +13,9 @@ pub(crate) async fn lists(common: &cli::Common, args: &cli::Lists, env: Env<'_>)
     let mut connected = connect(common, &args.network, env).await?;
     let lists = fetch_lists(&mut connected.session, &connected.account).await?;
     if args.json {
-        say(&format!("{:#}\n", to_json(&connected.account, &lists)))?;
+        print(&format!("{:#}\n", to_json(&connected.account, &lists)))?;
     } else {
-        say(&table(&lists))?;
+        print(&table(&lists))?;
     }
     connected.finish()
 }

@@ -3,24 +3,23 @@
 pub(crate) mod authorize;
 pub(crate) mod connect;
 pub(crate) mod forget;
+pub(crate) mod generate;
 pub(crate) mod lists;
-pub(crate) mod pages;
 pub(crate) mod revoke;
 pub(crate) mod run;
 pub(crate) mod status;
 
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use std::io::Write;
 
 /// Prints what was asked for, to standard output. Logs and errors go to standard error.
-fn say(text: &str) -> Result<()> {
+fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .map_err(|e| {
             Error::new(
-                Exit::Output,
+                Kind::Output,
                 format!("cannot write to standard output: {e}"),
             )
             .safe("what the command had done before it spoke is stored")

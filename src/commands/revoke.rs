@@ -1,16 +1,15 @@
 //! `aweber-sync revoke`: ends the tokens at AWeber and removes the token file.
 
-use super::say;
-use crate::api::http::Http;
+use super::print;
+use crate::api::transport::Transport;
 use crate::cli;
 use crate::config::{Env, Network, Paths};
 use crate::disk::atomic;
 use crate::envelope::Problem;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
+use crate::locks::Locks;
 use crate::secret::{self, ExposeSecret};
 use crate::stop::Stop;
-use crate::workplace::Workplace;
 
 /// Where tokens are revoked (AWeber API, section 1 'Revoke').
 const REVOKE_PATH: &str = "/oauth2/revoke";
@@ -21,12 +20,12 @@ pub(crate) async fn revoke(common: &cli::Common, args: &cli::Revoke, env: Env<'_
     let network = Network::new(common, &args.network)?;
     let configured = secret::client_secret(env)?;
     let mut stop = Stop::listen(None)?;
-    let workplace = Workplace::enter(&paths, args.network.lock_wait, &mut stop).await?;
-    let tokens = workplace.load_tokens(common.client_id.as_deref())?;
+    let locks = Locks::take(&paths, args.network.lock_wait, &mut stop).await?;
+    let tokens = locks.load_tokens(common.client_id.as_deref())?;
     let secret = configured
         .map(|secret| secret.value)
         .or(tokens.client_secret);
-    let http = Http::new(&network)?;
+    let http = Transport::new(&network)?;
     for (token, hint) in [
         (&tokens.refresh_token, "refresh_token"),
         (&tokens.access_token, "access_token"),
@@ -44,10 +43,10 @@ pub(crate) async fn revoke(common: &cli::Common, args: &cli::Revoke, env: Env<'_
         let kept = "the token file was left as it is";
         let answer = tokio::select! {
             answer = http.post_form(REVOKE_PATH, &form, basic) => answer,
-            stopped = stop.wished() => return Err(stopped),
+            stopped = stop.requested() => return Err(stopped),
         };
         let reply = answer.map_err(|fault| {
-            Error::new(Exit::Unavailable, format!("cannot revoke: {}", fault.what))
+            Error::new(Kind::Unavailable, format!("cannot revoke: {}", fault.what))
                 .safe(kept)
                 .next("aweber-sync revoke, when AWeber answers again")
         })?;
@@ -66,27 +65,27 @@ pub(crate) async fn revoke(common: &cli::Common, args: &cli::Revoke, env: Env<'_
             // Revoking the refresh token took the access token along.
             400..=499 if hint == "access_token" => {}
             500..=599 | 300..=399 | 403 | 429 => {
-                return Err(Error::new(Exit::Unavailable, answered)
+                return Err(Error::new(Kind::Unavailable, answered)
                     .safe(kept)
                     .next("aweber-sync revoke, later"));
             }
             _ => {
                 return Err(Error::config(answered).safe(kept).next(format!(
                     "check client id and secret; or disconnect the app in your AWeber account and remove {}",
-                    workplace.store.path().display()
+                    locks.store.path().display()
                 )));
             }
         }
     }
-    workplace.store.remove()?;
-    workplace.store.candidate().remove()?;
-    let begun = workplace.store.beside(".authorizing");
+    locks.store.remove()?;
+    locks.store.candidate().remove()?;
+    let begun = locks.store.beside(".authorizing");
     atomic::remove_if_there(&begun).map_err(|e| Error::disk("cannot remove", &begun, &e))?;
-    say(&format!(
+    print(&format!(
         "Revoked: AWeber accepts these tokens no more, and {} is removed.\n\
          Ledger and exports stay in {}.\n\
          If the app is used nowhere else, delete it at labs.aweber.com/apps.\n",
-        workplace.store.path().display(),
+        locks.store.path().display(),
         paths.state_dir.display()
     ))
 }

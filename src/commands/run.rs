@@ -6,17 +6,17 @@ use crate::api::session::Session;
 use crate::cli;
 use crate::config::{Env, Network, Paths, Since, layout};
 use crate::disk::atomic;
-use crate::error::{Error, Result};
+use crate::error::{Error, Failures, Kind, Result};
 use crate::exit::Exit;
 use crate::job::Job;
 use crate::ledger::Ledger;
 use crate::ledger::runs::RunTotals;
+use crate::locks::Locks;
 use crate::metrics::Metrics;
 use crate::ping::{Ping, Pinger};
 use crate::report::Summary;
 use crate::secret;
 use crate::stop::Stop;
-use crate::workplace::Workplace;
 use chrono::Utc;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -44,7 +44,11 @@ pub(crate) async fn run(common: &cli::Common, args: &cli::Run, env: Env<'_>) -> 
     .await;
     let exit = outcome.as_ref().err().map_or(Exit::Done, Error::exit);
     summary.seconds = began.elapsed().as_secs_f64();
-    if outcome.as_ref().err().is_none_or(Error::is_planned) {
+    if outcome
+        .as_ref()
+        .err()
+        .is_none_or(|error| error.kind() == Kind::TimeBudget)
+    {
         tracing::info!(
             event = "run_done",
             exit_code = exit.code(),
@@ -128,8 +132,8 @@ async fn go(
     let configured = secret::client_secret(env)?;
 
     // 1. Take the locks. 2a. Finish what a killed run left of the tokens.
-    let workplace = match Workplace::enter(&paths, args.network.lock_wait, &mut stop).await {
-        Err(error) if error.exit() == Exit::TryLater => {
+    let locks = match Locks::take(&paths, args.network.lock_wait, &mut stop).await {
+        Err(error) if error.kind() == Kind::LockHeld => {
             summary.locked_out = true;
             return Err(error);
         }
@@ -138,12 +142,12 @@ async fn go(
     if let Some(pinger) = pinger {
         pinger.send(Ping::Start, "", stop.clone()).await;
     }
-    let tokens = workplace.load_tokens(common.client_id.as_deref())?;
+    let tokens = locks.load_tokens(common.client_id.as_deref())?;
 
     // Building the HTTP client comes before the refresh token is spent: a missing CA bundle fails here.
     let mut session = Session::new(
         network,
-        workplace.store.clone(),
+        locks.store.clone(),
         tokens,
         configured.map(|secret| secret.value),
         stop,
@@ -153,7 +157,7 @@ async fn go(
         // A token file made by hand: only AWeber knows whose it is.
         None => {
             session.refresh().await?;
-            learn_account(&mut session, &workplace).await?
+            learn_account(&mut session, &locks).await?
         }
     };
     let mut ledger = Ledger::open(&paths.ledger(&account), args.dry_run)?;
@@ -169,10 +173,13 @@ async fn go(
         run,
     };
     let outcome = job.work(&mut session, &mut ledger, summary).await;
-    let outcome = with_owed(outcome, &mut session);
-    // Whatever was to last has been committed: the rest is in no batch, and must not count by the commit below.
-    let taken_back = ledger.rollback();
-    let outcome = outcome.and(taken_back);
+    let mut failures = Failures::default();
+    failures.take(outcome);
+    failures.take(session.take_deferred_error().map_or(Ok(()), Err));
+    // What was not committed is in no batch, and must not be committed below.
+    failures.take(ledger.rollback());
+    let exit = failures.exit();
+    let outcome = failures.into_result();
 
     // 7. Report. A ledger that cannot take it has said so already.
     let counts = session.counts();
@@ -181,7 +188,7 @@ async fn go(
     summary.last_success = ledger.last_success().unwrap_or_default();
     summary.pending = ledger.pending().ok();
     let totals = RunTotals {
-        exit: outcome.as_ref().err().map_or(Exit::Done, Error::exit),
+        exit,
         rows: summary.published_rows(),
         requests: counts.requests,
         refreshes: counts.refreshes,
@@ -196,18 +203,8 @@ async fn go(
         })
         .and_then(|()| ledger.end_run(run, Utc::now().timestamp(), totals, message.as_deref()))
         .and_then(|()| ledger.commit());
-    outcome.and(noted)
-}
-
-/// A run that lived on with a dead refresh token must not end as if nothing were the matter.
-fn with_owed(outcome: Result<()>, session: &mut Session) -> Result<()> {
-    match (outcome, session.take_owed()) {
-        (outcome, None) => outcome,
-        (Ok(()), Some(owed)) => Err(owed),
-        (Err(error), Some(owed)) if error.exit().worse(Exit::NeedsHuman) == Exit::NeedsHuman => {
-            error.log();
-            Err(owed)
-        }
-        (Err(error), Some(_)) => Err(error),
-    }
+    let mut failures = Failures::default();
+    failures.take(outcome);
+    failures.take(noted);
+    failures.into_result()
 }

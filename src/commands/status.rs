@@ -1,10 +1,9 @@
 //! `aweber-sync status`: is the job healthy? Looks only: no network, no lock of ours.
 
-use super::say;
+use super::print;
 use crate::cli;
 use crate::config::{Env, Paths};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::history::{ListHistory, PastRun};
 use crate::token::store::TokenStore;
@@ -53,12 +52,12 @@ pub(crate) async fn status(common: &cli::Common, args: &cli::Status, env: Env<'_
         .max_age
         .and_then(|max_age| too_old(picture.last_success, now, max_age));
     if args.json {
-        say(&format!("{:#}\n", to_json(&picture, stale.is_none())))?;
+        print(&format!("{:#}\n", to_json(&picture, stale.is_none())))?;
     } else {
-        say(&to_text(&picture, now))?;
+        print(&to_text(&picture, now))?;
     }
     match stale {
-        Some(what) => Err(Error::new(Exit::Stale, what)
+        Some(what) => Err(Error::new(Kind::Unhealthy, what)
             .next("look at the last run above, or at the log of the job")),
         None => Ok(()),
     }

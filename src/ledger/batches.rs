@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Where a batch goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum OutputKind {
     /// One file a batch.
     Directory,
     /// One growing file.
@@ -38,7 +38,7 @@ pub(crate) enum State {
 pub(crate) struct BatchRecord {
     pub(crate) id: i64,
     pub(crate) state: State,
-    pub(crate) kind: Kind,
+    pub(crate) kind: OutputKind,
     /// The published file; `-` for standard output.
     pub(crate) target: PathBuf,
     pub(crate) stage: PathBuf,
@@ -62,7 +62,7 @@ pub(crate) struct BatchRecord {
 /// An output that was written to before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KnownOutput {
-    pub(crate) kind: Kind,
+    pub(crate) kind: OutputKind,
     /// Length of a growing file as we left it, bytes.
     pub(crate) length: Option<u64>,
     /// Fingerprint of its end.
@@ -71,20 +71,20 @@ pub(crate) struct KnownOutput {
     pub(crate) shape: Option<String>,
 }
 
-impl Kind {
+impl OutputKind {
     fn word(self) -> &'static str {
         match self {
-            Kind::Directory => "directory",
-            Kind::File => "file",
-            Kind::Stdout => "stdout",
+            OutputKind::Directory => "directory",
+            OutputKind::File => "file",
+            OutputKind::Stdout => "stdout",
         }
     }
 
-    fn from_word(word: &str) -> Kind {
-        [Kind::Directory, Kind::File]
+    fn from_word(word: &str) -> OutputKind {
+        [OutputKind::Directory, OutputKind::File]
             .into_iter()
             .find(|kind| kind.word() == word)
-            .unwrap_or(Kind::Stdout)
+            .unwrap_or(OutputKind::Stdout)
     }
 }
 
@@ -215,7 +215,7 @@ impl Ledger {
             [from_path(path)],
             |row| {
                 Ok(KnownOutput {
-                    kind: Kind::from_word(&row.get::<_, String>(0)?),
+                    kind: OutputKind::from_word(&row.get::<_, String>(0)?),
                     length: row.get::<_, Option<i64>>(1)?.map(|length| length as u64),
                     tail: row.get(2)?,
                     shape: row.get(3)?,
@@ -248,7 +248,7 @@ fn read_batch(row: &Row<'_>) -> rusqlite::Result<BatchRecord> {
     Ok(BatchRecord {
         id: row.get(0)?,
         state: State::from_word(&row.get::<_, String>(1)?),
-        kind: Kind::from_word(&row.get::<_, String>(2)?),
+        kind: OutputKind::from_word(&row.get::<_, String>(2)?),
         target: to_path(row.get(3)?),
         stage: to_path(row.get(4)?),
         marker: row

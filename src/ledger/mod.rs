@@ -11,8 +11,7 @@ pub(crate) mod lists;
 pub(crate) mod runs;
 
 use crate::disk::atomic;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -304,7 +303,7 @@ fn create(path: &Path) -> Result<()> {
 
 fn damaged(path: &Path, why: &str) -> Error {
     let shown = path.display();
-    Error::new(Exit::LocalIo, format!("the ledger {shown} is damaged: {why}"))
+    Error::new(Kind::LocalIo, format!("the ledger {shown} is damaged: {why}"))
         .safe("it was left as it is; nothing was exported and no token was spent")
         .next(format!(
             "put a backup of it back; without one: mv '{shown}' '{shown}.damaged', then aweber-sync run --since DATE \
@@ -320,19 +319,19 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
             damaged(path, &error.to_string())
         }
         Some(ErrorCode::DiskFull) => Error::new(
-            Exit::LocalIo,
+            Kind::LocalIo,
             format!("no room for the ledger {shown}"),
         )
         .safe("what was not committed is found again by the next run; no row is lost or doubled")
         .next("make room on that file system, then run again"),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(
-            Exit::TryLater,
+            Kind::LedgerBusy,
             format!("somebody else holds the ledger {shown}"),
         )
         .safe("nothing is lost")
         .next("close the sqlite3 that has it open, then run again"),
         _ => Error::new(
-            Exit::LocalIo,
+            Kind::LocalIo,
             format!("the ledger {shown} cannot be used: {error}"),
         )
         .safe("what was not committed is found again by the next run; no row is lost or doubled")

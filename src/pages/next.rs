@@ -19,7 +19,7 @@ const PATIENCE: u8 = 3;
 
 /// What a page shows of itself.
 #[derive(Debug)]
-pub(crate) struct Shown<'a> {
+pub(crate) struct PageView<'a> {
     /// Row keys in order.
     pub(crate) keys: &'a [&'a RowKey],
     /// It names a next page.
@@ -38,7 +38,7 @@ pub(crate) enum Verdict {
     /// Not believed: ask for the page at [`Walk::start`] instead.
     Back,
     /// Page after page brings nothing new: no walk ends like this.
-    Lost,
+    Stuck,
 }
 
 /// A place in a collection, and what has been seen on the way there.
@@ -92,7 +92,7 @@ impl Walk {
     }
 
     /// Judges the page that was asked for at [`Walk::start`].
-    pub(crate) fn take(&mut self, page: &Shown<'_>) -> Verdict {
+    pub(crate) fn take(&mut self, page: &PageView<'_>) -> Verdict {
         let begins_well = self.start == 0
             || page
                 .keys
@@ -143,7 +143,7 @@ impl Walk {
             self.without_new += 1;
         }
         if self.without_new >= PATIENCE {
-            return Verdict::Lost;
+            return Verdict::Stuck;
         }
         self.start += different.saturating_sub(1);
         Verdict::Forward(fresh)
@@ -156,7 +156,7 @@ impl Walk {
             // Past what is remembered no first row could be recognised: begin anew.
             self.begun_anew += 1;
             if self.begun_anew > PATIENCE {
-                return Verdict::Lost;
+                return Verdict::Stuck;
             }
             self.start = 0;
         } else {

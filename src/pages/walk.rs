@@ -2,10 +2,9 @@
 //! end verify that nobody is missing. Knows nothing of CSV or ledger.
 
 use super::collection::{PAGE_SIZE, Page, Query, read_count};
-use super::next::{Shown, Verdict, Walk};
+use super::next::{PageView, Verdict, Walk};
 use crate::api::session::{Found, Session};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 
 /// How the end of a walk is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +85,7 @@ impl Walker {
     }
 
     /// Where the walk is, to be kept for another process.
-    pub(crate) fn place(&self) -> &Walk {
+    pub(crate) fn position(&self) -> &Walk {
         &self.walk
     }
 
@@ -110,7 +109,7 @@ impl Walker {
                 (self.expect_rows, self.surprised) = (false, true);
                 continue;
             }
-            let shown = Shown {
+            let shown = PageView {
                 keys: &page.keys(),
                 has_next: page.has_next,
                 total_size: page.total_size,
@@ -129,10 +128,10 @@ impl Walker {
                     );
                     continue;
                 }
-                Verdict::Lost => {
+                Verdict::Stuck => {
                     self.failed = true;
                     return Err(Error::new(
-                        Exit::Unavailable,
+                        Kind::Unavailable,
                         "AWeber's pages lead nowhere: page after page without a new row",
                     )
                     .next("nothing, if the next run succeeds; if it does not, report it"));
@@ -188,7 +187,7 @@ impl Walker {
             Stage::Again => {
                 self.failed = true;
                 return Err(Error::new(
-                    Exit::Unavailable,
+                    Kind::Unavailable,
                     format!(
                         "AWeber counts {counted} subscribers, but its pages show {seen}, twice"
                     ),
@@ -204,7 +203,7 @@ impl Walker {
 
 fn gone() -> Error {
     Error::new(
-        Exit::Unavailable,
+        Kind::Unavailable,
         "AWeber says that it does not exist (404)",
     )
     .next("nothing, if the list was deleted: the next run no longer sees it")

@@ -1,6 +1,6 @@
 //! Taking entries apart, in one pass over their text: a page is read once, and each field is remembered by its place.
 
-use super::{Entry, FIELDS, ID, Place, RowKey, SUBSCRIBED_AT, SubscribedAt, raw_text};
+use super::{Entry, FIELDS, ID, RowKey, SUBSCRIBED_AT, Span, SubscribedAt, raw_text};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -77,9 +77,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Where `piece`, which is a part of the text, stands in it.
-    fn place(&self, piece: &str) -> Place {
+    fn span_of(&self, piece: &str) -> Span {
         let start = piece.as_ptr() as usize - self.text.as_ptr() as usize;
-        Place {
+        Span {
             start: start as u32,
             end: (start + piece.len()) as u32,
         }
@@ -106,22 +106,22 @@ impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let reader = self.0;
-        let mut fields = [Place::default(); FIELDS.len()];
+        let mut fields = [Span::default(); FIELDS.len()];
         let (mut id, mut subscribed_at) = (None, "null");
         // The first key as raw JSON: that is a piece of the text however it is written, and tells where the object is.
         let Some(first_key) = map.next_key::<&RawValue>()?.map(RawValue::get) else {
             return Ok(None);
         };
-        let first = reader.place(first_key).start as usize;
+        let first = reader.span_of(first_key).start as usize;
         let mut last = first;
         let mut at = 0;
         let mut key = Some(raw_text(first_key));
         while let Some(name) = key {
             let raw = map.next_value::<&RawValue>()?.get();
-            let place = reader.place(raw);
-            last = place.end as usize;
+            let span = reader.span_of(raw);
+            last = span.end as usize;
             if let Some(field) = reader.field(at, name) {
-                fields[field] = place;
+                fields[field] = span;
                 match field {
                     ID => id = Some(raw),
                     SUBSCRIBED_AT => subscribed_at = raw,
@@ -145,7 +145,7 @@ impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
                 id,
                 subscribed_at: SubscribedAt::read(&raw_text(subscribed_at)),
             },
-            json: Place {
+            json: Span {
                 start: open as u32,
                 end: (last + close + 1) as u32,
             },

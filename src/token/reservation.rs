@@ -1,7 +1,7 @@
 //! Room for the next token file, and storing the new tokens in it: the one write on which promise N1 rests, and what is
 //! done if even that fails.
 
-use super::elsewhere;
+use super::fallback;
 use crate::disk::atomic;
 use crate::error::{Error, Result};
 use crate::token::model::TokenFile;
@@ -68,7 +68,7 @@ impl Reservation {
 
     /// The room set aside cannot be written to or synced: only a disk that breaks does that. By now these bytes are
     /// the only token that lives, so they go into a new file, which takes the reservation's place; if that fails too,
-    /// into a copy [`elsewhere`].
+    /// into a copy [`fallback`].
     fn store_anew(&self, bytes: &[u8], cause: &io::Error) -> Result<()> {
         let next = self.next.display();
         if atomic::replace_file(&self.next, bytes, atomic::PRIVATE).is_ok() {
@@ -87,7 +87,7 @@ impl Reservation {
                 ))
                 .next("heal the disk, then run again: the next run puts them in force"));
         }
-        Err(match elsewhere::keep(&self.path, bytes) {
+        Err(match fallback::keep(&self.path, bytes) {
             Ok(place) => error
                 .safe(format!(
                     "the new tokens are kept in {}: leave that file there",

@@ -2,12 +2,12 @@
 //! it, and the old one is not spent before that has been shown to be possible.
 //!
 //! Beside `token.json` (symlinks resolved) stand, at times, `.next` (the coming content, or room for it), `.rescued`
-//! (an answer that could not be understood) and `.lock`; on a disk that broke, a copy [`elsewhere`]. Whoever calls
+//! (an answer that could not be understood) and `.lock`; on a disk that broke, a copy [`fallback`]. Whoever calls
 //! anything here holds that lock.
 
 use crate::disk::atomic;
 use crate::error::{Error, Result};
-use crate::token::elsewhere;
+use crate::token::fallback;
 use crate::token::model::{TokenFile, Unreadable};
 use crate::token::reservation::{RESERVED, Reservation, keep_as_rescued};
 use secrecy::ExposeSecret;
@@ -71,7 +71,7 @@ impl TokenStore {
         let candidate = self.candidate();
         candidate.exists()
             || candidate.beside(".next").exists()
-            || !elsewhere::find(&candidate.path).is_empty()
+            || !fallback::find(&candidate.path).is_empty()
     }
 
     /// What stands in the token file, whatever its mode; to be looked at, not used. `None`: there is none.
@@ -112,7 +112,7 @@ impl TokenStore {
     /// generation is put in force; an answer that nobody understood is kept as `.rescued`; a mere reservation goes.
     pub(crate) fn recover(&self) -> Result<()> {
         self.recover_next()?;
-        for (place, copy) in elsewhere::find(&self.path) {
+        for (place, copy) in fallback::find(&self.path) {
             self.recover_copy(&place, &Zeroizing::new(copy))?;
         }
         Ok(())

@@ -13,7 +13,12 @@ const A_SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_signal_ends_the_run_within_a_second_and_the_next_run_goes_on() {
-    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+    for (signal, code) in [
+        (Signal::HUP, 129),
+        (Signal::INT, 130),
+        (Signal::QUIT, 131),
+        (Signal::TERM, 143),
+    ] {
         for outlet in [Outlet::Directory, Outlet::File, Outlet::Stdout] {
             let mut story = Story::new(outlet);
             story.more(250);

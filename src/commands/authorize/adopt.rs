@@ -1,27 +1,26 @@
 //! Putting new tokens in force: only once it is known whose they are, and that they may replace those at hand.
 
-use super::Setting;
+use super::Authorizer;
 use crate::account::{Account, whose};
 use crate::api::session::Session;
-use crate::commands::say;
+use crate::commands::print;
 use crate::disk::atomic;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
+use crate::locks::Locks;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::stop::Stop;
 use crate::token::model::TokenFile;
 use crate::token::store::TokenStore;
-use crate::workplace::Workplace;
 
-impl Setting<'_> {
+impl Authorizer<'_> {
     /// Looks up whose the candidate tokens are and, if they may replace the present ones, puts them in force.
     pub(super) async fn adopt(
         &self,
-        workplace: &Workplace,
+        locks: &Locks,
         secret: Option<SecretString>,
         stop: Stop,
     ) -> Result<()> {
-        let store = &workplace.store;
+        let store = &locks.store;
         let candidate = store.candidate();
         candidate.recover()?;
         let tokens = candidate.load()?;
@@ -34,9 +33,9 @@ impl Setting<'_> {
         )?;
         let account = self.look_up(&mut session).await.map_err(|error| {
             let kept = format!("the new tokens are kept in {}", candidate.path().display());
-            match error.exit() {
+            match error.kind() {
                 // Their own advice is right; ours is for what passes.
-                Exit::NeedsHuman | Exit::Config => error.or_safe(kept),
+                Kind::NeedsHuman | Kind::Config => error.or_safe(kept),
                 _ => error
                     .safe(kept)
                     .next("aweber-sync authorize, which finishes it"),
@@ -78,12 +77,12 @@ impl Setting<'_> {
             ..new
         };
         store.adopt(&candidate, &tokens)?;
-        let begun = self.begun_file();
+        let begun = self.pending_file();
         if let Err(e) = atomic::remove_if_there(&begun) {
             // Its code is traded: of no use to anybody, and the next authorization replaces it.
             tracing::warn!(event = "leftover", "cannot remove {}: {e}", begun.display());
         }
-        say(&format!(
+        print(&format!(
             "Connected: {}\nThe tokens are in {}\nNext: aweber-sync run\n",
             named(&account),
             store.path().display()

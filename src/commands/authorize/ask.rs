@@ -1,25 +1,24 @@
 //! Asking a person for the code, and showing where to get it.
 
-use crate::commands::say;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::commands::print;
+use crate::error::{Error, Kind, Result};
 use std::io::{self, BufRead, IsTerminal};
 use std::process::{Command, Stdio};
 
 /// Shows the URL and reads the code: from a prompt on a terminal, else one line of standard input.
 pub(super) fn ask_for_code(url: &url::Url) -> Result<String> {
     let terminal = io::stdin().is_terminal();
-    say(&format!(
+    print(&format!(
         "Open this page in a browser, log in to AWeber and allow access:\n\n  {url}\n\n"
     ))?;
     if terminal {
         open_browser(url.as_str());
-        say("Paste the code that AWeber shows (or the whole address of the page you end on): ")?;
+        print("Paste the code that AWeber shows (or the whole address of the page you end on): ")?;
     }
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).map_err(|e| {
         Error::new(
-            Exit::Config,
+            Kind::Config,
             format!("cannot read the code from standard input: {e}"),
         )
     })?;

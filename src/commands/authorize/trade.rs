@@ -1,23 +1,26 @@
 //! Trading the authorization code for tokens (RFC 6749, section 4.1.3), and what a person can do about a refusal.
 
-use super::Setting;
-use crate::api::http::Http;
+use super::Authorizer;
 use crate::api::retry::{RATE_LIMIT_WAITS, REPEATS, wait};
 use crate::api::session::{random_byte, rate_limited};
 use crate::api::token_request::{TokenOutcome, TokenRequest, Trouble};
-use crate::authorization::Begun;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::api::transport::Transport;
+use crate::authorization::PendingAuthorization;
+use crate::error::{Error, Kind, Result};
 use crate::secret::SecretString;
 use crate::stop::Stop;
 use std::time::Duration;
 
-impl Setting<'_> {
+impl Authorizer<'_> {
     /// Trades the code for tokens and puts them in force.
-    pub(super) async fn trade(&self, begun: &Begun, code: &SecretString) -> Result<()> {
+    pub(super) async fn trade(
+        &self,
+        begun: &PendingAuthorization,
+        code: &SecretString,
+    ) -> Result<()> {
         let mut stop = Stop::listen(None)?;
-        let workplace = self.enter(&mut stop).await?;
-        let http = Http::new(&self.network)?;
+        let locks = self.enter(&mut stop).await?;
+        let http = Transport::new(&self.network)?;
         let mut form = vec![
             ("grant_type", "authorization_code".into()),
             ("code", code.clone()),
@@ -29,7 +32,7 @@ impl Setting<'_> {
                 .clone()
                 .map(|verifier| ("code_verifier", verifier)),
         );
-        let mut reservation = workplace.store.candidate().prepare()?;
+        let mut reservation = locks.store.candidate().prepare()?;
         let (mut repeats, mut rate_limits) = (0, 0);
         loop {
             stop.check()?;
@@ -50,7 +53,7 @@ impl Setting<'_> {
             match trouble {
                 Trouble::NotUnderstood(what, answer) => {
                     let kept = reservation.rescue(&answer)?;
-                    return Err(Error::new(Exit::Unavailable, what)
+                    return Err(Error::new(Kind::Unavailable, what)
                         .safe(format!("AWeber's answer is kept in {}", kept.display()))
                         .next("aweber-sync authorize"));
                 }
@@ -66,7 +69,7 @@ impl Setting<'_> {
                 Trouble::Refused(error) => return Err(refused_code(error)),
                 Trouble::Passing(what) if repeats == REPEATS => {
                     return Err(Error::new(
-                        Exit::Unavailable,
+                        Kind::Unavailable,
                         format!("cannot trade the code for tokens: {what}"),
                     )
                     .safe("nothing was changed")
@@ -88,7 +91,7 @@ impl Setting<'_> {
                 }
             }
         }
-        self.adopt(&workplace, self.secret_of(&begun.client_id), stop)
+        self.adopt(&locks, self.secret_of(&begun.client_id), stop)
             .await
     }
 }
@@ -96,7 +99,7 @@ impl Setting<'_> {
 async fn pause(duration: Duration, stop: &mut Stop) -> Result<()> {
     tokio::select! {
         () = tokio::time::sleep(duration) => Ok(()),
-        stopped = stop.wished() => Err(stopped.safe("nothing was changed").next("aweber-sync authorize")),
+        stopped = stop.requested() => Err(stopped.safe("nothing was changed").next("aweber-sync authorize")),
     }
 }
 
@@ -125,10 +128,10 @@ fn refused_code(error: Error) -> Error {
     let found = advice
         .iter()
         .find(|(words, _)| said.to_lowercase().contains(&words.to_lowercase()));
-    let error = match (error.exit(), found) {
+    let error = match (error.kind(), found) {
         (_, Some((_, advice))) => error.next(*advice),
-        (Exit::NeedsHuman, None) => Error::new(
-            Exit::NeedsHuman,
+        (Kind::NeedsHuman, None) => Error::new(
+            Kind::NeedsHuman,
             "AWeber does not accept the code: it was used already, is older than some minutes, or belongs to another client (invalid_grant)",
         )
         .next("aweber-sync authorize, and paste the new code at once"),

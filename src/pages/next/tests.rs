@@ -17,7 +17,7 @@ fn keys(ids: std::ops::Range<i64>) -> Vec<RowKey> {
 
 /// Shows the walk a page.
 fn take(walk: &mut Walk, keys: &[RowKey], has_next: bool) -> Verdict {
-    walk.take(&Shown {
+    walk.take(&PageView {
         keys: &keys.iter().collect::<Vec<_>>(),
         has_next,
         total_size: None,
@@ -98,7 +98,7 @@ fn a_full_page_is_not_the_end_unless_the_collection_is_counted_out() {
         take(&mut Walk::new(), &page, false),
         Verdict::Forward(_)
     ));
-    let counted = Shown {
+    let counted = PageView {
         keys: &page.iter().collect::<Vec<_>>(),
         has_next: false,
         total_size: Some(100),
@@ -144,7 +144,7 @@ fn no_server_keeps_us_in_a_loop() {
         let mut walk = Walk::new();
         let lost = (0..500).any(|_| {
             let (page, more) = answer(walk.start());
-            take(&mut walk, &page, more) == Verdict::Lost
+            take(&mut walk, &page, more) == Verdict::Stuck
         });
         assert!(lost, "{what}");
     }
@@ -259,7 +259,7 @@ proptest! {
             }
             match verdict {
                 Verdict::End(_) => { ended = true; break; }
-                Verdict::Lost => break,
+                Verdict::Stuck => break,
                 _ => {}
             }
         }

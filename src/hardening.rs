@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::panic::{self, Location};
 
 /// Raises it; the first thing that the program does.
-pub(crate) fn raise() {
+pub(crate) fn apply() {
     // Where it cannot be had, the job is still worth doing.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
@@ -38,11 +38,14 @@ mod tests {
     #[test]
     fn a_panic_says_where_and_no_value() {
         if let Ok(secret) = std::env::var(VICTIM) {
-            super::raise();
+            super::apply();
             panic!("the token is {secret}");
         }
         let output = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "shield::tests::a_panic_says_where_and_no_value"])
+            .args([
+                "--exact",
+                "hardening::tests::a_panic_says_where_and_no_value",
+            ])
             .arg("--nocapture")
             .env(VICTIM, "hunter2")
             .output()

@@ -4,8 +4,7 @@
 use crate::config::Paths;
 use crate::disk::atomic;
 use crate::disk::lock::Lock;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result};
 use crate::stop::Stop;
 use crate::token::model::TokenFile;
 use crate::token::store::TokenStore;
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// The locks, held until dropped, and the token store that they guard.
 #[derive(Debug)]
-pub(crate) struct Workplace {
+pub(crate) struct Locks {
     /// Where the tokens are.
     pub(crate) store: TokenStore,
     _run_lock: Lock,
@@ -24,20 +23,20 @@ pub(crate) struct Workplace {
 /// How often a waiting process asks for the lock again.
 const POLL: Duration = Duration::from_millis(50);
 
-impl Workplace {
+impl Locks {
     /// Takes the locks (75 if they stay taken for that long) and recovers the token file.
-    pub(crate) async fn enter(paths: &Paths, wait: Duration, stop: &mut Stop) -> Result<Workplace> {
+    pub(crate) async fn take(paths: &Paths, wait: Duration, stop: &mut Stop) -> Result<Locks> {
         let store = TokenStore::at(&paths.token_file)?;
         if !store.directory().is_dir() && store.directory() != paths.state_dir {
             // A slip of the pen makes no directories; `authorize` makes the right one.
             store.load()?;
         }
         make_directory(&paths.state_dir)?;
-        let run_lock = take(&paths.lock(), wait, stop).await?;
+        let run_lock = take_one(&paths.lock(), wait, stop).await?;
         // Two state directories may share one token file.
-        let token_lock = take(&store.beside(".lock"), wait, stop).await?;
+        let token_lock = take_one(&store.beside(".lock"), wait, stop).await?;
         store.recover()?;
-        Ok(Workplace {
+        Ok(Locks {
             store,
             _run_lock: run_lock,
             _token_lock: token_lock,
@@ -66,7 +65,7 @@ impl Workplace {
     }
 }
 
-async fn take(path: &Path, wait: Duration, stop: &mut Stop) -> Result<Lock> {
+async fn take_one(path: &Path, wait: Duration, stop: &mut Stop) -> Result<Lock> {
     let deadline = Instant::now() + wait;
     let mut announced = false;
     loop {
@@ -77,7 +76,7 @@ async fn take(path: &Path, wait: Duration, stop: &mut Stop) -> Result<Lock> {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(Error::new(
-                Exit::TryLater,
+                Kind::LockHeld,
                 format!("another run holds the lock {}", path.display()),
             )
             .safe("this run has changed nothing and spent no token")
@@ -93,7 +92,7 @@ async fn take(path: &Path, wait: Duration, stop: &mut Stop) -> Result<Lock> {
         }
         tokio::select! {
             () = tokio::time::sleep(POLL.min(left)) => {}
-            stopped = stop.wished() => return Err(stopped),
+            stopped = stop.requested() => return Err(stopped),
         }
     }
 }

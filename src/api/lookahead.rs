@@ -1,7 +1,7 @@
 //! A request sent before the one ahead of it is answered: the page that will most likely be asked for next. Only where
 //! the way to AWeber is so long that one request at a time could not use `--requests-per-minute`.
 
-use super::http::{Fault, Http, Reply};
+use super::transport::{Fault, Reply, Transport};
 use crate::secret::SecretString;
 use std::time::Instant;
 use tokio::task::{JoinError, JoinHandle};
@@ -16,17 +16,17 @@ pub(super) struct Answer {
 
 /// A request under way on its own; given up when dropped.
 #[derive(Debug)]
-pub(super) struct Ahead {
+pub(super) struct Lookahead {
     path: String,
     task: JoinHandle<Answer>,
 }
 
-impl Ahead {
+impl Lookahead {
     /// Sends it, with that access token.
-    pub(super) fn send(http: Http, path: String, token: SecretString) -> Ahead {
+    pub(super) fn send(http: Transport, path: String, token: SecretString) -> Lookahead {
         let asked = path.clone();
         let task = tokio::spawn(async move { ask(&http, &asked, &token).await });
-        Ahead { path, task }
+        Lookahead { path, task }
     }
 
     /// Whether it asks for that.
@@ -40,14 +40,14 @@ impl Ahead {
     }
 }
 
-impl Drop for Ahead {
+impl Drop for Lookahead {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 /// One GET.
-pub(super) async fn ask(http: &Http, path: &str, token: &SecretString) -> Answer {
+pub(super) async fn ask(http: &Transport, path: &str, token: &SecretString) -> Answer {
     let began = Instant::now();
     let outcome = http.get(path, token).await;
     Answer {

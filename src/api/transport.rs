@@ -2,8 +2,7 @@
 //! token goes to the configured origin only; plain http (loopback) never passes through a proxy.
 
 use crate::config::Network;
-use crate::error::{Error, Result, chain};
-use crate::exit::Exit;
+use crate::error::{Error, Kind, Result, chain};
 use crate::secret::{ExposeSecret, SecretString};
 use crate::token::reservation::RESERVED;
 use chrono::{DateTime, Utc};
@@ -25,7 +24,7 @@ const PING: Duration = Duration::from_secs(10);
 
 /// The clients for both origins; a clone shares them.
 #[derive(Clone, Debug)]
-pub(crate) struct Http {
+pub(crate) struct Transport {
     api: Client,
     auth: Client,
     auth_origin: Url,
@@ -50,9 +49,9 @@ pub(crate) struct Fault {
     untrusted: bool,
 }
 
-impl Http {
+impl Transport {
     /// Builds the clients. Errors: 78 if there are no CA certificates to check AWeber's with.
-    pub(crate) fn new(network: &Network) -> Result<Http> {
+    pub(crate) fn new(network: &Network) -> Result<Transport> {
         provide_cryptography();
         let build = |url: &Url, builder: ClientBuilder| {
             let mut headers = HeaderMap::new();
@@ -74,7 +73,7 @@ impl Http {
                     .next("install the package ca-certificates, or set SSL_CERT_FILE to a file with CA certificates")
             })
         };
-        Ok(Http {
+        Ok(Transport {
             api: build(&network.api, Client::builder())?,
             // A connection of its own for each token request: a POST must not die with a stale one.
             auth: build(&network.auth, Client::builder().pool_max_idle_per_host(0))?,
@@ -208,7 +207,7 @@ impl Fault {
     /// The error to end with if the certificate is the trouble: trying again would not help.
     pub(crate) fn distrust(&self) -> Option<Error> {
         self.untrusted.then(|| {
-            Error::new(Exit::Unavailable, self.what.clone())
+            Error::new(Kind::Unavailable, self.what.clone())
                 .safe("no token was sent")
                 .next(
                     "check the clock of this machine, its CA certificates (package ca-certificates, or the file in \

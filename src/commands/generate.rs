@@ -1,6 +1,6 @@
 //! `aweber-sync completions` and `aweber-sync man`: made from the very definition that parses the command line.
 
-use super::say;
+use super::print;
 use crate::cli;
 use crate::error::{Error, Result};
 use clap::CommandFactory;
@@ -17,7 +17,7 @@ pub(crate) fn completions(args: &cli::Completions) -> Result<()> {
     let script = String::from_utf8_lossy(&script);
     // clap_complete 4.6 takes the hyphen in our name for one between commands, in the labels that its script jumps to
     // and not in the jumps: nothing after a command would be completed.
-    say(&script.replace("aweber__subcmd__sync__", "aweber__sync__"))
+    print(&script.replace("aweber__subcmd__sync__", "aweber__sync__"))
 }
 
 /// Writes `aweber-sync.1` and a page for each command.
