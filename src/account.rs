@@ -1,4 +1,4 @@
-//! Whose tokens these are: asked of AWeber, and kept in the token file.
+//! The account that the tokens belong to: asked of AWeber, and kept in the token file.
 
 use crate::api::session::{Found, Session};
 use crate::error::{Error, Kind, Result};
@@ -12,15 +12,15 @@ pub(crate) fn checked_account(account: String) -> Result<String> {
         return Ok(account);
     }
     Err(
-        Error::config("the account_id in the token file is no number")
+        Error::config("invalid account_id in token file: expected digits")
             .safe("no request was sent")
             .next("aweber-sync authorize"),
     )
 }
 
-/// Asks AWeber whose tokens these are, and keeps the answer in the token file.
+/// Asks AWeber for the account, and keeps the answer in the token file.
 pub(crate) async fn learn_account(session: &mut Session, locks: &Locks) -> Result<String> {
-    let account = whose(session).await.map_err(|error| {
+    let account = fetch_account(session).await.map_err(|error| {
         error.or_safe("the tokens are stored; nothing was exported by this run, no row is lost")
     })?;
     let account = account.id;
@@ -31,7 +31,7 @@ pub(crate) async fn learn_account(session: &mut Session, locks: &Locks) -> Resul
         ..present.clone()
     };
     locks.store.install(&tokens)?;
-    session.replace_tokens(tokens);
+    session.set_tokens(tokens);
     Ok(account)
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Account {
 }
 
 /// The one account that the tokens belong to (AWeber API, section 3: always exactly one).
-pub(crate) async fn whose(session: &mut Session) -> Result<Account> {
+pub(crate) async fn fetch_account(session: &mut Session) -> Result<Account> {
     let query = Query {
         path: "/1.0/accounts".to_owned(),
         parameters: vec![],

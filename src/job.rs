@@ -1,242 +1,222 @@
-//! One run from the batch that a killed one left to the file of its own: steps 2b to 6 of `run`.
+//! The job of `run`, as a list of steps. What came of it is in the [`Summary`], also after an error.
 
+mod lists;
+
+use crate::account::{checked_account, learn_account};
 use crate::api::session::Session;
 use crate::batch::collect::{Collector, ExportOptions};
 use crate::batch::output::Output;
 use crate::batch::publish::Printer;
 use crate::batch::recover::{Recovered, recover};
-use crate::catch_up::{CatchUp, Wanted};
-use crate::cli;
-use crate::config::{Paths, Since};
+use crate::connect::session;
+use crate::config;
 use crate::error::{Error, Failures, Kind, Result};
-use crate::layout::Layout;
+use crate::exit::Exit;
 use crate::ledger::Ledger;
-use crate::lists::{List, fetch_lists, select};
+use crate::ledger::runs::RunTotals;
+use crate::locks::Locks;
+use crate::ping::{Ping, Pinger};
 use crate::progress;
 use crate::report::Summary;
+use crate::stop::Stop;
 use chrono::{DateTime, Utc};
 
-/// What is safe if a run fails before its first list.
-const NOTHING_YET: &str = "the tokens are stored; nothing was exported by this run, no row is lost";
-
-/// As above, if there are no tokens that could be.
-const NO_ROW: &str = "nothing was exported by this run, no row is lost";
-
-/// How many lists in a row may find nobody at the other end before the rest is left to the next run.
-const UNREACHABLE_LISTS: u32 = 2;
-
-/// What all steps of one run know.
-pub(crate) struct Job<'a> {
-    pub(crate) args: &'a cli::Run,
-    pub(crate) paths: &'a Paths,
-    pub(crate) account: String,
-    pub(crate) since: Since,
-    pub(crate) layout: Layout,
+/// One run, once its locks are taken and its ledger is open.
+struct Job<'a> {
+    config: &'a config::Run,
+    session: Session,
+    ledger: Ledger,
+    account: String,
     /// The number of the run.
-    pub(crate) run: i64,
+    run: i64,
+    printer: Printer,
+    summary: &'a mut Summary,
+}
+
+/// Runs the job.
+pub(crate) async fn run(
+    config: &config::Run,
+    pinger: Option<&Pinger>,
+    mut stop: Stop,
+    summary: &mut Summary,
+) -> Result<()> {
+    let base = &config.base;
+
+    // 1. Take the locks. 2. Finish what a killed run left of the tokens.
+    let locks = Locks::take(&base.paths, base.lock_wait, &mut stop).await?;
+    if let Some(pinger) = pinger {
+        pinger.send(Ping::Start, "", stop.clone()).await;
+    }
+
+    // 3. Load the tokens.
+    let tokens = locks.load_tokens(base.client.id.as_deref())?;
+    let secret = base.client.secret();
+    let mut session = session(base, &locks.store, tokens, secret, stop)?;
+    let account = account(&mut session, &locks).await?;
+    let ledger = Ledger::open(&base.paths.ledger(&account), config.dry_run)?;
+    let mut job = Job {
+        config,
+        printer: Printer::new(session.stop()),
+        session,
+        ledger,
+        account,
+        run: 0,
+        summary,
+    };
+    job.begin()?;
+    let mut failures = Failures::default();
+    failures.take(job.work().await);
+    failures.take(job.session.take_deferred_error().map_or(Ok(()), Err));
+    // What was not committed is in no batch, and must not be committed by the report.
+    failures.take(job.ledger.rollback());
+    job.report(failures)
+}
+
+/// The account as the token file has it; of a file made by hand only AWeber knows it.
+async fn account(session: &mut Session, locks: &Locks) -> Result<String> {
+    match session.tokens().account_id.clone() {
+        Some(account) => checked_account(account),
+        None => {
+            session.refresh().await?;
+            learn_account(session, locks).await
+        }
+    }
 }
 
 impl Job<'_> {
-    /// Does the work; what came of it is in the summary, also after an error.
-    pub(crate) async fn work(
-        &self,
-        session: &mut Session,
-        ledger: &mut Ledger,
-        summary: &mut Summary,
-    ) -> Result<()> {
-        let args = self.args;
+    /// Damage to the ledger is found before a token is spent.
+    fn begin(&mut self) -> Result<()> {
+        self.ledger.check_whole()?;
+        self.run = self.ledger.begin_run(Utc::now().timestamp())?;
+        self.ledger.commit()
+    }
 
-        // 2b. Finish the batch that a killed run left behind, with the options it was recorded with.
-        let mut printer = Printer::new(session.stop());
-        if !args.dry_run {
-            match recover(ledger, &mut printer).await? {
-                Some(Recovered::Published(path, rows)) => {
-                    tracing::info!(event = "recovered", rows, path = %path.display(), "published what a killed run had left");
-                    summary.recovered = Some((path, rows));
-                }
-                Some(Recovered::Void) => tracing::info!(
-                    event = "batch_void",
-                    "a killed run had left an empty or lost batch: its rows are fetched again"
-                ),
-                None => {}
-            }
-        }
-        let output = Output::settle(
-            args.output.as_deref(),
-            &self.paths.state_dir,
-            &self.layout,
-            ledger,
-            args.dry_run,
-        )?;
+    async fn work(&mut self) -> Result<()> {
+        // 2. Finish the batch that a killed run left behind, with the options it was recorded with.
+        self.recover_batch().await?;
+        let output = self.settle_output()?;
 
         // 3. Refresh on start. The new tokens are durable before they are used.
-        session.remember_requests(ledger.request_times()?);
-        session.remember_time(
-            ledger
-                .aweber_time()?
-                .and_then(|at| DateTime::from_timestamp(at, 0)),
-        );
-        if session.counts().refreshes == 0 {
-            session.refresh().await?;
-        }
+        self.refresh().await?;
 
         // 4. Page through the lists; 5. collect who is new.
-        let mut collector = Collector::new(ExportOptions {
-            output,
-            layout: self.layout.clone(),
-            mode: args.output_mode,
-            state_dir: self.paths.state_dir.clone(),
-            dry_run: args.dry_run,
-        });
-        let outcome = self.collect(session, ledger, &mut collector, summary).await;
+        let mut collector = self.collector(output);
+        let collected = self.bring_lists_up_to_date(&mut collector).await;
         progress::end();
-        for name in collector.unseen_custom_fields() {
-            let text = format!(
-                "no new subscriber has a custom field named {name:?}: its column is empty (names match exactly)"
-            );
-            if collector.looked_at_everybody() {
-                tracing::warn!(event = "custom_field_unseen", name, "{text}");
-            } else {
-                tracing::info!(event = "custom_field_unseen", name, "{text}");
-            }
-        }
+        warn_of_unseen_custom_fields(&collector);
 
-        // 6. Publish what there is, unless the disk failed or somebody wants us gone: then the next run does.
-        let kept = match outcome.as_ref().err().map(Error::kind) {
-            // Which of the rows since the last checkpoint are in the stage file nobody knows: `go` takes them back.
-            Some(Kind::LocalIo | Kind::Output) => Ok(()),
-            Some(Kind::Signal(_)) => collector.checkpoint(ledger),
-            _ => match collector.publish(ledger, &mut printer).await {
-                Ok(published) => {
-                    summary.published = published;
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            },
+        // 6. Publish.
+        self.publish(collector, collected).await
+    }
+
+    async fn recover_batch(&mut self) -> Result<()> {
+        if self.config.dry_run {
+            return Ok(());
+        }
+        match recover(&mut self.ledger, &mut self.printer).await? {
+            Some(Recovered::Published(path, rows)) => {
+                tracing::info!(event = "recovered", rows, path = %path.display(), "published what a killed run had left");
+                self.summary.recovered = Some((path, rows));
+            }
+            Some(Recovered::Void) => tracing::info!(
+                event = "batch_void",
+                "a killed run had left an empty or lost batch: its rows are fetched again"
+            ),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn settle_output(&mut self) -> Result<Output> {
+        Output::settle(
+            self.config.output.as_deref(),
+            &self.config.base.paths.state_dir,
+            &self.config.layout,
+            &mut self.ledger,
+            self.config.dry_run,
+        )
+    }
+
+    async fn refresh(&mut self) -> Result<()> {
+        self.session
+            .remember_requests(self.ledger.request_times()?);
+        let time = self.ledger.aweber_time()?;
+        self.session
+            .remember_time(time.and_then(|at| DateTime::from_timestamp(at, 0)));
+        if self.session.refreshes() == 0 {
+            self.session.refresh().await?;
+        }
+        Ok(())
+    }
+
+    fn collector(&self, output: Output) -> Collector {
+        Collector::new(ExportOptions {
+            output,
+            layout: self.config.layout.clone(),
+            mode: self.config.output_mode,
+            state_dir: self.config.base.paths.state_dir.clone(),
+            dry_run: self.config.dry_run,
+        })
+    }
+
+    /// Publishes what was collected, unless the disk failed or a signal arrived: then the next run does.
+    async fn publish(&mut self, mut collector: Collector, collected: Result<()>) -> Result<()> {
+        let published = match collected.as_ref().err().map(Error::kind) {
+            // Which rows since the last checkpoint are in the stage file is unknown: they are rolled back.
+            Some(Kind::LocalIo | Kind::Output) => Ok(None),
+            Some(Kind::Signal(_)) => collector.checkpoint(&mut self.ledger).map(|()| None),
+            _ => collector.publish(&mut self.ledger, &mut self.printer).await,
         };
         let mut failures = Failures::default();
-        failures.take(outcome);
-        failures.take(kept);
+        failures.take(collected);
+        self.summary.published = failures.take(published).flatten();
         failures.into_result()
     }
 
-    async fn collect(
-        &self,
-        session: &mut Session,
-        ledger: &mut Ledger,
-        collector: &mut Collector,
-        summary: &mut Summary,
-    ) -> Result<()> {
-        let all = match fetch_lists(session, &self.account).await {
-            Ok(all) => all,
-            // What died is the token, not the lists.
-            Err(error) if session.cannot_refresh() => return Err(error.or_safe(NO_ROW)),
-            Err(error) => return Err(error.during("the account's lists").or_safe(NOTHING_YET)),
+    /// 7. Report, in the ledger and the summary; returns the error that the run ends with.
+    fn report(&mut self, mut failures: Failures) -> Result<()> {
+        let summary = &mut *self.summary;
+        summary.requests = self.session.requests();
+        summary.refreshes = self.session.refreshes();
+        summary.token_expires_at = Some(self.session.tokens().expires_at);
+        summary.last_success = self.ledger.last_success().unwrap_or_default();
+        summary.pending = self.ledger.pending().ok();
+        let exit = failures.exit();
+        let outcome = failures.into_result();
+        let message = outcome.as_ref().err().map(ToString::to_string);
+        failures = Failures::default();
+        failures.take(outcome);
+        failures.take(self.note_run(exit, message.as_deref()));
+        failures.into_result()
+    }
+
+    fn note_run(&mut self, exit: Exit, message: Option<&str>) -> Result<()> {
+        let totals = RunTotals {
+            exit,
+            rows: self.summary.published_rows(),
+            requests: self.summary.requests,
+            refreshes: self.summary.refreshes,
         };
-        let lists = select(all, &self.args.lists, &self.args.exclude_lists)?;
-        let today = session.now().unwrap_or_else(Utc::now).date_naive();
-        let wanted = Wanted {
-            account: self.account.clone(),
-            statuses: self.args.statuses.clone(),
-            since: self.since.day(today),
-            full: self.args.full,
-            run: self.run,
-        };
-        progress::begin(lists.iter().map(|list| self.to_look_at(ledger, list)).sum());
-        if wanted.since.is_some() {
-            // Remembered before anything is asked of a list, whatever becomes of this run.
-            for list in &lists {
-                ledger.begin_list(list.this.id, wanted.since)?;
-            }
-            collector.checkpoint(ledger)?;
+        let ledger = &mut self.ledger;
+        ledger.set_request_times(&self.session.recent_requests())?;
+        if let Some(now) = self.session.now() {
+            ledger.set_aweber_time(now.timestamp())?;
         }
-        let mut failures: Vec<Error> = Vec::new();
-        let (mut unreachable, mut done) = (0, 0);
-        for list in &lists {
-            let before = collector.rows();
-            progress::list(&list.this.name);
-            let outcome = match CatchUp::new(session, ledger, collector, &wanted, list) {
-                Ok(catch_up) => catch_up.run().await,
-                Err(error) => Err(error),
-            };
-            let new = collector.rows() - before;
-            summary.lists.push((list.this.clone(), new));
-            match outcome {
-                Ok(_) => {
-                    tracing::debug!(
-                        event = "list_done",
-                        list = list.this.id,
-                        name = list.this.name,
-                        new,
-                        "list is up to date"
-                    );
-                    unreachable = 0;
-                    done += 1;
-                }
-                Err(error) if error.kind() == Kind::Unavailable => {
-                    failures.push(error.during(named(list)));
-                    unreachable = if session.is_unreachable() {
-                        unreachable + 1
-                    } else {
-                        0
-                    };
-                }
-                Err(error) => {
-                    let error = error.during(named(list)).or_safe(
-                        "what was found before is kept; this and the following lists keep their place for the next run",
-                    );
-                    failures.into_iter().for_each(|failure| failure.log());
-                    return Err(error);
-                }
-            }
-            if session.cannot_refresh() {
-                tracing::warn!(
-                    event = "lists_left",
-                    "without a token the other lists are left to the next run"
-                );
-                break;
-            }
-            if unreachable == UNREACHABLE_LISTS {
-                tracing::warn!(
-                    event = "lists_left",
-                    "AWeber cannot be reached: the other lists are left to the next run"
-                );
-                break;
-            }
-        }
-        all_failures(failures, done, lists.len())
+        ledger.end_run(self.run, Utc::now().timestamp(), totals, message)?;
+        ledger.commit()
     }
 }
 
-/// For the progress bar.
-impl Job<'_> {
-    /// How many subscribers are to be looked at on a list: all of them if its first export is not complete.
-    fn to_look_at(&self, ledger: &Ledger, list: &List) -> u64 {
-        let progress = ledger.progress(list.this.id).unwrap_or_default();
-        let everything = self.args.full || progress.statuses.is_none();
-        let done = progress.walk.map_or(0, |walk| walk.seen);
-        if everything {
-            (list.subscribed + list.unconfirmed).saturating_sub(done)
+/// A column for a custom field that no new subscriber has is probably misspelt, if everybody was looked at.
+fn warn_of_unseen_custom_fields(collector: &Collector) {
+    for name in collector.unseen_custom_fields() {
+        let text = format!(
+            "no new subscriber has a custom field named {name:?}: its column is empty (names match exactly)"
+        );
+        if collector.looked_at_everybody() {
+            tracing::warn!(event = "custom_field_unseen", name, "{text}");
         } else {
-            0
+            tracing::info!(event = "custom_field_unseen", name, "{text}");
         }
     }
-}
-
-fn named(list: &List) -> String {
-    format!("list {} ({})", list.this.id, list.this.name)
-}
-
-/// One error for the lists that failed: each is named, the others are out.
-fn all_failures(mut failures: Vec<Error>, done: usize, lists: usize) -> Result<()> {
-    let safe = format!(
-        "{done} of {lists} lists are up to date and exported; the others keep their place for the next run"
-    );
-    let Some(last) = failures.pop() else {
-        return Ok(());
-    };
-    for failure in failures {
-        failure.log();
-    }
-    Err(last.or_safe(safe))
 }

@@ -1,12 +1,12 @@
 //! A request sent before the one ahead of it is answered: the page that will most likely be asked for next. Only where
-//! the way to AWeber is so long that one request at a time could not use `--requests-per-minute`.
+//! the latency is so high that one request at a time could not use `--requests-per-minute`.
 
 use super::transport::{Fault, Reply, Transport};
 use crate::secret::SecretString;
 use std::time::Instant;
 use tokio::task::{JoinError, JoinHandle};
 
-/// What came of a request, and when.
+/// The answer to a request, and when it was sent and answered.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) outcome: Result<Reply, Fault>,
@@ -14,7 +14,7 @@ pub(super) struct Answer {
     pub(super) ended: Instant,
 }
 
-/// A request under way on its own; given up when dropped.
+/// A request under way in a task; cancelled when dropped.
 #[derive(Debug)]
 pub(super) struct Lookahead {
     path: String,
@@ -22,19 +22,19 @@ pub(super) struct Lookahead {
 }
 
 impl Lookahead {
-    /// Sends it, with that access token.
-    pub(super) fn send(http: Transport, path: String, token: SecretString) -> Lookahead {
+    /// Sends it.
+    pub(super) fn send(transport: Transport, path: String, authorization: SecretString) -> Self {
         let asked = path.clone();
-        let task = tokio::spawn(async move { ask(&http, &asked, &token).await });
+        let task = tokio::spawn(async move { ask(&transport, &asked, &authorization).await });
         Lookahead { path, task }
     }
 
-    /// Whether it asks for that.
+    /// Whether it asks for that path.
     pub(super) fn is_for(&self, path: &str) -> bool {
         self.path == path
     }
 
-    /// Its answer. The error: it came to nothing, and says not why.
+    /// Its answer; fails if the task was aborted.
     pub(super) async fn answer(&mut self) -> Result<Answer, JoinError> {
         (&mut self.task).await
     }
@@ -47,9 +47,12 @@ impl Drop for Lookahead {
 }
 
 /// One GET.
-pub(super) async fn ask(http: &Transport, path: &str, token: &SecretString) -> Answer {
+pub(super) async fn ask(transport: &Transport, path: &str, authorization: &SecretString) -> Answer {
     let began = Instant::now();
-    let outcome = http.get(path, token).await;
+    let outcome = match transport.api_url(path) {
+        Ok(url) => transport.get(url, authorization).await,
+        Err(fault) => Err(fault),
+    };
     Answer {
         outcome,
         began,

@@ -1,11 +1,20 @@
-//! Talking to AWeber: one HTTP client with limits, what to do about each answer, and the session that owns the
-//! current token.
+//! Talking to AWeber, from the wire up: the transport, the rate limit and the clocks, what to do after each answer, the
+//! paced client, trading grants for tokens, the credential, and the session that the job asks through.
+
+pub(crate) mod transport;
+
+pub(crate) mod clock;
+mod pacing;
+
+mod attempts;
+pub(crate) mod reaction;
+
+pub(crate) mod client;
+
+pub(crate) mod exchange;
+
+pub(crate) mod bearer;
+pub(crate) mod credential;
 
 mod lookahead;
-pub(crate) mod pacing;
-pub(crate) mod reaction;
-pub(crate) mod refresh;
-pub(crate) mod retry;
 pub(crate) mod session;
-pub(crate) mod token_request;
-pub(crate) mod transport;

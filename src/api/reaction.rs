@@ -11,8 +11,8 @@ pub(crate) const SCOPES: &str = "account.read list.read subscriber.read";
 pub(crate) enum Reaction {
     /// A success: read the body.
     Read,
-    /// A refresh may heal it: refresh once, repeat once.
-    Refresh,
+    /// The credential was rejected; it says whether renewing helps.
+    Unauthorized,
     /// Wait out the rate limit, then repeat.
     WaitForRateLimit,
     /// A passing fault: repeat with growing waits.
@@ -44,7 +44,7 @@ pub(crate) fn reaction(status: u16, problem: &Problem) -> Reaction {
             Kind::Config,
             "check the client id at labs.aweber.com/apps, then aweber-sync authorize",
         ),
-        401 => Reaction::Refresh,
+        401 => Reaction::Unauthorized,
         429 => Reaction::WaitForRateLimit,
         403 if problem.says("rate limit") => Reaction::WaitForRateLimit,
         403 if problem.says("at this time") => Reaction::Repeat,
@@ -101,9 +101,9 @@ mod tests {
                 401,
                 "invalid_token",
                 "The access token is invalid or has expired",
-                Refresh,
+                Unauthorized,
             ),
-            (401, "UnauthorizedError", "Invalid Token", Refresh),
+            (401, "UnauthorizedError", "Invalid Token", Unauthorized),
             (
                 401,
                 "UnauthorizedError",
@@ -122,7 +122,7 @@ mod tests {
                 "Invalid Request",
                 give_up(Kind::Config),
             ),
-            (401, "", "", Refresh),
+            (401, "", "", Unauthorized),
             (403, "ForbiddenError", "Rate Limit Error", WaitForRateLimit),
             (
                 403,

@@ -1,10 +1,10 @@
 //! One request in; status, date and a bounded body out. The only user of reqwest. No redirect is followed, so a
-//! token goes to the configured origin only; plain http (loopback) never passes through a proxy.
+//! credential goes to the configured origin only; plain http (loopback) never goes through a proxy.
 
 use crate::config::Network;
 use crate::error::{Error, Kind, Result, chain};
 use crate::secret::{ExposeSecret, SecretString};
-use crate::token::reservation::RESERVED;
+use crate::token::journal::RESERVED;
 use chrono::{DateTime, Utc};
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue,
@@ -13,7 +13,7 @@ use reqwest::{Client, ClientBuilder, Response};
 use std::time::Duration;
 use url::Url;
 
-/// The largest answer that we take, after decompression. A page of 100 subscribers has some 150 KiB.
+/// The largest accepted body, after decompression. A page of 100 subscribers has some 150 KiB.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
 /// The longest wait for a connection.
@@ -40,12 +40,12 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
 }
 
-/// No (whole) answer. `arrived` is what came of its body.
+/// No answer, or half of one. `arrived` is the part of its body that was received.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) what: String,
     pub(crate) arrived: Vec<u8>,
-    /// Whoever is at the other end could not show a certificate that can be trusted: nothing was sent.
+    /// The server's certificate is not trusted: nothing was sent.
     untrusted: bool,
 }
 
@@ -64,7 +64,7 @@ impl Transport {
                 .read_timeout(network.timeout)
                 .timeout(network.timeout * 4);
             if url.scheme() == "http" {
-                // Loopback: no certificates needed, and a proxy would be shown the token.
+                // Loopback: no certificates needed, and a proxy would see the token.
                 builder = builder.no_proxy().tls_certs_only([]);
             }
             builder.build().map_err(|e| {
@@ -75,7 +75,7 @@ impl Transport {
         };
         Ok(Transport {
             api: build(&network.api, Client::builder())?,
-            // A connection of its own for each token request: a POST must not die with a stale one.
+            // A new connection for each token request: a POST must not fail on a stale one.
             auth: build(&network.auth, Client::builder().pool_max_idle_per_host(0))?,
             api_origin: network.api.clone(),
             auth_origin: network.auth.clone(),
@@ -87,19 +87,22 @@ impl Transport {
         &self.api_origin
     }
 
-    /// GET of a path (with query) of the API.
+    /// The URL of a path (with query) of the API.
+    pub(crate) fn api_url(&self, path: &str) -> std::result::Result<Url, Fault> {
+        at(&self.api_origin, path)
+    }
+
+    /// GET from the API with that Authorization header.
     pub(crate) async fn get(
         &self,
-        path: &str,
-        token: &SecretString,
+        url: Url,
+        authorization: &SecretString,
     ) -> std::result::Result<Reply, Fault> {
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-            .map_err(|_| {
-                Fault::before_sending("the access token holds a character that no header can carry")
-            })?;
-        bearer.set_sensitive(true);
-        let url = at(&self.api_origin, path)?;
-        let request = self.api.get(url).header(AUTHORIZATION, bearer);
+        let mut header = HeaderValue::from_str(authorization.expose_secret()).map_err(|_| {
+            Fault::before_sending("the token contains a character that a header cannot carry")
+        })?;
+        header.set_sensitive(true);
+        let request = self.api.get(url).header(AUTHORIZATION, header);
         let response = request.send().await.map_err(Fault::from_reqwest)?;
         read(response, LARGEST_BODY, |_| false).await
     }
@@ -117,7 +120,7 @@ impl Transport {
         let mut request = self
             .auth
             .post(at(&self.auth_origin, path)?)
-            // Uncompressed, so that of a body cut off on its way the beginning can be read.
+            // Uncompressed, so that the beginning of a body that was cut off can be read.
             .header(ACCEPT_ENCODING, "identity")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(body);
@@ -125,7 +128,7 @@ impl Transport {
             request = request.basic_auth(id, Some(secret.expose_secret()));
         }
         let response = request.send().await.map_err(Fault::from_reqwest)?;
-        // Do not wait for the end of the stream once the object is whole: every moment before it is stored counts.
+        // The object may be complete before the stream ends: every moment before it is stored counts.
         read(response, RESERVED, |body| {
             serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
         })
@@ -139,7 +142,7 @@ fn provide_cryptography() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// POST of a text to a URL of somebody else's, within 10 s; says the status. The error never names the URL.
+/// POST of a text to a monitoring service, within 10 s; returns the status. The error never contains the URL.
 pub(crate) async fn ping(url: Url, body: String) -> std::result::Result<u16, String> {
     provide_cryptography();
     let builder = Client::builder()
@@ -204,8 +207,8 @@ async fn read(
 }
 
 impl Fault {
-    /// The error to end with if the certificate is the trouble: trying again would not help.
-    pub(crate) fn distrust(&self) -> Option<Error> {
+    /// The error to end with if the certificate is not trusted: trying again would not help.
+    pub(crate) fn untrusted_certificate(&self) -> Option<Error> {
         self.untrusted.then(|| {
             Error::new(Kind::Unavailable, self.what.clone())
                 .safe("no token was sent")

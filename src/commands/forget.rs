@@ -1,6 +1,6 @@
 //! `aweber-sync forget`: the ledger forgets a list, so that the next run exports it again.
 
-use super::connect::connect;
+use crate::connect::connect;
 use super::print;
 use crate::cli;
 use crate::config::{Env, Paths};

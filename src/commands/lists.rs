@@ -1,6 +1,6 @@
 //! `aweber-sync lists`: the account's lists.
 
-use super::connect::connect;
+use crate::connect::connect;
 use super::print;
 use crate::cli;
 use crate::config::Env;

@@ -1,7 +1,6 @@
 //! The commands, one module each. They know all the other modules; nobody knows them but `main`.
 
 pub(crate) mod authorize;
-pub(crate) mod connect;
 pub(crate) mod forget;
 pub(crate) mod generate;
 pub(crate) mod lists;

@@ -1,59 +1,88 @@
-//! `aweber-sync revoke`: ends the tokens at AWeber and removes the token file.
+//! `aweber-sync revoke`: revokes the tokens at AWeber and removes the token file.
 
 use super::print;
-use crate::api::transport::Transport;
-use crate::cli;
-use crate::config::{Env, Network, Paths};
+use crate::api::transport::{Fault, Reply, Transport};
+use crate::config;
 use crate::disk::atomic;
 use crate::envelope::Problem;
 use crate::error::{Error, Kind, Result};
 use crate::locks::Locks;
-use crate::secret::{self, ExposeSecret};
+use crate::secret::{ExposeSecret, SecretString};
 use crate::stop::Stop;
+use crate::token::model::TokenFile;
+use crate::token::store::TokenStore;
 
 /// Where tokens are revoked (AWeber API, section 1 'Revoke').
 const REVOKE_PATH: &str = "/oauth2/revoke";
 
+/// What is safe after a failure.
+const KEPT: &str = "the token file was left as it is";
+
 /// Revokes the refresh token, and with it what it granted; then removes the file.
-pub(crate) async fn revoke(common: &cli::Common, args: &cli::Revoke, env: Env<'_>) -> Result<()> {
-    let paths = Paths::new(common, env)?;
-    let network = Network::new(common, &args.network)?;
-    let configured = secret::client_secret(env)?;
+pub(crate) async fn revoke(config: config::Revoke) -> Result<()> {
+    let base = &config.base;
     let mut stop = Stop::listen(None)?;
-    let locks = Locks::take(&paths, args.network.lock_wait, &mut stop).await?;
-    let tokens = locks.load_tokens(common.client_id.as_deref())?;
-    let secret = configured
-        .map(|secret| secret.value)
-        .or(tokens.client_secret);
-    let http = Transport::new(&network)?;
-    for (token, hint) in [
-        (&tokens.refresh_token, "refresh_token"),
-        (&tokens.access_token, "access_token"),
-    ] {
-        if token.expose_secret().is_empty() {
-            continue;
+    let locks = Locks::take(&base.paths, base.lock_wait, &mut stop).await?;
+    let store = &locks.store;
+    let tokens = locks.load_tokens(base.client.id.as_deref())?;
+    let mut revocation = Revocation {
+        transport: Transport::new(&base.network)?,
+        configured: base.client.secret(),
+        stop,
+        store,
+    };
+    revocation.revoke(&tokens).await?;
+    store.remove()?;
+    store.candidate().remove()?;
+    let pending = store.beside(".authorizing");
+    atomic::remove_if_there(&pending).map_err(|e| Error::disk("cannot remove", &pending, &e))?;
+    print(&format!(
+        "Revoked: AWeber no longer accepts these tokens, and {} is removed.\n\
+         The ledger and the exports stay in {}.\n\
+         If the app is not used elsewhere, delete it at labs.aweber.com/apps.\n",
+        store.path().display(),
+        base.paths.state_dir.display()
+    ))
+}
+
+/// What revoking takes.
+struct Revocation<'a> {
+    transport: Transport,
+    /// The client secret as configured.
+    configured: Option<SecretString>,
+    stop: Stop,
+    store: &'a TokenStore,
+}
+
+impl Revocation<'_> {
+    /// Revokes both tokens at AWeber.
+    async fn revoke(&mut self, tokens: &TokenFile) -> Result<()> {
+        let both = [("refresh_token", Some(&tokens.refresh_token))]
+            .into_iter()
+            .chain([("access_token", tokens.access_token.as_ref())]);
+        for (hint, token) in both {
+            if let Some(token) = token {
+                self.revoke_one(tokens, hint, token).await?;
+            }
         }
-        let mut form = vec![("token", token.expose_secret()), ("token_type_hint", hint)];
-        let basic = secret
-            .as_ref()
-            .map(|secret| (tokens.client_id.as_str(), secret));
-        if basic.is_none() {
-            form.push(("client_id", tokens.client_id.as_str()));
-        }
-        let kept = "the token file was left as it is";
-        let answer = tokio::select! {
-            answer = http.post_form(REVOKE_PATH, &form, basic) => answer,
-            stopped = stop.requested() => return Err(stopped),
-        };
+        Ok(())
+    }
+
+    async fn revoke_one(
+        &mut self,
+        tokens: &TokenFile,
+        hint: &str,
+        token: &SecretString,
+    ) -> Result<()> {
+        let configured = self.configured.clone();
+        let secret = configured.or_else(|| tokens.client_secret.clone());
+        let answer = self.post(tokens, secret.as_ref(), hint, token).await?;
         let reply = answer.map_err(|fault| {
             Error::new(Kind::Unavailable, format!("cannot revoke: {}", fault.what))
-                .safe(kept)
+                .safe(KEPT)
                 .next("aweber-sync revoke, when AWeber answers again")
         })?;
-        let secrets: Vec<_> = [&tokens.refresh_token, &tokens.access_token]
-            .into_iter()
-            .chain(&secret)
-            .collect();
+        let secrets: Vec<_> = tokens.secrets().into_iter().chain(&secret).collect();
         let problem = Problem::read(&reply.body, &secrets);
         let answered = format!(
             "cannot revoke: AWeber answered {}{}",
@@ -61,31 +90,35 @@ pub(crate) async fn revoke(common: &cli::Common, args: &cli::Revoke, env: Env<'_
             problem.in_brackets()
         );
         match reply.status {
-            200..=299 => {}
-            // Revoking the refresh token took the access token along.
-            400..=499 if hint == "access_token" => {}
-            500..=599 | 300..=399 | 403 | 429 => {
-                return Err(Error::new(Kind::Unavailable, answered)
-                    .safe(kept)
-                    .next("aweber-sync revoke, later"));
-            }
-            _ => {
-                return Err(Error::config(answered).safe(kept).next(format!(
-                    "check client id and secret; or disconnect the app in your AWeber account and remove {}",
-                    locks.store.path().display()
-                )));
-            }
+            200..=299 => Ok(()),
+            // Revoking the refresh token revoked the access token too.
+            400..=499 if hint == "access_token" => Ok(()),
+            500..=599 | 300..=399 | 403 | 429 => Err(Error::new(Kind::Unavailable, answered)
+                .safe(KEPT)
+                .next("aweber-sync revoke, later")),
+            _ => Err(Error::config(answered).safe(KEPT).next(format!(
+                "check client id and secret; or disconnect the app in your AWeber account and remove {}",
+                self.store.path().display()
+            ))),
         }
     }
-    locks.store.remove()?;
-    locks.store.candidate().remove()?;
-    let begun = locks.store.beside(".authorizing");
-    atomic::remove_if_there(&begun).map_err(|e| Error::disk("cannot remove", &begun, &e))?;
-    print(&format!(
-        "Revoked: AWeber accepts these tokens no more, and {} is removed.\n\
-         Ledger and exports stay in {}.\n\
-         If the app is used nowhere else, delete it at labs.aweber.com/apps.\n",
-        locks.store.path().display(),
-        paths.state_dir.display()
-    ))
+
+    async fn post(
+        &mut self,
+        tokens: &TokenFile,
+        secret: Option<&SecretString>,
+        hint: &str,
+        token: &SecretString,
+    ) -> Result<std::result::Result<Reply, Fault>> {
+        let client_id = tokens.client_id.as_str();
+        let mut form = vec![("token", token.expose_secret()), ("token_type_hint", hint)];
+        if secret.is_none() {
+            form.push(("client_id", client_id));
+        }
+        let basic = secret.map(|secret| (client_id, secret));
+        tokio::select! {
+            answer = self.transport.post_form(REVOKE_PATH, &form, basic) => Ok(answer),
+            stopped = self.stop.requested() => Err(stopped),
+        }
+    }
 }

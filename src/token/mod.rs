@@ -1,9 +1,13 @@
-//! The tokens: what the file holds, how a refresh answer is understood, and how the next refresh token is made
-//! durable before anything else is done with it (promise N1).
+//! The tokens: what the file contains, what is traded for new ones, how an answer is read, and how the next refresh
+//! token is made durable before anything else is done with it (promise N1).
 
+pub(crate) mod answer;
 mod fallback;
+pub(crate) mod grant;
+mod home;
 pub(crate) mod import;
+pub(crate) mod journal;
 pub(crate) mod model;
-pub(crate) mod refresh;
-pub(crate) mod reservation;
+mod recovery;
 pub(crate) mod store;
+pub(crate) mod unparsed;

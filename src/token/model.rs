@@ -4,7 +4,7 @@
 //! token_type?, expires_at` (Unix seconds). Keys that we do not know survive every rewrite.
 
 use crate::json::{OwnPairs, Pairs};
-use crate::token::refresh::Renewal;
+use crate::token::answer::Renewal;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -33,26 +33,27 @@ const VERSION: u64 = 1;
 pub(crate) struct TokenFile {
     pub(crate) generation: u64,
     pub(crate) client_id: String,
-    /// Only if it came from no file, where it would stay.
+    /// Only if it did not come from a file, where it stays.
     pub(crate) client_secret: Option<SecretString>,
     pub(crate) account_id: Option<String>,
-    pub(crate) access_token: SecretString,
+    /// None: imported or made by hand without one.
+    pub(crate) access_token: Option<SecretString>,
     pub(crate) refresh_token: SecretString,
     pub(crate) token_type: Option<String>,
-    /// When the access token dies, Unix seconds by the local clock; 0 if unknown.
+    /// When the access token expires, Unix seconds by the local clock; 0 if unknown.
     pub(crate) expires_at: i64,
-    /// Keys of others, to the digit as they came.
+    /// Keys of other programs, unchanged to the digit.
     pub(crate) other: OwnPairs,
 }
 
-/// Why a text is no token file. Says nothing of what it holds.
+/// Why a text is not a token file. Contains nothing of the text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
     /// Not a JSON object, or cut short.
     NotJson,
     /// A later version of this program wrote it.
     Newer(u64),
-    /// A key that must be there is not, or is no text.
+    /// A required key is missing, or is not a string.
     Missing(&'static str),
 }
 
@@ -75,7 +76,8 @@ struct Shape<'a> {
     client_secret: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account_id: Option<&'a str>,
-    access_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<&'a str>,
     refresh_token: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<&'a str>,
@@ -85,7 +87,7 @@ struct Shape<'a> {
 }
 
 impl TokenFile {
-    /// Understands the content of a token file; blanks after the object are allowed.
+    /// Parses the content of a token file; white space after the object is allowed.
     pub(crate) fn parse(content: &[u8]) -> Result<TokenFile, Unreadable> {
         let Ok(Value::Object(mut map)) = serde_json::from_slice(content) else {
             return Err(Unreadable::NotJson);
@@ -104,7 +106,7 @@ impl TokenFile {
         let mut take = |key| map.remove(key).and_then(string);
         let (client_id, refresh_token) = (take("client_id"), take("refresh_token"));
         let client_secret = take("client_secret").map(SecretString::from);
-        let access_token = take("access_token").unwrap_or_default();
+        let access_token = take("access_token").map(SecretString::from);
         let (account_id, token_type) = (take("account_id"), take("token_type"));
         let mut take = |key| map.remove(key).as_ref().and_then(number);
         let (generation, expires_at) = (take("generation"), take("expires_at"));
@@ -113,7 +115,7 @@ impl TokenFile {
             client_id: client_id.ok_or(Unreadable::Missing("client_id"))?,
             client_secret,
             account_id,
-            access_token: access_token.into(),
+            access_token,
             refresh_token: refresh_token
                 .ok_or(Unreadable::Missing("refresh_token"))?
                 .into(),
@@ -129,7 +131,7 @@ impl TokenFile {
         })
     }
 
-    /// The bytes to store, a line feed at the end; wiped when dropped.
+    /// The bytes to store, with a line feed at the end; zeroized when dropped.
     pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         // Room enough that the buffer does not move while secrets are in it.
         let mut bytes = Zeroizing::new(Vec::with_capacity(8 * 1024));
@@ -139,16 +141,25 @@ impl TokenFile {
             client_id: &self.client_id,
             client_secret: self.client_secret.as_ref().map(ExposeSecret::expose_secret),
             account_id: self.account_id.as_deref(),
-            access_token: self.access_token.expose_secret(),
+            access_token: self.access_token.as_ref().map(ExposeSecret::expose_secret),
             refresh_token: self.refresh_token.expose_secret(),
             token_type: self.token_type.as_deref(),
             expires_at: self.expires_at,
             other: &self.other,
         };
-        // Strings and numbers into memory: serialization has no way to fail.
+        // Strings and numbers into memory: serialization cannot fail.
         let _ = serde_json::to_writer_pretty(&mut *bytes, &shape);
         bytes.push(b'\n');
         bytes
+    }
+
+    /// The secrets in it, to be redacted from foreign text.
+    pub(crate) fn secrets(&self) -> Vec<&SecretString> {
+        [&self.refresh_token]
+            .into_iter()
+            .chain(&self.access_token)
+            .chain(&self.client_secret)
+            .collect()
     }
 
     /// The file after a refresh whose request was sent at `sent_at` (Unix seconds). An answer without a refresh
@@ -156,7 +167,7 @@ impl TokenFile {
     pub(crate) fn renewed(&self, renewal: &Renewal, sent_at: i64) -> TokenFile {
         TokenFile {
             generation: self.generation + 1,
-            access_token: renewal.access_token.clone(),
+            access_token: Some(renewal.access_token.clone()),
             refresh_token: renewal
                 .refresh_token
                 .clone()
@@ -179,7 +190,7 @@ fn string(value: Value) -> Option<String> {
     }
 }
 
-/// Whole or broken (Python's `expires_at` is a float), also in quotes.
+/// An integer or a float (Python's `expires_at`), also in quotes.
 fn number(value: &Value) -> Option<i64> {
     match value {
         Value::Number(n) => n.as_i64().or_else(|| n.as_f64().map(|f| f as i64)),
@@ -225,7 +236,7 @@ mod tests {
         let file = TokenFile::parse(FILE.as_bytes()).unwrap();
         let kept = file.renewed(&renewal(None), 1000);
         assert_eq!(kept.refresh_token.expose_secret(), "RT-1");
-        assert_eq!(kept.access_token.expose_secret(), "AT-2");
+        assert_eq!(kept.access_token.unwrap().expose_secret(), "AT-2");
         assert_eq!((kept.generation, kept.expires_at), (5, 8200));
         let replaced = file.renewed(&renewal(Some("RT-2")), 1000);
         assert_eq!(replaced.refresh_token.expose_secret(), "RT-2");
@@ -233,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_after_the_object_are_allowed_and_half_of_it_is_not() {
+    fn white_space_after_the_object_is_allowed_and_half_an_object_is_not() {
         let mut padded = FILE.as_bytes().to_vec();
         padded.extend([b' '; 70]);
         assert!(TokenFile::parse(&padded).is_ok());

@@ -1,19 +1,20 @@
 //! Putting new tokens in force: only once it is known whose they are, and that they may replace those at hand.
 
 use super::Authorizer;
-use crate::account::{Account, whose};
+use crate::account::{Account, fetch_account};
 use crate::api::session::Session;
 use crate::commands::print;
 use crate::disk::atomic;
 use crate::error::{Error, Kind, Result};
 use crate::locks::Locks;
-use crate::secret::{ExposeSecret, SecretString};
+use crate::connect::session;
+use crate::secret::SecretString;
 use crate::stop::Stop;
 use crate::token::model::TokenFile;
 use crate::token::store::TokenStore;
 
-impl Authorizer<'_> {
-    /// Looks up whose the candidate tokens are and, if they may replace the present ones, puts them in force.
+impl Authorizer {
+    /// Fetches the account of the candidate tokens and, if they may replace the present ones, puts them in force.
     pub(super) async fn adopt(
         &self,
         locks: &Locks,
@@ -24,13 +25,7 @@ impl Authorizer<'_> {
         let candidate = store.candidate();
         candidate.recover()?;
         let tokens = candidate.load()?;
-        let mut session = Session::new(
-            self.network.clone(),
-            candidate.clone(),
-            tokens,
-            secret,
-            stop,
-        )?;
+        let mut session = session(&self.config.base, &candidate, tokens, secret, stop)?;
         let account = self.look_up(&mut session).await.map_err(|error| {
             let kept = format!("the new tokens are kept in {}", candidate.path().display());
             match error.kind() {
@@ -42,46 +37,26 @@ impl Authorizer<'_> {
             }
         })?;
         let present = self.check_present(store)?;
-        let other = present
+        let is_other = present
             .as_ref()
-            .and_then(|present| present.account_id.clone())
-            .filter(|id| *id != account.id);
-        if let Some(other) = &other
-            && !self.args.force
+            .and_then(|present| present.account_id.as_ref())
+            .filter(|id| **id != account.id);
+        if let Some(other) = is_other
+            && !self.config.force
         {
-            let aside = candidate.set_aside(store)?;
-            return Err(Error::config(format!(
-                "these tokens are for the account {}, but {} holds those of the account {other}",
-                named(&account),
-                store.path().display()
-            ))
-            .safe(format!(
-                "the token file was left as it is; the new tokens are kept in {}",
-                aside.display()
-            ))
-            .next(format!(
-                "for a second account: aweber-sync authorize --state-dir DIR --import '{0}'; to replace the first: \
-                 aweber-sync authorize --force --import '{0}'",
-                aside.display()
-            )));
+            return Err(other_account(store, &candidate, &account, other)?);
         }
+        let kept = present.as_ref().filter(|_| is_other.is_none());
         let new = session.tokens().clone();
         let generation = present.as_ref().map_or(0, |present| present.generation);
-        let kept = present
-            .filter(|_| other.is_none())
-            .map(|present| present.other);
         let tokens = TokenFile {
             generation: new.generation.max(generation) + 1,
             account_id: Some(account.id.clone()),
-            other: kept.unwrap_or_default(),
+            other: kept.map(|kept| kept.other.clone()).unwrap_or_default(),
             ..new
         };
         store.adopt(&candidate, &tokens)?;
-        let begun = self.pending_file();
-        if let Err(e) = atomic::remove_if_there(&begun) {
-            // Its code is traded: of no use to anybody, and the next authorization replaces it.
-            tracing::warn!(event = "leftover", "cannot remove {}: {e}", begun.display());
-        }
+        self.remove_pending();
         print(&format!(
             "Connected: {}\nThe tokens are in {}\nNext: aweber-sync run\n",
             named(&account),
@@ -89,11 +64,19 @@ impl Authorizer<'_> {
         ))
     }
 
+    /// The code of the pending authorization is spent; a leftover is replaced by the next one.
+    fn remove_pending(&self) {
+        let pending = self.pending_file();
+        if let Err(e) = atomic::remove_if_there(&pending) {
+            tracing::warn!(event = "leftover", "cannot remove {}: {e}", pending.display());
+        }
+    }
+
     async fn look_up(&self, session: &mut Session) -> Result<Account> {
-        if session.tokens().access_token.expose_secret().is_empty() {
+        if session.tokens().access_token.is_none() {
             session.refresh().await?;
         }
-        whose(session).await
+        fetch_account(session).await
     }
 
     /// The tokens that would be replaced. What cannot be read might be another account's: only `--force` replaces it.
@@ -101,7 +84,7 @@ impl Authorizer<'_> {
         match store.peek()? {
             None => Ok(None),
             Some(Ok(present)) => Ok(Some(present)),
-            Some(Err(_)) if self.args.force => Ok(None),
+            Some(Err(_)) if self.config.force => Ok(None),
             Some(Err(why)) => {
                 let shown = store.path().display();
                 Err(Error::config(format!(
@@ -117,6 +100,29 @@ impl Authorizer<'_> {
             }
         }
     }
+}
+
+/// 78, with the new tokens set aside.
+fn other_account(
+    store: &TokenStore,
+    candidate: &TokenStore,
+    account: &Account,
+    other: &str,
+) -> Result<Error> {
+    let aside = candidate.set_aside(store)?;
+    let aside = aside.display();
+    Ok(Error::config(format!(
+        "these tokens are for the account {}, but {} contains those of the account {other}",
+        named(account),
+        store.path().display()
+    ))
+    .safe(format!(
+        "the token file was left as it is; the new tokens are kept in {aside}"
+    ))
+    .next(format!(
+        "for a second account: aweber-sync authorize --state-dir DIR --import '{aside}'; to replace the first: \
+         aweber-sync authorize --force --import '{aside}'"
+    )))
 }
 
 fn named(account: &Account) -> String {

@@ -1,6 +1,7 @@
 //! What storing leaves, and what becomes of each state that a kill leaves.
 
 use super::*;
+use std::os::unix::fs::PermissionsExt;
 
 fn tokens(generation: u64) -> TokenFile {
     let json = format!(
@@ -71,12 +72,12 @@ fn storing_leaves_one_tidy_private_file() {
 }
 
 #[test]
-fn an_unused_reservation_is_gone_and_a_rescued_answer_never_replaces_another() {
+fn an_unused_journal_is_removed_and_a_kept_answer_never_replaces_another() {
     let (_directory, store) = store();
     drop(store.prepare().unwrap());
     assert!(!store.beside(".next").exists());
     for n in ["", ".2", ".3"] {
-        let kept = store.prepare().unwrap().rescue(b"odd").unwrap();
+        let kept = store.prepare().unwrap().keep_unparsed(b"odd").unwrap();
         assert_eq!(kept, store.beside(&format!(".rescued{n}")));
     }
 }

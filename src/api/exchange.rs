@@ -1,0 +1,179 @@
+//! Trading a grant for tokens, and storing them as one piece of work that nothing interrupts. The one request whose
+//! repetition needs thought: AWeber issues a new refresh token with each answer and may revoke the old one at once. The
+//! protocol is in `docs/design.md`, 'Tokens'.
+
+use super::attempts::Failed;
+use super::client::{Client, random_byte};
+use super::transport::{Fault, Reply, Transport};
+use crate::error::{Error, Kind, Result};
+use crate::secret::{ExposeSecret, SecretString};
+use crate::token::answer::{self, TokenAnswer};
+use crate::token::grant::Grant;
+use crate::token::journal::Journal;
+use crate::token::model::TokenFile;
+use crate::token::store::TokenStore;
+use crate::token::unparsed::UnparsedAnswers;
+use chrono::Utc;
+use std::time::{Duration, Instant};
+
+/// Where token requests go (AWeber API, section 1).
+const TOKEN_PATH: &str = "/oauth2/token";
+
+/// New tokens, which are stored.
+#[derive(Debug)]
+pub(crate) struct Issued {
+    pub(crate) tokens: TokenFile,
+    /// How long the access token lives.
+    pub(crate) life: Duration,
+    /// When the request was sent.
+    pub(crate) sent: Instant,
+}
+
+/// Trades `grant` for tokens and stores them in `store`, through every failure that can pass.
+///
+/// Errors: 77 grant dead, 78 client refused or blocked, 75 rate limit, 69 no usable answer, 74 cannot be stored (found
+/// before the grant is spent, unless the disk breaks in between).
+pub(crate) async fn exchange(
+    client: &mut Client,
+    store: &TokenStore,
+    grant: &Grant,
+    client_secret: Option<&SecretString>,
+) -> Result<Issued> {
+    let began = Instant::now();
+    let mut attempts = client.attempts();
+    let mut unparsed = UnparsedAnswers::default();
+    let mut journal = store.prepare()?;
+    loop {
+        client.wait_for_turn(0).await?;
+        let request = Request {
+            transport: client.transport.clone(),
+            grant: grant.clone(),
+            client_secret: client_secret.cloned(),
+            journal,
+        };
+        // Not cancelled by a signal: whatever the answer is, it is stored first.
+        let sent = request.send().await;
+        client.note_request(Instant::now());
+        let failed = match sent? {
+            Sent::Stored(issued) => {
+                unparsed.remove_all();
+                return Ok(issued);
+            }
+            Sent::NotGranted(answer, unused) => {
+                journal = unused;
+                match answer {
+                    TokenAnswer::Unparsed { what, body } => {
+                        if unparsed.is_new(&body) {
+                            unparsed.keep(journal, body)?;
+                            journal = store.prepare().map_err(|e| unparsed.mention_in(e))?;
+                        }
+                        failed_unparsed(grant, what)
+                    }
+                    other => failed(other),
+                }
+            }
+        };
+        let step = attempts.after(failed, began.elapsed(), random_byte());
+        client
+            .wait_before_repeating(step)
+            .await
+            .map_err(|error| unparsed.mention_in(error))?;
+    }
+}
+
+/// The same refresh token is tried again: some servers forgive the repetition. A code works once.
+fn failed_unparsed(grant: &Grant, what: String) -> Failed {
+    match grant {
+        Grant::Refresh(_) => Failed::Transient(what),
+        Grant::Code(_) => Failed::Permanent(Error::new(Kind::Unavailable, what)),
+    }
+}
+
+fn failed(answer: TokenAnswer) -> Failed {
+    match answer {
+        TokenAnswer::RateLimited => {
+            Failed::RateLimited("AWeber answered 'Rate Limit Error' to a token request".to_owned())
+        }
+        TokenAnswer::Refused(error) => Failed::Permanent(error),
+        TokenAnswer::Transient(what) | TokenAnswer::Unparsed { what, .. } => {
+            Failed::Transient(what)
+        }
+        TokenAnswer::Granted(_) => {
+            Failed::Transient("AWeber returned no refresh token".to_owned())
+        }
+    }
+}
+
+/// One token request, with all it takes to send it and to store what comes back.
+struct Request {
+    transport: Transport,
+    grant: Grant,
+    client_secret: Option<SecretString>,
+    journal: Journal,
+}
+
+/// How a token request ended.
+enum Sent {
+    Stored(Issued),
+    /// Nothing was granted; the journal is still reserved.
+    NotGranted(TokenAnswer, Journal),
+}
+
+impl Request {
+    /// Runs as a task of its own: the runtime turns to it straight from the task that read the last byte off the
+    /// socket, so that no system call stands between that and the write; and cancelling the caller does not cancel the
+    /// storing of the tokens. Errors: 74, the new tokens could not be stored as they should.
+    async fn send(self) -> Result<Sent> {
+        match tokio::spawn(self.send_and_store()).await {
+            Ok(sent) => sent,
+            Err(e) => match e.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Error::new(Kind::LocalIo, "the token request was cut off")),
+            },
+        }
+    }
+
+    async fn send_and_store(self) -> Result<Sent> {
+        let (sent_at, sent) = (Utc::now().timestamp(), Instant::now());
+        let answer = match self.post().await {
+            Ok(reply) => {
+                let mut secrets = self.grant.secrets();
+                secrets.extend(&self.client_secret);
+                answer::read_answer(reply.status, reply.body, &secrets, self.grant.is_first())
+            }
+            Err(fault) => match fault.untrusted_certificate() {
+                Some(error) => TokenAnswer::Refused(error),
+                None => answer::read_cut_off(fault.what, fault.arrived),
+            },
+        };
+        let TokenAnswer::Granted(renewal) = answer else {
+            return Ok(Sent::NotGranted(answer, self.journal));
+        };
+        let Some(tokens) = self.grant.tokens(&renewal, sent_at) else {
+            return Ok(Sent::NotGranted(TokenAnswer::Granted(renewal), self.journal));
+        };
+        self.journal.store(&tokens)?;
+        Ok(Sent::Stored(Issued {
+            tokens,
+            life: Duration::from_secs(renewal.expires_in),
+            sent,
+        }))
+    }
+
+    /// A confidential client sends id and secret in the Basic header, a public one its id in the form and never a
+    /// secret (AWeber API, section 1 'Token').
+    async fn post(&self) -> std::result::Result<Reply, Fault> {
+        let client_id = self.grant.client_id();
+        let fields = self.grant.form();
+        let mut form: Vec<(&str, &str)> = fields
+            .iter()
+            .map(|(name, value)| (*name, value.expose_secret()))
+            .collect();
+        let basic = self.client_secret.as_ref();
+        if basic.is_none() {
+            form.push(("client_id", client_id));
+        }
+        let basic = basic.map(|secret| (client_id, secret));
+        self.transport.post_form(TOKEN_PATH, &form, basic).await
+    }
+}

@@ -1,0 +1,76 @@
+//! Taking the tokens over from another program's credentials file.
+
+use super::Authorizer;
+use crate::error::{Error, Result};
+use crate::json::OwnPairs;
+use crate::stop::Stop;
+use crate::token::import::{ImportedCredentials, parse_credentials};
+use crate::token::model::TokenFile;
+use std::path::Path;
+
+/// The largest credentials file of another program that we read.
+const LARGEST: u64 = 1024 * 1024;
+
+impl Authorizer {
+    /// Imports `file`.
+    pub(super) async fn import(&self, file: &Path) -> Result<()> {
+        let found = read(file)?;
+        let Some(client_id) = found.client_id.clone().or_else(|| self.client_id()) else {
+            let why = "it does not name the client that its tokens belong to";
+            return Err(unusable(file, why).next(format!(
+                "aweber-sync authorize --import '{}' --client-id ID",
+                file.display()
+            )));
+        };
+        let mut stop = Stop::listen(None)?;
+        let locks = self.take_locks(&mut stop).await?;
+        // The file's own secret first: another client's would make AWeber refuse its tokens.
+        let secret = found.client_secret.clone();
+        let secret = secret.or_else(|| self.secret_of(&client_id));
+        locks
+            .store
+            .candidate()
+            .install(&self.tokens_of(&found, client_id))?;
+        tracing::warn!(
+            event = "imported",
+            "read {}; from our first refresh on that program's token is dead: stop using it",
+            found.format
+        );
+        self.adopt(&locks, secret, stop).await
+    }
+
+    fn tokens_of(&self, found: &ImportedCredentials, client_id: String) -> TokenFile {
+        let own_secret = found.client_secret.clone();
+        TokenFile {
+            generation: self.generation() + 1,
+            client_secret: own_secret.or_else(|| self.secret_to_keep(&client_id)),
+            client_id,
+            account_id: found.account_id.clone(),
+            access_token: found.access_token.clone(),
+            refresh_token: found.refresh_token.clone(),
+            token_type: found.token_type.clone(),
+            expires_at: found.expires_at.unwrap_or(0),
+            other: OwnPairs::default(),
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<ImportedCredentials> {
+    let length = std::fs::metadata(file)
+        .map_err(|e| unusable(file, e).next("check the path"))?
+        .len();
+    if length > LARGEST {
+        return Err(unusable(file, format!("it has {length} bytes"))
+            .next("give the other program's credentials file"));
+    }
+    let content = std::fs::read(file)
+        .map_err(|e| unusable(file, e).next("make it readable for this user"))?;
+    parse_credentials(&content).map_err(|e| {
+        unusable(file, e).next("give a credentials file of AWeber's samples or the aweber CLI")
+    })
+}
+
+fn unusable(file: &Path, why: impl std::fmt::Display) -> Error {
+    Error::config(format!("cannot import {}: {why}", file.display()))
+        .safe("nothing was changed, here or there")
+}

@@ -1,0 +1,144 @@
+//! The lists, one after the other: a failing list does not stop the others.
+
+use super::Job;
+use crate::batch::collect::Collector;
+use crate::catch_up::{CatchUp, Wanted};
+use crate::error::{Error, Failures, Kind, Result};
+use crate::ledger::Ledger;
+use crate::lists::{List, fetch_lists, select};
+use crate::progress;
+use chrono::Utc;
+
+/// What is safe if a run fails before its first list.
+const NOTHING_YET: &str = "the tokens are stored; nothing was exported by this run, no row is lost";
+
+/// As above, if the tokens are lost.
+const NO_ROW: &str = "nothing was exported by this run, no row is lost";
+
+/// After so many unreachable lists in a row the rest is left to the next run.
+const UNREACHABLE_LISTS: u32 = 2;
+
+impl Job<'_> {
+    /// Brings every selected list up to date.
+    pub(super) async fn bring_lists_up_to_date(&mut self, collector: &mut Collector) -> Result<()> {
+        let lists = self.select_lists().await?;
+        let wanted = self.wanted();
+        let total = lists.iter().map(|list| self.to_look_at(list)).sum();
+        progress::begin(total);
+        if wanted.since.is_some() {
+            // Remembered before anything is asked of a list, whatever becomes of this run.
+            for list in &lists {
+                self.ledger.begin_list(list.this.id, wanted.since)?;
+            }
+            collector.checkpoint(&mut self.ledger)?;
+        }
+        let mut failed: Vec<Error> = Vec::new();
+        let (mut unreachable, mut done) = (0, 0);
+        for list in &lists {
+            match self.bring_up_to_date(list, &wanted, collector).await {
+                Ok(()) => (unreachable, done) = (0, done + 1),
+                Err(error) if error.kind() == Kind::Unavailable => {
+                    failed.push(error);
+                    let is_unreachable = self.session.is_unreachable();
+                    unreachable = if is_unreachable { unreachable + 1 } else { 0 };
+                }
+                Err(error) => {
+                    failed.push(error.or_safe(
+                        "what was found before is kept; this and the following lists continue in the next run",
+                    ));
+                    break;
+                }
+            }
+            let reason = if self.session.cannot_refresh() {
+                "without a token"
+            } else if unreachable == UNREACHABLE_LISTS {
+                "AWeber cannot be reached:"
+            } else {
+                continue;
+            };
+            tracing::warn!(
+                event = "lists_left",
+                "{reason} the other lists are left to the next run"
+            );
+            break;
+        }
+        all_failures(failed, done, lists.len())
+    }
+
+    async fn select_lists(&mut self) -> Result<Vec<List>> {
+        let all = match fetch_lists(&mut self.session, &self.account).await {
+            Ok(all) => all,
+            // The token is lost, not the lists.
+            Err(error) if self.session.cannot_refresh() => return Err(error.or_safe(NO_ROW)),
+            Err(error) => return Err(error.during("the account's lists").or_safe(NOTHING_YET)),
+        };
+        select(all, &self.config.lists, &self.config.exclude_lists)
+    }
+
+    fn wanted(&self) -> Wanted {
+        let today = self.session.now().unwrap_or_else(Utc::now).date_naive();
+        Wanted {
+            account: self.account.clone(),
+            statuses: self.config.statuses.clone(),
+            since: self.config.since.day(today),
+            full: self.config.full,
+            run: self.run,
+        }
+    }
+
+    async fn bring_up_to_date(
+        &mut self,
+        list: &List,
+        wanted: &Wanted,
+        collector: &mut Collector,
+    ) -> Result<()> {
+        let before = collector.rows();
+        progress::list(&list.this.name);
+        let catch_up = CatchUp::new(&mut self.session, &mut self.ledger, collector, wanted, list);
+        let outcome = match catch_up {
+            Ok(catch_up) => catch_up.run().await,
+            Err(error) => Err(error),
+        };
+        let new = collector.rows() - before;
+        self.summary.lists.push((list.this.clone(), new));
+        outcome.map_err(|error| error.during(named(list)))?;
+        tracing::debug!(
+            event = "list_done",
+            list = list.this.id,
+            name = list.this.name,
+            new,
+            "list is up to date"
+        );
+        Ok(())
+    }
+
+    /// For the progress bar: all subscribers of a list whose first export is not complete.
+    fn to_look_at(&self, list: &List) -> u64 {
+        to_look_at(&self.ledger, list, self.config.full)
+    }
+}
+
+fn to_look_at(ledger: &Ledger, list: &List, full: bool) -> u64 {
+    let progress = ledger.progress(list.this.id).unwrap_or_default();
+    if !full && progress.statuses.is_some() {
+        return 0;
+    }
+    let done = progress.walk.map_or(0, |walk| walk.seen);
+    (list.subscribed + list.unconfirmed).saturating_sub(done)
+}
+
+fn named(list: &List) -> String {
+    format!("list {} ({})", list.this.id, list.this.name)
+}
+
+/// One error for the lists that failed; the others are exported.
+fn all_failures(failed: Vec<Error>, done: usize, lists: usize) -> Result<()> {
+    let safe = format!(
+        "{done} of {lists} lists are up to date and exported; the others continue in the next run"
+    );
+    let mut failures = Failures::default();
+    for error in failed {
+        failures.take::<()>(Err(error.or_safe(&safe)));
+    }
+    failures.into_result()
+}

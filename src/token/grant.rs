@@ -1,0 +1,92 @@
+//! What is traded for tokens: the fields of the request (RFC 6749, sections 4.1.3 and 6), and the token file that the
+//! answer makes of it. Pure.
+
+use crate::json::OwnPairs;
+use crate::secret::SecretString;
+use crate::token::answer::Renewal;
+use crate::token::model::TokenFile;
+
+/// A grant to present to the token endpoint.
+#[derive(Debug, Clone)]
+pub(crate) enum Grant {
+    /// The refresh token of these tokens.
+    Refresh(TokenFile),
+    /// An authorization code.
+    Code(CodeGrant),
+}
+
+/// An authorization code, and what the new token file keeps about its client.
+#[derive(Debug, Clone)]
+pub(crate) struct CodeGrant {
+    pub(crate) code: SecretString,
+    pub(crate) redirect_uri: String,
+    /// PKCE, for public clients.
+    pub(crate) verifier: Option<SecretString>,
+    pub(crate) client_id: String,
+    /// The client secret, if the token file is to keep it.
+    pub(crate) kept_secret: Option<SecretString>,
+    /// The generation of the token file that the new one may replace.
+    pub(crate) generation: u64,
+}
+
+impl Grant {
+    /// The client that it was issued to.
+    pub(crate) fn client_id(&self) -> &str {
+        match self {
+            Grant::Refresh(tokens) => &tokens.client_id,
+            Grant::Code(grant) => &grant.client_id,
+        }
+    }
+
+    /// The form fields, without those that authenticate the client.
+    pub(crate) fn form(&self) -> Vec<(&'static str, SecretString)> {
+        match self {
+            Grant::Refresh(tokens) => vec![
+                ("grant_type", "refresh_token".into()),
+                ("refresh_token", tokens.refresh_token.clone()),
+            ],
+            Grant::Code(grant) => {
+                let mut form = vec![
+                    ("grant_type", "authorization_code".into()),
+                    ("code", grant.code.clone()),
+                    ("redirect_uri", grant.redirect_uri.as_str().into()),
+                ];
+                let verifier = grant.verifier.clone();
+                form.extend(verifier.map(|verifier| ("code_verifier", verifier)));
+                form
+            }
+        }
+    }
+
+    /// Whether the answer has to contain a refresh token: there is no older one that could stay in force.
+    pub(crate) fn is_first(&self) -> bool {
+        matches!(self, Grant::Code(_))
+    }
+
+    /// The secrets in it, to be redacted from foreign text.
+    pub(crate) fn secrets(&self) -> Vec<&SecretString> {
+        match self {
+            Grant::Refresh(tokens) => tokens.secrets(),
+            Grant::Code(grant) => [&grant.code].into_iter().chain(&grant.verifier).collect(),
+        }
+    }
+
+    /// The token file to store after an answer to a request that was sent at `sent_at` (Unix seconds). `None`: the first
+    /// answer has no refresh token.
+    pub(crate) fn tokens(&self, renewal: &Renewal, sent_at: i64) -> Option<TokenFile> {
+        match self {
+            Grant::Refresh(tokens) => Some(tokens.renewed(renewal, sent_at)),
+            Grant::Code(grant) => Some(TokenFile {
+                generation: grant.generation + 1,
+                client_id: grant.client_id.clone(),
+                client_secret: grant.kept_secret.clone(),
+                account_id: None,
+                access_token: Some(renewal.access_token.clone()),
+                refresh_token: renewal.refresh_token.clone()?,
+                token_type: renewal.token_type.clone(),
+                expires_at: sent_at.saturating_add_unsigned(renewal.expires_in),
+                other: OwnPairs::default(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The journal `token.json.next`: space reserved for the next tokens, the one write into it on which promise N1 rests,
+//! and what is done if even that fails.
+
+use super::fallback;
+use super::home::Home;
+use super::unparsed;
+use crate::disk::atomic;
+use crate::error::{Error, Result};
+use crate::token::model::TokenFile;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+/// Bytes reserved for the next token file before the refresh token is spent; also the limit for a token answer.
+pub(crate) const RESERVED: usize = 64 * 1024;
+
+/// Space for the next token file, allocated and synced: a disk that fills up from now on does no harm. Allocated by
+/// writing: fs2 0.4.3's `allocate` reads errno where `posix_fallocate` returns the error, so a full disk may look fine.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    file: File,
+    path: PathBuf,
+    home: Home,
+    used: bool,
+}
+
+impl Journal {
+    /// Allocates `room` bytes in `file`, just created at `path`, for what will replace the tokens in `home`.
+    pub(super) fn reserve(file: File, path: PathBuf, home: Home, room: usize) -> io::Result<Journal> {
+        // From here on it cleans up after itself, whatever fails.
+        let journal = Journal {
+            file,
+            path,
+            home,
+            used: false,
+        };
+        journal.file.write_all_at(&vec![b' '; room], 0)?;
+        journal.file.sync_all()?;
+        atomic::sync_parent(&journal.path)?;
+        Ok(journal)
+    }
+
+    /// Stores `tokens` and puts them in force. The write comes first and needs no new space: JSON followed by blanks is
+    /// JSON, so the journal is a whole token file from that one system call on, whatever happens next.
+    pub(crate) fn store(mut self, tokens: &TokenFile) -> Result<()> {
+        let bytes = tokens.to_bytes();
+        let written = self
+            .file
+            .write_all_at(&bytes, 0)
+            .and_then(|()| self.file.sync_all());
+        self.used = true;
+        if let Err(e) = written {
+            self.store_again(&bytes, &e)?;
+        }
+        let journal = self.path.display();
+        self.home.put_in_force(&self.path).map_err(|e| {
+            let home = self.home.path();
+            Error::disk("cannot finish storing the new tokens in", home, &e)
+                .safe(format!(
+                    "the new tokens are in {journal}, or already in {}: leave both as they are",
+                    home.display()
+                ))
+                .next("repair the disk, then run aweber-sync again: it will store the tokens")
+        })?;
+        // Only for people who open the file: cuts off the blanks.
+        let _ = self.file.set_len(bytes.len() as u64);
+        Ok(())
+    }
+
+    /// The reserved space cannot be written to or synced: only a failing disk does that. By now these bytes are the only
+    /// live token, so they go into a new file, which replaces the journal; if that fails too, into the [`fallback`].
+    fn store_again(&self, bytes: &[u8], cause: &io::Error) -> Result<()> {
+        let journal = self.path.display();
+        if atomic::replace_file(&self.path, bytes, atomic::PRIVATE).is_ok() {
+            // Only root may give files away, and only root needs to.
+            let _ = atomic::open_to_write(&self.path)
+                .and_then(|file| atomic::keep_owner(&file, self.home.path()));
+            tracing::warn!(event = "disk_failed", file = %journal, "cannot write to {journal}: {cause}; the new tokens were stored by a second attempt: check that disk");
+            return Ok(());
+        }
+        let error = Error::disk("cannot write the new tokens to", &self.path, cause);
+        if std::fs::read(&self.path).is_ok_and(|found| found.starts_with(bytes)) {
+            // Written, but perhaps not durable: a copy elsewhere could outlive it and be taken for newer.
+            return Err(error
+                .safe(format!(
+                    "the new tokens are in {journal}, but the disk does not confirm it: leave that file as it is"
+                ))
+                .next("repair the disk, then run aweber-sync again: it will store the tokens"));
+        }
+        Err(match fallback::keep(self.home.path(), bytes) {
+            Ok(copy) => error
+                .safe(format!(
+                    "the new tokens are kept in {}: leave that file there",
+                    copy.display()
+                ))
+                .next("repair the disk, then run aweber-sync again as this user: it takes them from there"),
+            Err(_) => error
+                .safe("no export was touched; whether the old refresh token still works is unknown")
+                .next("repair the disk, then run aweber-sync again; if that ends with 77: aweber-sync authorize"),
+        })
+    }
+
+    /// Keeps an answer that could not be parsed, in the reserved space; returns where.
+    pub(crate) fn keep_unparsed(mut self, answer: &[u8]) -> Result<PathBuf> {
+        let written = self.file.write_all_at(answer, 0);
+        self.used = true;
+        written
+            .and_then(|()| self.file.set_len(answer.len() as u64))
+            .and_then(|()| self.file.sync_all())
+            .and_then(|()| unparsed::set_aside(&self.path, self.home.path()))
+            .map_err(|e| {
+                Error::disk("cannot keep AWeber's answer beside", self.home.path(), &e).safe(format!(
+                    "what could be written is in {}",
+                    self.path.display()
+                ))
+            })
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if !self.used {
+            // Blank, and the next run would remove it anyway.
+            let _ = atomic::remove_if_there(&self.path);
+        }
+    }
+}

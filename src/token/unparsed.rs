@@ -1,0 +1,64 @@
+//! Token answers that could not be parsed, and whole tokens that may not replace the present ones: either may be the
+//! only live token, so they are kept beside the token file as `token.json.rescued`, `.rescued.2`, …
+
+use crate::disk::atomic;
+use crate::error::{Error, Result};
+use crate::token::journal::Journal;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The unparsed answers of one exchange.
+#[derive(Debug, Default)]
+pub(crate) struct UnparsedAnswers {
+    kept: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl UnparsedAnswers {
+    /// Whether the answer holds something that is not kept yet.
+    pub(crate) fn is_new(&self, body: &[u8]) -> bool {
+        !body.is_empty() && self.kept.iter().all(|(_, known)| known != body)
+    }
+
+    /// Keeps an answer.
+    pub(crate) fn keep(&mut self, journal: Journal, body: Vec<u8>) -> Result<()> {
+        self.kept.push((journal.keep_unparsed(&body)?, body));
+        Ok(())
+    }
+
+    /// Adds to an error where the first of them is kept.
+    pub(crate) fn mention_in(&self, error: Error) -> Error {
+        match self.kept.first() {
+            Some((path, _)) => error.or_safe(format!(
+                "AWeber's answer, which may contain the new token, is kept in {}",
+                path.display()
+            )),
+            None => error,
+        }
+    }
+
+    /// Removes them: newer tokens are stored.
+    pub(crate) fn remove_all(self) {
+        for (path, _) in self.kept {
+            // A leftover is harmless.
+            let _ = atomic::remove_if_there(&path);
+        }
+    }
+}
+
+/// Moves `from` to the first free name of `token.json.rescued`, `.rescued.2`, … beside `token_file`.
+pub(super) fn set_aside(from: &Path, token_file: &Path) -> io::Result<PathBuf> {
+    for n in 1..1000 {
+        let mut name = token_file.as_os_str().to_owned();
+        name.push(".rescued");
+        if n > 1 {
+            name.push(format!(".{n}"));
+        }
+        let to = PathBuf::from(name);
+        match atomic::rename_new(from, &to) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e),
+            Ok(()) => return Ok(to),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
