@@ -6,10 +6,8 @@ use crate::batch::output::Output;
 use crate::batch::publish::Printer;
 use crate::batch::recover::{Recovered, recover};
 use crate::catch_up::{CatchUp, Wanted};
-use crate::cli;
-use crate::config::{Paths, Since};
+use crate::config;
 use crate::error::{Error, Failures, Kind, Result};
-use crate::layout::Layout;
 use crate::ledger::Ledger;
 use crate::lists::{List, fetch_lists, select};
 use crate::progress;
@@ -27,11 +25,8 @@ const UNREACHABLE_LISTS: u32 = 2;
 
 /// What all steps of one run know.
 pub(crate) struct Job<'a> {
-    pub(crate) args: &'a cli::Run,
-    pub(crate) paths: &'a Paths,
+    pub(crate) config: &'a config::Run,
     pub(crate) account: String,
-    pub(crate) since: Since,
-    pub(crate) layout: Layout,
     /// The number of the run.
     pub(crate) run: i64,
 }
@@ -44,11 +39,11 @@ impl Job<'_> {
         ledger: &mut Ledger,
         summary: &mut Summary,
     ) -> Result<()> {
-        let args = self.args;
+        let config = self.config;
 
         // 2b. Finish the batch that a killed run left behind, with the options it was recorded with.
         let mut printer = Printer::new(session.stop());
-        if !args.dry_run {
+        if !config.dry_run {
             match recover(ledger, &mut printer).await? {
                 Some(Recovered::Published(path, rows)) => {
                     tracing::info!(event = "recovered", rows, path = %path.display(), "published what a killed run had left");
@@ -62,11 +57,11 @@ impl Job<'_> {
             }
         }
         let output = Output::settle(
-            args.output.as_deref(),
-            &self.paths.state_dir,
-            &self.layout,
+            config.output.as_deref(),
+            &config.base.paths.state_dir,
+            &config.layout,
             ledger,
-            args.dry_run,
+            config.dry_run,
         )?;
 
         // 3. Refresh on start. The new tokens are durable before they are used.
@@ -83,10 +78,10 @@ impl Job<'_> {
         // 4. Page through the lists; 5. collect who is new.
         let mut collector = Collector::new(ExportOptions {
             output,
-            layout: self.layout.clone(),
-            mode: args.output_mode,
-            state_dir: self.paths.state_dir.clone(),
-            dry_run: args.dry_run,
+            layout: config.layout.clone(),
+            mode: config.output_mode,
+            state_dir: config.base.paths.state_dir.clone(),
+            dry_run: config.dry_run,
         });
         let outcome = self.collect(session, ledger, &mut collector, summary).await;
         progress::end();
@@ -133,13 +128,13 @@ impl Job<'_> {
             Err(error) if session.cannot_refresh() => return Err(error.or_safe(NO_ROW)),
             Err(error) => return Err(error.during("the account's lists").or_safe(NOTHING_YET)),
         };
-        let lists = select(all, &self.args.lists, &self.args.exclude_lists)?;
+        let lists = select(all, &self.config.lists, &self.config.exclude_lists)?;
         let today = session.now().unwrap_or_else(Utc::now).date_naive();
         let wanted = Wanted {
             account: self.account.clone(),
-            statuses: self.args.statuses.clone(),
-            since: self.since.day(today),
-            full: self.args.full,
+            statuses: self.config.statuses.clone(),
+            since: self.config.since.day(today),
+            full: self.config.full,
             run: self.run,
         };
         progress::begin(lists.iter().map(|list| self.to_look_at(ledger, list)).sum());
@@ -213,7 +208,7 @@ impl Job<'_> {
     /// How many subscribers are to be looked at on a list: all of them if its first export is not complete.
     fn to_look_at(&self, ledger: &Ledger, list: &List) -> u64 {
         let progress = ledger.progress(list.this.id).unwrap_or_default();
-        let everything = self.args.full || progress.statuses.is_none();
+        let everything = self.config.full || progress.statuses.is_none();
         let done = progress.walk.map_or(0, |walk| walk.seen);
         if everything {
             (list.subscribed + list.unconfirmed).saturating_sub(done)

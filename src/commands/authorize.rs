@@ -7,13 +7,12 @@ mod trade;
 use self::ask::ask_for_code;
 use super::print;
 use crate::authorization::{PendingAuthorization, read_pasted};
-use crate::cli;
-use crate::config::{Env, Network, Paths};
+use crate::config::{self, Flow};
 use crate::disk::atomic;
 use crate::error::{Error, Kind, Result};
 use crate::json::OwnPairs;
 use crate::locks::{Locks, make_directory};
-use crate::secret::{self, ClientSecret, SecretString};
+use crate::secret::SecretString;
 use crate::stop::Stop;
 use crate::token::import::parse_credentials;
 use crate::token::model::TokenFile;
@@ -28,58 +27,41 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LARGEST_IMPORT: u64 = 1024 * 1024;
 
 /// Connects an account.
-pub(crate) async fn authorize(
-    common: &cli::Common,
-    args: &cli::Authorize,
-    env: Env<'_>,
-) -> Result<()> {
-    let setting = Authorizer::new(common, args, env)?;
-    if let Some(file) = &args.import {
-        return setting.import(file).await;
-    }
-    if args.print_url {
-        return setting.print_url();
-    }
-    if let Some(code) = &args.code {
-        return setting.finish_begun(code).await;
+pub(crate) async fn authorize(config: config::Authorize) -> Result<()> {
+    let setting = Authorizer::new(config)?;
+    match &setting.config.flow {
+        Flow::Import(file) => return setting.import(file).await,
+        Flow::PrintUrl => return setting.print_url(),
+        Flow::Code(code) => return setting.finish_begun(code).await,
+        Flow::Prompt => {}
     }
     if setting.store.has_candidate() && setting.finish_candidate().await? {
         return Ok(());
     }
     let begun = setting.begin()?;
-    let url = begun.url(&setting.network.auth);
+    let url = begun.url(&setting.config.base.network.auth);
     let pasted = ask_for_code(&url)?;
     let code = read_pasted(&pasted, Some(&begun.state))?;
     setting.trade(&begun, &code).await
 }
 
 /// What all ways to tokens need.
-struct Authorizer<'a> {
-    args: &'a cli::Authorize,
-    paths: Paths,
-    network: Network,
+struct Authorizer {
+    config: config::Authorize,
     store: TokenStore,
-    client_id: Option<String>,
-    /// The client secret as configured outside the token file.
-    configured: Option<ClientSecret>,
     /// What stands in the token file, whether or not `run` would use it.
     present: Option<TokenFile>,
 }
 
-impl<'a> Authorizer<'a> {
-    fn new(common: &cli::Common, args: &'a cli::Authorize, env: Env<'_>) -> Result<Authorizer<'a>> {
-        let paths = Paths::new(common, env)?;
-        let store = TokenStore::at(&paths.token_file)?;
+impl Authorizer {
+    fn new(config: config::Authorize) -> Result<Authorizer> {
+        let store = TokenStore::at(&config.base.paths.token_file)?;
         // Authorizing anew, after a 77 say: the token file knows its client, whatever else is wrong with it.
         let present = store.peek()?.and_then(std::result::Result::ok);
         Ok(Authorizer {
-            network: Network::new(common, &args.network)?,
-            client_id: common.client_id.clone(),
-            configured: secret::client_secret(env)?,
-            present,
-            args,
-            paths,
+            config,
             store,
+            present,
         })
     }
 
@@ -90,12 +72,11 @@ impl<'a> Authorizer<'a> {
                 .as_ref()
                 .map(|present| present.client_id.clone())
         };
-        self.client_id.clone().or_else(known)
+        self.config.base.client.id.clone().or_else(known)
     }
 
     /// The secret of a client: as configured, else as the token file kept it for that very client.
     fn secret_of(&self, client_id: &str) -> Option<SecretString> {
-        let configured = self.configured.as_ref().map(|secret| secret.value.clone());
         let kept = || {
             let present = self
                 .present
@@ -103,7 +84,7 @@ impl<'a> Authorizer<'a> {
                 .filter(|present| present.client_id == client_id);
             present.and_then(|present| present.client_secret.clone())
         };
-        configured.or_else(kept)
+        self.config.base.client.secret().or_else(kept)
     }
 
     fn begin(&self) -> Result<PendingAuthorization> {
@@ -114,7 +95,7 @@ impl<'a> Authorizer<'a> {
         };
         {
             let public = self.secret_of(&client_id).is_none();
-            PendingAuthorization::new(client_id, self.args.redirect_uri.clone(), public)
+            PendingAuthorization::new(client_id, self.config.redirect_uri.clone(), public)
         }
     }
 
@@ -125,7 +106,7 @@ impl<'a> Authorizer<'a> {
         make_directory(self.store.directory())?;
         atomic::replace_file(&file, &begun.to_bytes(), atomic::PRIVATE)
             .map_err(|e| Error::disk("cannot write", &file, &e).safe("nothing was changed"))?;
-        print(&format!("{}\n", begun.url(&self.network.auth)))
+        print(&format!("{}\n", begun.url(&self.config.base.network.auth)))
     }
 
     /// Second half.
@@ -235,7 +216,7 @@ impl<'a> Authorizer<'a> {
 
     /// A token file without tokens of its own yet, of the generation in force.
     fn blank(&self, client_id: String, refresh_token: SecretString) -> TokenFile {
-        let kept = match &self.configured {
+        let kept = match &self.config.base.client.secret {
             Some(secret) => Some(secret.value.clone()).filter(|_| !secret.from_file),
             None => self.secret_of(&client_id),
         };
@@ -257,7 +238,8 @@ impl<'a> Authorizer<'a> {
 
     async fn enter(&self, stop: &mut Stop) -> Result<Locks> {
         make_directory(self.store.directory())?;
-        Locks::take(&self.paths, self.args.network.lock_wait.max(PATIENCE), stop).await
+        let base = &self.config.base;
+        Locks::take(&base.paths, base.lock_wait.max(PATIENCE), stop).await
     }
 
     /// Verifier and state between `--print-url` and `--code`.

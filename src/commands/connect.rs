@@ -3,12 +3,10 @@
 
 use crate::account::{checked_account, learn_account};
 use crate::api::session::Session;
-use crate::cli;
-use crate::config::{Env, Network, Paths};
+use crate::config::{Base, Paths};
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::locks::Locks;
-use crate::secret;
 use crate::stop::Stop;
 
 /// A session that has refreshed, with the locks that it holds.
@@ -24,21 +22,21 @@ pub(crate) struct Connected {
 }
 
 /// Takes the locks, recovers and loads the tokens, and refreshes.
-pub(crate) async fn connect(
-    common: &cli::Common,
-    args: &cli::Network,
-    env: Env<'_>,
-) -> Result<Connected> {
-    let paths = Paths::new(common, env)?;
-    let network = Network::new(common, args)?;
-    let configured = secret::client_secret(env)?;
+pub(crate) async fn connect(base: &Base) -> Result<Connected> {
     let mut stop = Stop::listen(None)?;
-    let locks = Locks::take(&paths, args.lock_wait, &mut stop).await?;
-    let tokens = locks.load_tokens(common.client_id.as_deref())?;
-    let secret = configured.map(|secret| secret.value);
+    let locks = Locks::take(&base.paths, base.lock_wait, &mut stop).await?;
+    let tokens = locks.load_tokens(base.client.id.as_deref())?;
     let known = tokens.account_id.clone().map(checked_account).transpose()?;
-    let ledger = known.as_deref().and_then(|account| open(&paths, account));
-    let mut session = Session::new(network, locks.store.clone(), tokens, secret, stop)?;
+    let ledger = known
+        .as_deref()
+        .and_then(|account| open(&base.paths, account));
+    let mut session = Session::new(
+        base.network.clone(),
+        locks.store.clone(),
+        tokens,
+        base.client.secret(),
+        stop,
+    )?;
     if let Some(ledger) = &ledger {
         session.remember_requests(ledger.request_times()?);
     }

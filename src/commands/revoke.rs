@@ -2,30 +2,25 @@
 
 use super::print;
 use crate::api::transport::Transport;
-use crate::cli;
-use crate::config::{Env, Network, Paths};
+use crate::config;
 use crate::disk::atomic;
 use crate::envelope::Problem;
 use crate::error::{Error, Kind, Result};
 use crate::locks::Locks;
-use crate::secret::{self, ExposeSecret};
+use crate::secret::ExposeSecret;
 use crate::stop::Stop;
 
 /// Where tokens are revoked (AWeber API, section 1 'Revoke').
 const REVOKE_PATH: &str = "/oauth2/revoke";
 
 /// Revokes the refresh token, and with it what it granted; then removes the file.
-pub(crate) async fn revoke(common: &cli::Common, args: &cli::Revoke, env: Env<'_>) -> Result<()> {
-    let paths = Paths::new(common, env)?;
-    let network = Network::new(common, &args.network)?;
-    let configured = secret::client_secret(env)?;
+pub(crate) async fn revoke(config: config::Revoke) -> Result<()> {
+    let base = config.base;
     let mut stop = Stop::listen(None)?;
-    let locks = Locks::take(&paths, args.network.lock_wait, &mut stop).await?;
-    let tokens = locks.load_tokens(common.client_id.as_deref())?;
-    let secret = configured
-        .map(|secret| secret.value)
-        .or(tokens.client_secret);
-    let http = Transport::new(&network)?;
+    let locks = Locks::take(&base.paths, base.lock_wait, &mut stop).await?;
+    let tokens = locks.load_tokens(base.client.id.as_deref())?;
+    let secret = base.client.secret().or(tokens.client_secret);
+    let http = Transport::new(&base.network)?;
     for (token, hint) in [
         (&tokens.refresh_token, "refresh_token"),
         (&tokens.access_token, "access_token"),
@@ -86,6 +81,6 @@ pub(crate) async fn revoke(common: &cli::Common, args: &cli::Revoke, env: Env<'_
          Ledger and exports stay in {}.\n\
          If the app is used nowhere else, delete it at labs.aweber.com/apps.\n",
         locks.store.path().display(),
-        paths.state_dir.display()
+        base.paths.state_dir.display()
     ))
 }

@@ -3,8 +3,7 @@
 
 use crate::account::{checked_account, learn_account};
 use crate::api::session::Session;
-use crate::cli;
-use crate::config::{Env, Network, Paths, Since, layout};
+use crate::config::{self, Watchers};
 use crate::disk::atomic;
 use crate::error::{Error, Failures, Kind, Result};
 use crate::exit::Exit;
@@ -15,7 +14,6 @@ use crate::locks::Locks;
 use crate::metrics::Metrics;
 use crate::ping::{Ping, Pinger};
 use crate::report::Summary;
-use crate::secret;
 use crate::stop::Stop;
 use chrono::Utc;
 use std::path::Path;
@@ -25,23 +23,19 @@ use std::time::{Duration, Instant};
 const METRICS_MODE: u32 = 0o644;
 
 /// Runs the job, and tells whoever watches it.
-pub(crate) async fn run(common: &cli::Common, args: &cli::Run, env: Env<'_>) -> Result<()> {
+pub(crate) async fn run(watchers: Watchers, config: Result<config::Run>) -> Result<()> {
     let began = Instant::now();
     let mut summary = Summary {
-        dry_run: args.dry_run,
+        dry_run: config.as_ref().is_ok_and(|config| config.dry_run),
         ..Summary::default()
     };
-    let pinger = Pinger::from_env(env)?.filter(|_| !args.dry_run);
-    let stop = Stop::listen(args.max_duration)?;
-    let outcome = go(
-        common,
-        args,
-        env,
-        pinger.as_ref(),
-        stop.clone(),
-        &mut summary,
-    )
-    .await;
+    let pinger = watchers.ping_url.map(|url| Pinger { url });
+    let budget = config.as_ref().ok().and_then(|config| config.max_duration);
+    let stop = Stop::listen(budget)?;
+    let outcome = match config {
+        Ok(config) => go(&config, pinger.as_ref(), stop.clone(), &mut summary).await,
+        Err(error) => Err(error),
+    };
     let exit = outcome.as_ref().err().map_or(Exit::Done, Error::exit);
     summary.seconds = began.elapsed().as_secs_f64();
     if outcome
@@ -65,11 +59,11 @@ pub(crate) async fn run(common: &cli::Common, args: &cli::Run, env: Env<'_>) -> 
             summary.line()
         );
     }
-    // A run that another one kept out has nothing to tell, the other one does; a dry run has done nothing.
-    if summary.locked_out || args.dry_run {
+    // A run that another one kept out has nothing to tell: the other one does.
+    if summary.locked_out {
         return outcome;
     }
-    if let Some(path) = &args.metrics_file {
+    if let Some(path) = &watchers.metrics_file {
         write_metrics(path, &summary, exit, began.elapsed());
     }
     if let Some(pinger) = pinger {
@@ -117,22 +111,15 @@ fn write_metrics(path: &Path, summary: &Summary, exit: Exit, duration: Duration)
 }
 
 async fn go(
-    common: &cli::Common,
-    args: &cli::Run,
-    env: Env<'_>,
+    config: &config::Run,
     pinger: Option<&Pinger>,
     mut stop: Stop,
     summary: &mut Summary,
 ) -> Result<()> {
-    // What was typed is checked before anything is touched.
-    let paths = Paths::new(common, env)?;
-    let network = Network::new(common, &args.network)?;
-    let since = Since::parse(args.since.as_deref())?;
-    let layout = layout(args)?;
-    let configured = secret::client_secret(env)?;
+    let base = &config.base;
 
     // 1. Take the locks. 2a. Finish what a killed run left of the tokens.
-    let locks = match Locks::take(&paths, args.network.lock_wait, &mut stop).await {
+    let locks = match Locks::take(&base.paths, base.lock_wait, &mut stop).await {
         Err(error) if error.kind() == Kind::LockHeld => {
             summary.locked_out = true;
             return Err(error);
@@ -142,14 +129,14 @@ async fn go(
     if let Some(pinger) = pinger {
         pinger.send(Ping::Start, "", stop.clone()).await;
     }
-    let tokens = locks.load_tokens(common.client_id.as_deref())?;
+    let tokens = locks.load_tokens(base.client.id.as_deref())?;
 
     // Building the HTTP client comes before the refresh token is spent: a missing CA bundle fails here.
     let mut session = Session::new(
-        network,
+        base.network.clone(),
         locks.store.clone(),
         tokens,
-        configured.map(|secret| secret.value),
+        base.client.secret(),
         stop,
     )?;
     let account = match session.tokens().account_id.clone() {
@@ -160,16 +147,13 @@ async fn go(
             learn_account(&mut session, &locks).await?
         }
     };
-    let mut ledger = Ledger::open(&paths.ledger(&account), args.dry_run)?;
+    let mut ledger = Ledger::open(&base.paths.ledger(&account), config.dry_run)?;
     ledger.check_whole()?;
     let run = ledger.begin_run(Utc::now().timestamp())?;
     ledger.commit()?;
     let job = Job {
-        args,
-        paths: &paths,
+        config,
         account,
-        since,
-        layout,
         run,
     };
     let outcome = job.work(&mut session, &mut ledger, summary).await;

@@ -12,7 +12,7 @@ use crate::stop::Stop;
 use crate::token::model::TokenFile;
 use crate::token::store::TokenStore;
 
-impl Authorizer<'_> {
+impl Authorizer {
     /// Looks up whose the candidate tokens are and, if they may replace the present ones, puts them in force.
     pub(super) async fn adopt(
         &self,
@@ -25,7 +25,7 @@ impl Authorizer<'_> {
         candidate.recover()?;
         let tokens = candidate.load()?;
         let mut session = Session::new(
-            self.network.clone(),
+            self.config.base.network.clone(),
             candidate.clone(),
             tokens,
             secret,
@@ -47,7 +47,7 @@ impl Authorizer<'_> {
             .and_then(|present| present.account_id.clone())
             .filter(|id| *id != account.id);
         if let Some(other) = &other
-            && !self.args.force
+            && !self.config.force
         {
             let aside = candidate.set_aside(store)?;
             return Err(Error::config(format!(
@@ -101,7 +101,7 @@ impl Authorizer<'_> {
         match store.peek()? {
             None => Ok(None),
             Some(Ok(present)) => Ok(Some(present)),
-            Some(Err(_)) if self.args.force => Ok(None),
+            Some(Err(_)) if self.config.force => Ok(None),
             Some(Err(why)) => {
                 let shown = store.path().display();
                 Err(Error::config(format!(

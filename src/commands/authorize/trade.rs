@@ -11,7 +11,7 @@ use crate::secret::SecretString;
 use crate::stop::Stop;
 use std::time::Duration;
 
-impl Authorizer<'_> {
+impl Authorizer {
     /// Trades the code for tokens and puts them in force.
     pub(super) async fn trade(
         &self,
@@ -20,7 +20,7 @@ impl Authorizer<'_> {
     ) -> Result<()> {
         let mut stop = Stop::listen(None)?;
         let locks = self.enter(&mut stop).await?;
-        let http = Transport::new(&self.network)?;
+        let http = Transport::new(&self.config.base.network)?;
         let mut form = vec![
             ("grant_type", "authorization_code".into()),
             ("code", code.clone()),
@@ -64,7 +64,7 @@ impl Authorizer<'_> {
                 }
                 Trouble::RateLimited => {
                     rate_limits += 1;
-                    pause(self.network.rate_limit_wait, &mut stop).await?;
+                    pause(self.config.base.network.rate_limit_wait, &mut stop).await?;
                 }
                 Trouble::Refused(error) => return Err(refused_code(error)),
                 Trouble::Passing(what) if repeats == REPEATS => {
@@ -83,7 +83,7 @@ impl Authorizer<'_> {
                         "cannot trade the code yet: {what}; trying again"
                     );
                     pause(
-                        wait(self.network.retry_wait, repeats, random_byte()),
+                        wait(self.config.base.network.retry_wait, repeats, random_byte()),
                         &mut stop,
                     )
                     .await?;
