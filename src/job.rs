@@ -8,8 +8,8 @@ use crate::batch::collect::{Collector, ExportOptions};
 use crate::batch::output::Output;
 use crate::batch::publish::Printer;
 use crate::batch::recover::{Recovered, recover};
-use crate::connect::session;
 use crate::config;
+use crate::connect::session;
 use crate::error::{Error, Failures, Kind, Result};
 use crate::exit::Exit;
 use crate::ledger::Ledger;
@@ -138,8 +138,7 @@ impl Job<'_> {
     }
 
     async fn refresh(&mut self) -> Result<()> {
-        self.session
-            .remember_requests(self.ledger.request_times()?);
+        self.session.remember_requests(self.ledger.request_times()?);
         let time = self.ledger.aweber_time()?;
         self.session
             .remember_time(time.and_then(|at| DateTime::from_timestamp(at, 0)));

@@ -19,6 +19,8 @@ mod layout;
 
 mod render;
 
+mod secret;
+
 mod cli;
 
 mod config;
@@ -26,8 +28,6 @@ mod config;
 mod progress;
 
 mod logging;
-
-mod secret;
 
 mod disk;
 
@@ -46,6 +46,8 @@ mod locks;
 mod pages;
 
 mod account;
+
+mod connect;
 
 mod lists;
 
@@ -66,6 +68,7 @@ mod ping;
 
 mod commands;
 
+use crate::config::Command;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use std::process::ExitCode;
@@ -79,7 +82,7 @@ fn main() -> ExitCode {
         cli.common.log_format,
         journal,
     );
-    let exit = match run(&cli) {
+    let exit = match Command::new(cli, &config::process_env).and_then(run) {
         Ok(()) => Exit::Done,
         Err(error) => {
             error.log();
@@ -89,29 +92,28 @@ fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-fn run(cli: &cli::Cli) -> Result<()> {
+fn run(command: Command) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Look at the sockets only when no task is ready: one that has just got new tokens stores them first.
         .event_interval(u32::MAX)
         .build()
         .map_err(|e| Error::new(Kind::LocalIo, format!("cannot start: {e}")))?;
-    let outcome = runtime.block_on(command(cli));
+    let outcome = runtime.block_on(carry_out(command));
     // Does not wait for a thread that prints to somebody who does not read.
     runtime.shutdown_background();
     outcome
 }
 
-async fn command(cli: &cli::Cli) -> Result<()> {
-    let (common, env) = (&cli.common, &config::process_env);
-    match &cli.command {
-        cli::Cmd::Authorize(args) => commands::authorize::authorize(common, args, env).await,
-        cli::Cmd::Run(args) => commands::run::run(common, args, env).await,
-        cli::Cmd::Lists(args) => commands::lists::lists(common, args, env).await,
-        cli::Cmd::Status(args) => commands::status::status(common, args, env).await,
-        cli::Cmd::Forget(args) => commands::forget::forget(common, args, env).await,
-        cli::Cmd::Revoke(args) => commands::revoke::revoke(common, args, env).await,
-        cli::Cmd::Completions(args) => commands::generate::completions(args),
-        cli::Cmd::Man(args) => commands::generate::man(args),
+async fn carry_out(command: Command) -> Result<()> {
+    match command {
+        Command::Authorize(config) => commands::authorize::authorize(config).await,
+        Command::Run(watchers, config) => commands::run::run(watchers, config).await,
+        Command::Lists(config) => commands::lists::lists(config).await,
+        Command::Status(config) => commands::status::status(config),
+        Command::Forget(config) => commands::forget::forget(config).await,
+        Command::Revoke(config) => commands::revoke::revoke(config).await,
+        Command::Completions(shell) => commands::generate::completions(shell),
+        Command::Man(directory) => commands::generate::man(&directory),
     }
 }

@@ -2,11 +2,9 @@
 //! say that all is well. A ping never fails the run.
 
 use crate::api::transport::ping;
-use crate::config::Env;
-use crate::error::{Error, Kind, Result};
+use crate::error::Kind;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::stop::Stop;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// How often a ping is tried.
@@ -18,7 +16,7 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 /// Where to ping.
 #[derive(Debug)]
 pub(crate) struct Pinger {
-    url: SecretString,
+    pub(crate) url: SecretString,
 }
 
 /// What to say.
@@ -33,37 +31,6 @@ pub(crate) enum Ping {
 }
 
 impl Pinger {
-    /// From `AWEBER_SYNC_PING_URL` or the file named by `AWEBER_SYNC_PING_URL_FILE`. Errors: 78, never with the URL.
-    pub(crate) fn from_env(env: Env<'_>) -> Result<Option<Pinger>> {
-        let text = match (
-            env("AWEBER_SYNC_PING_URL"),
-            env("AWEBER_SYNC_PING_URL_FILE"),
-        ) {
-            (Some(url), _) => url
-                .into_string()
-                .map_err(|_| Error::config("AWEBER_SYNC_PING_URL is not UTF-8"))?,
-            (None, Some(file)) => {
-                let file = PathBuf::from(file);
-                std::fs::read_to_string(&file).map_err(|e| {
-                    Error::config(format!(
-                        "cannot read the ping URL from {}: {e}",
-                        file.display()
-                    ))
-                    .next("put the URL into that file, or unset AWEBER_SYNC_PING_URL_FILE")
-                })?
-            }
-            (None, None) => return Ok(None),
-        };
-        let text = text.trim().trim_end_matches('/').to_owned();
-        let usable =
-            url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
-        if !usable {
-            return Err(Error::config("the ping URL is no http or https URL")
-                .next("copy it from the check's page, or unset AWEBER_SYNC_PING_URL"));
-        }
-        Ok(Some(Pinger { url: text.into() }))
-    }
-
     /// Pings, twice if need be. A signal cuts that short: half a second is left to say so, none to begin.
     pub(crate) async fn send(&self, what: Ping, body: &str, mut stop: Stop) {
         let signalled = stop

@@ -20,8 +20,6 @@ pub(crate) struct Summary {
     pub(crate) requests: u64,
     /// Refreshes.
     pub(crate) refreshes: u64,
-    /// Another run held the lock.
-    pub(crate) locked_out: bool,
     /// The last success before this run, Unix seconds.
     pub(crate) last_success: Option<i64>,
     /// Who may still confirm.

@@ -138,14 +138,15 @@ mod tests {
     /// The steps as letters: Renew, rate Limit, Wait, or the kind of the error.
     fn story(failures: impl IntoIterator<Item = Failed>) -> String {
         let mut attempts = Attempts::new(WAITS);
-        let steps = failures.into_iter().map(|failed| {
-            match attempts.after(failed, Duration::ZERO, 255) {
-                Step::Renew => "R".to_owned(),
-                Step::WaitForRateLimit(wait) => format!("L{}", wait.as_secs()),
-                Step::Wait(wait, _) => format!("W{}", wait.as_secs()),
-                Step::GiveUp(error) => format!("{:?}", error.kind()),
-            }
-        });
+        let steps =
+            failures
+                .into_iter()
+                .map(|failed| match attempts.after(failed, Duration::ZERO, 255) {
+                    Step::Renew => "R".to_owned(),
+                    Step::WaitForRateLimit(wait) => format!("L{}", wait.as_secs()),
+                    Step::Wait(wait, _) => format!("W{}", wait.as_secs()),
+                    Step::GiveUp(error) => format!("{:?}", error.kind()),
+                });
         steps.collect::<Vec<_>>().join(" ")
     }
 
@@ -162,7 +163,13 @@ mod tests {
             ),
             (vec![Permanent(error(Kind::Config))], "Config"),
             (
-                vec![transient(), transient(), transient(), transient(), transient()],
+                vec![
+                    transient(),
+                    transient(),
+                    transient(),
+                    transient(),
+                    transient(),
+                ],
                 "W1 W2 W4 W8 Unavailable",
             ),
             (

@@ -96,9 +96,9 @@ impl Bearer {
         };
         let left = self.seconds_left();
         if left < WORTH_USING {
-            return Err(error.or_safe(
-                "no row is lost: new subscribers are in the next run that succeeds",
-            ));
+            return Err(
+                error.or_safe("no row is lost: new subscribers are in the next run that succeeds")
+            );
         }
         match error.kind() {
             Kind::NeedsHuman => {}

@@ -98,9 +98,7 @@ fn failed(answer: TokenAnswer) -> Failed {
         TokenAnswer::Transient(what) | TokenAnswer::Unparsed { what, .. } => {
             Failed::Transient(what)
         }
-        TokenAnswer::Granted(_) => {
-            Failed::Transient("AWeber returned no refresh token".to_owned())
-        }
+        TokenAnswer::Granted(_) => Failed::Transient("AWeber returned no refresh token".to_owned()),
     }
 }
 
@@ -150,7 +148,10 @@ impl Request {
             return Ok(Sent::NotGranted(answer, self.journal));
         };
         let Some(tokens) = self.grant.tokens(&renewal, sent_at) else {
-            return Ok(Sent::NotGranted(TokenAnswer::Granted(renewal), self.journal));
+            return Ok(Sent::NotGranted(
+                TokenAnswer::Granted(renewal),
+                self.journal,
+            ));
         };
         self.journal.store(&tokens)?;
         Ok(Sent::Stored(Issued {

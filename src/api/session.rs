@@ -84,9 +84,7 @@ impl Session {
                 Ok(reply) if reply.status == 404 => return Ok(Found::NotThere),
                 Ok(reply) => match read(reply.body) {
                     Ok(value) => return Ok(Found::There(value)),
-                    Err(why) => {
-                        Failed::Transient(format!("AWeber's answer cannot be used: {why}"))
-                    }
+                    Err(why) => Failed::Transient(format!("AWeber's answer cannot be used: {why}")),
                 },
                 Err(failed) => failed,
             };

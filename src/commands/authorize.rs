@@ -76,7 +76,10 @@ impl Authorizer {
         make_directory(self.store.directory())?;
         atomic::replace_file(&file, &pending.to_bytes(), atomic::PRIVATE)
             .map_err(|e| Error::disk("cannot write", &file, &e).safe("nothing was changed"))?;
-        print(&format!("{}\n", pending.url(&self.config.base.network.auth)))
+        print(&format!(
+            "{}\n",
+            pending.url(&self.config.base.network.auth)
+        ))
     }
 
     /// The second half.

@@ -1,42 +1,31 @@
 //! `aweber-sync forget`: the ledger forgets a list, so that the next run exports it again.
 
-use crate::connect::connect;
 use super::print;
-use crate::cli;
-use crate::config::{Env, Paths};
+use crate::config::{self, Paths};
+use crate::connect::connect;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::lists::{fetch_lists, select};
 use crate::locks::Locks;
 use crate::stop::Stop;
-use crate::timestamp;
 use crate::token::store::TokenStore;
+use chrono::NaiveTime;
 
 /// Forgets. A list given by its id needs no network.
-pub(crate) async fn forget(common: &cli::Common, args: &cli::Forget, env: Env<'_>) -> Result<()> {
-    let since = match args.since.as_deref() {
-        None => None,
-        Some(text) => {
-            let day = timestamp::day(text.trim()).ok_or_else(|| {
-                Error::new(Kind::Usage, format!("--since {text}: not a day"))
-                    .next("write it as 2026-11-22")
-            })?;
-            Some(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())
-        }
-    };
-    let paths = Paths::new(common, env)?;
-    let list = match args.list.trim().parse::<i64>() {
-        Ok(id) if known(&paths, id)? => id,
+pub(crate) async fn forget(config: config::Forget) -> Result<()> {
+    let paths = &config.base.paths;
+    let list = match config.list.trim().parse::<i64>() {
+        Ok(id) if known(paths, id)? => id,
         _ => {
-            let mut connected = connect(common, &args.network, env).await?;
+            let mut connected = connect(&config.base).await?;
             let all = fetch_lists(&mut connected.session, &connected.account).await?;
-            let found = select(all, std::slice::from_ref(&args.list), &[])?;
+            let found = select(all, std::slice::from_ref(&config.list), &[])?;
             connected.finish()?;
             found.first().map_or(0, |list| list.this.id)
         }
     };
     let mut stop = Stop::listen(None)?;
-    let locks = Locks::take(&paths, args.network.lock_wait, &mut stop).await?;
+    let locks = Locks::take(paths, config.base.lock_wait, &mut stop).await?;
     let Some(account) = locks.store.load()?.account_id else {
         return Err(nothing_to_forget(list));
     };
@@ -56,6 +45,9 @@ pub(crate) async fn forget(common: &cli::Common, args: &cli::Forget, env: Env<'_
         .safe("nothing was forgotten")
         .next("aweber-sync run, which publishes it, then forget again"));
     }
+    let since = config
+        .since
+        .map(|day| day.and_time(NaiveTime::MIN).and_utc().timestamp());
     let forgotten = ledger.forget(list, since)?;
     ledger.commit()?;
     let subscriptions = if forgotten == 1 {

@@ -1,18 +1,17 @@
 //! `aweber-sync lists`: the account's lists.
 
-use crate::connect::connect;
 use super::print;
-use crate::cli;
-use crate::config::Env;
+use crate::config;
+use crate::connect::connect;
 use crate::error::Result;
 use crate::lists::{List, fetch_lists};
 use serde_json::{Value, json};
 
 /// Prints them, as a table or as JSON.
-pub(crate) async fn lists(common: &cli::Common, args: &cli::Lists, env: Env<'_>) -> Result<()> {
-    let mut connected = connect(common, &args.network, env).await?;
+pub(crate) async fn lists(config: config::Lists) -> Result<()> {
+    let mut connected = connect(&config.base).await?;
     let lists = fetch_lists(&mut connected.session, &connected.account).await?;
-    if args.json {
+    if config.json {
         print(&format!("{:#}\n", to_json(&connected.account, &lists)))?;
     } else {
         print(&table(&lists))?;

@@ -1,21 +1,13 @@
-//! `aweber-sync run`: the order of the job, in numbered steps (2b to 6 are in [`job`](crate::job)), and telling whoever
-//! watches it.
+//! `aweber-sync run`: the [`job`], and reporting how it ended: log line, metrics file, ping.
 
-use crate::account::{checked_account, learn_account};
-use crate::api::session::Session;
-use crate::cli;
-use crate::config::{Env, Network, Paths, Since, layout};
+use crate::config::{self, Watchers};
 use crate::disk::atomic;
-use crate::error::{Error, Failures, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
-use crate::job::Job;
-use crate::ledger::Ledger;
-use crate::ledger::runs::RunTotals;
-use crate::locks::Locks;
+use crate::job;
 use crate::metrics::Metrics;
 use crate::ping::{Ping, Pinger};
 use crate::report::Summary;
-use crate::secret;
 use crate::stop::Stop;
 use chrono::Utc;
 use std::path::Path;
@@ -25,23 +17,19 @@ use std::time::{Duration, Instant};
 const METRICS_MODE: u32 = 0o644;
 
 /// Runs the job, and tells whoever watches it.
-pub(crate) async fn run(common: &cli::Common, args: &cli::Run, env: Env<'_>) -> Result<()> {
+pub(crate) async fn run(watchers: Watchers, config: Result<config::Run>) -> Result<()> {
     let began = Instant::now();
     let mut summary = Summary {
-        dry_run: args.dry_run,
+        dry_run: config.as_ref().is_ok_and(|config| config.dry_run),
         ..Summary::default()
     };
-    let pinger = Pinger::from_env(env)?.filter(|_| !args.dry_run);
-    let stop = Stop::listen(args.max_duration)?;
-    let outcome = go(
-        common,
-        args,
-        env,
-        pinger.as_ref(),
-        stop.clone(),
-        &mut summary,
-    )
-    .await;
+    let pinger = watchers.ping_url.map(|url| Pinger { url });
+    let budget = config.as_ref().ok().and_then(|config| config.max_duration);
+    let stop = Stop::listen(budget)?;
+    let outcome = match config {
+        Ok(config) => job::run(&config, pinger.as_ref(), stop.clone(), &mut summary).await,
+        Err(error) => Err(error),
+    };
     let exit = outcome.as_ref().err().map_or(Exit::Done, Error::exit);
     summary.seconds = began.elapsed().as_secs_f64();
     if outcome
@@ -65,11 +53,11 @@ pub(crate) async fn run(common: &cli::Common, args: &cli::Run, env: Env<'_>) -> 
             summary.line()
         );
     }
-    // A run that another one kept out has nothing to tell, the other one does; a dry run has done nothing.
-    if summary.locked_out || args.dry_run {
+    // A run that another one kept out has nothing to tell: the other one does.
+    if matches!(&outcome, Err(error) if error.kind() == Kind::LockHeld) {
         return outcome;
     }
-    if let Some(path) = &args.metrics_file {
+    if let Some(path) = &watchers.metrics_file {
         write_metrics(path, &summary, exit, began.elapsed());
     }
     if let Some(pinger) = pinger {
@@ -114,97 +102,4 @@ fn write_metrics(path: &Path, summary: &Summary, exit: Exit, duration: Duration)
             path.display()
         );
     }
-}
-
-async fn go(
-    common: &cli::Common,
-    args: &cli::Run,
-    env: Env<'_>,
-    pinger: Option<&Pinger>,
-    mut stop: Stop,
-    summary: &mut Summary,
-) -> Result<()> {
-    // What was typed is checked before anything is touched.
-    let paths = Paths::new(common, env)?;
-    let network = Network::new(common, &args.network)?;
-    let since = Since::parse(args.since.as_deref())?;
-    let layout = layout(args)?;
-    let configured = secret::client_secret(env)?;
-
-    // 1. Take the locks. 2a. Finish what a killed run left of the tokens.
-    let locks = match Locks::take(&paths, args.network.lock_wait, &mut stop).await {
-        Err(error) if error.kind() == Kind::LockHeld => {
-            summary.locked_out = true;
-            return Err(error);
-        }
-        other => other?,
-    };
-    if let Some(pinger) = pinger {
-        pinger.send(Ping::Start, "", stop.clone()).await;
-    }
-    let tokens = locks.load_tokens(common.client_id.as_deref())?;
-
-    // Building the HTTP client comes before the refresh token is spent: a missing CA bundle fails here.
-    let mut session = Session::new(
-        network,
-        locks.store.clone(),
-        tokens,
-        configured.map(|secret| secret.value),
-        stop,
-    )?;
-    let account = match session.tokens().account_id.clone() {
-        Some(account) => checked_account(account)?,
-        // A token file made by hand: only AWeber knows whose it is.
-        None => {
-            session.refresh().await?;
-            learn_account(&mut session, &locks).await?
-        }
-    };
-    let mut ledger = Ledger::open(&paths.ledger(&account), args.dry_run)?;
-    ledger.check_whole()?;
-    let run = ledger.begin_run(Utc::now().timestamp())?;
-    ledger.commit()?;
-    let job = Job {
-        args,
-        paths: &paths,
-        account,
-        since,
-        layout,
-        run,
-    };
-    let outcome = job.work(&mut session, &mut ledger, summary).await;
-    let mut failures = Failures::default();
-    failures.take(outcome);
-    failures.take(session.take_deferred_error().map_or(Ok(()), Err));
-    // What was not committed is in no batch, and must not be committed below.
-    failures.take(ledger.rollback());
-    let exit = failures.exit();
-    let outcome = failures.into_result();
-
-    // 7. Report. A ledger that cannot take it has said so already.
-    let counts = session.counts();
-    (summary.requests, summary.refreshes) = (counts.requests, counts.refreshes);
-    summary.token_expires_at = Some(session.tokens().expires_at);
-    summary.last_success = ledger.last_success().unwrap_or_default();
-    summary.pending = ledger.pending().ok();
-    let totals = RunTotals {
-        exit,
-        rows: summary.published_rows(),
-        requests: counts.requests,
-        refreshes: counts.refreshes,
-    };
-    let message = outcome.as_ref().err().map(ToString::to_string);
-    let noted = ledger
-        .set_request_times(&session.recent_requests())
-        .and_then(|()| {
-            session
-                .now()
-                .map_or(Ok(()), |now| ledger.set_aweber_time(now.timestamp()))
-        })
-        .and_then(|()| ledger.end_run(run, Utc::now().timestamp(), totals, message.as_deref()))
-        .and_then(|()| ledger.commit());
-    let mut failures = Failures::default();
-    failures.take(outcome);
-    failures.take(noted);
-    failures.into_result()
 }

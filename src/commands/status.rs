@@ -1,8 +1,7 @@
 //! `aweber-sync status`: is the job healthy? Looks only: no network, no lock of ours.
 
 use super::print;
-use crate::cli;
-use crate::config::{Env, Paths};
+use crate::config::{self, Paths};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::history::{ListHistory, PastRun};
@@ -44,14 +43,13 @@ struct Picture {
 }
 
 /// Prints it. Errors: 1 if the last success is older than `--max-age`; 74 ledger damaged, 78 of a newer version.
-pub(crate) async fn status(common: &cli::Common, args: &cli::Status, env: Env<'_>) -> Result<()> {
-    let paths = Paths::new(common, env)?;
-    let picture = look(&paths)?;
+pub(crate) fn status(config: config::Status) -> Result<()> {
+    let picture = look(&config.paths)?;
     let now = Utc::now().timestamp();
-    let stale = args
+    let stale = config
         .max_age
         .and_then(|max_age| too_old(picture.last_success, now, max_age));
-    if args.json {
+    if config.json {
         print(&format!("{:#}\n", to_json(&picture, stale.is_none())))?;
     } else {
         print(&to_text(&picture, now))?;

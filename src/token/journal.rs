@@ -27,7 +27,12 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Allocates `room` bytes in `file`, just created at `path`, for what will replace the tokens in `home`.
-    pub(super) fn reserve(file: File, path: PathBuf, home: Home, room: usize) -> io::Result<Journal> {
+    pub(super) fn reserve(
+        file: File,
+        path: PathBuf,
+        home: Home,
+        room: usize,
+    ) -> io::Result<Journal> {
         // From here on it cleans up after itself, whatever fails.
         let journal = Journal {
             file,
@@ -110,10 +115,9 @@ impl Journal {
             .and_then(|()| self.file.sync_all())
             .and_then(|()| unparsed::set_aside(&self.path, self.home.path()))
             .map_err(|e| {
-                Error::disk("cannot keep AWeber's answer beside", self.home.path(), &e).safe(format!(
-                    "what could be written is in {}",
-                    self.path.display()
-                ))
+                Error::disk("cannot keep AWeber's answer beside", self.home.path(), &e).safe(
+                    format!("what could be written is in {}", self.path.display()),
+                )
             })
     }
 }

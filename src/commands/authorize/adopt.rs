@@ -4,10 +4,10 @@ use super::Authorizer;
 use crate::account::{Account, fetch_account};
 use crate::api::session::Session;
 use crate::commands::print;
+use crate::connect::session;
 use crate::disk::atomic;
 use crate::error::{Error, Kind, Result};
 use crate::locks::Locks;
-use crate::connect::session;
 use crate::secret::SecretString;
 use crate::stop::Stop;
 use crate::token::model::TokenFile;
@@ -68,7 +68,11 @@ impl Authorizer {
     fn remove_pending(&self) {
         let pending = self.pending_file();
         if let Err(e) = atomic::remove_if_there(&pending) {
-            tracing::warn!(event = "leftover", "cannot remove {}: {e}", pending.display());
+            tracing::warn!(
+                event = "leftover",
+                "cannot remove {}: {e}",
+                pending.display()
+            );
         }
     }
 

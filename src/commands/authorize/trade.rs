@@ -48,7 +48,9 @@ fn refused_code(error: Error) -> Error {
                 .next("aweber-sync authorize, when AWeber answers again; see status.aweber.com");
         }
         Kind::Signal(_) => {
-            return error.safe("nothing was changed").next("aweber-sync authorize");
+            return error
+                .safe("nothing was changed")
+                .next("aweber-sync authorize");
         }
         _ => return error,
     };

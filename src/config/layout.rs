@@ -1,0 +1,53 @@
+//! Format and columns of exported files.
+
+use crate::cli;
+use crate::error::{Error, Kind, Result};
+use crate::layout::{Format, Layout, split_record};
+use crate::rows::Column;
+
+/// Format and columns as asked for. Errors: 2 for a column that does not exist.
+pub(super) fn layout(args: &cli::Run) -> Result<Layout> {
+    let format = match (args.format, args.excel) {
+        (cli::Format::Csv, false) => Format::Csv,
+        (cli::Format::Csv, true) => Format::Excel,
+        (cli::Format::Jsonl, false) => Format::Jsonl,
+        (cli::Format::Jsonl, true) => {
+            return Err(Error::new(
+                Kind::Usage,
+                "--excel goes with --format csv only",
+            ));
+        }
+    };
+    let Some(text) = args.columns.as_deref() else {
+        return Ok(Layout::new(format, None));
+    };
+    if format == Format::Jsonl {
+        return Err(Error::new(
+            Kind::Usage,
+            "--columns goes with --format csv only: jsonl has every field",
+        ));
+    }
+    let columns: Vec<Column> = split_record(text)
+        .iter()
+        .map(|name| Column::from_name(name).ok_or_else(|| unknown_column(name)))
+        .collect::<Result<_>>()?;
+    if columns.is_empty() {
+        return Err(Error::new(Kind::Usage, "--columns names no column"));
+    }
+    Ok(Layout::new(format, Some(columns)))
+}
+
+fn unknown_column(name: &str) -> Error {
+    let names: Vec<String> = Column::all()
+        .iter()
+        .map(|column| column.name().into_owned())
+        .collect();
+    Error::new(
+        Kind::Usage,
+        format!("--columns: there is no column {name:?}"),
+    )
+    .next(format!(
+        "choose from {}, and custom.NAME for a custom field",
+        names.join(", ")
+    ))
+}

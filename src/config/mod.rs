@@ -1,0 +1,230 @@
+//! The command to carry out, complete and checked: made once from the command line and the environment, before anything
+//! else is touched. Of the file system it reads only the files of secrets.
+
+mod layout;
+mod network;
+mod paths;
+mod secrets;
+mod since;
+
+pub(crate) use self::network::Network;
+pub(crate) use self::paths::{Paths, absolute};
+pub(crate) use self::secrets::ClientSecret;
+pub(crate) use self::since::Since;
+
+use crate::cli;
+use crate::error::Result;
+use crate::layout::Layout;
+use crate::secret::SecretString;
+use crate::subscriber::Status as SubscriberStatus;
+use chrono::NaiveDate;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Looks up an environment variable; an empty one counts as unset.
+pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The process's environment, empty variables left out.
+pub(crate) fn process_env(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// A command with its configuration.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Authorize(Authorize),
+    /// What watches the job is told about an invalid option too.
+    Run(Watchers, Result<Run>),
+    Lists(Lists),
+    Status(Status),
+    Forget(Forget),
+    Revoke(Revoke),
+    Completions(clap_complete::Shell),
+    /// The directory to write the pages into.
+    Man(PathBuf),
+}
+
+/// What every command needs that talks to AWeber.
+#[derive(Debug)]
+pub(crate) struct Base {
+    pub(crate) paths: Paths,
+    pub(crate) network: Network,
+    pub(crate) client: Client,
+    /// How long to wait for another run to end.
+    pub(crate) lock_wait: Duration,
+}
+
+/// The client as configured; the token file knows the rest.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) id: Option<String>,
+    pub(crate) secret: Option<ClientSecret>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Authorize {
+    pub(crate) base: Base,
+    pub(crate) flow: Flow,
+    pub(crate) redirect_uri: String,
+    /// Replace the tokens of another account.
+    pub(crate) force: bool,
+}
+
+/// The way to the tokens.
+#[derive(Debug)]
+pub(crate) enum Flow {
+    /// Print the URL and ask for the code.
+    Prompt,
+    /// First half: print the URL.
+    PrintUrl,
+    /// Second half: the code, or the URL that holds it.
+    Code(String),
+    /// The credentials file of another program.
+    Import(PathBuf),
+}
+
+/// Where a run reports to; nowhere for a dry run.
+#[derive(Debug)]
+pub(crate) struct Watchers {
+    pub(crate) metrics_file: Option<PathBuf>,
+    pub(crate) ping_url: Option<SecretString>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) base: Base,
+    /// As typed: a slash at the end means a directory. `None`: `exports/` in the state directory.
+    pub(crate) output: Option<PathBuf>,
+    pub(crate) output_mode: u32,
+    /// Ids, unique_list_ids or names; empty: all lists.
+    pub(crate) lists: Vec<String>,
+    pub(crate) exclude_lists: Vec<String>,
+    pub(crate) since: Since,
+    pub(crate) statuses: Vec<SubscriberStatus>,
+    pub(crate) layout: Layout,
+    pub(crate) full: bool,
+    pub(crate) dry_run: bool,
+    pub(crate) max_duration: Option<Duration>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Lists {
+    pub(crate) base: Base,
+    pub(crate) json: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Status {
+    pub(crate) paths: Paths,
+    pub(crate) json: bool,
+    pub(crate) max_age: Option<Duration>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Forget {
+    pub(crate) base: Base,
+    /// Id, unique_list_id or name.
+    pub(crate) list: String,
+    /// Only subscriptions of this day (UTC) or later.
+    pub(crate) since: Option<NaiveDate>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Revoke {
+    pub(crate) base: Base,
+}
+
+impl Command {
+    /// Checks the command line and fills it up from the environment.
+    ///
+    /// Errors: 2 for an invalid value, 78 for a wrong URL or a secret that cannot be read.
+    pub(crate) fn new(cli: cli::Cli, env: Env<'_>) -> Result<Command> {
+        let common = cli.common;
+        let base = |network: &cli::Network| Base::new(&common, network, env);
+        Ok(match cli.command {
+            cli::Cmd::Authorize(args) => Command::Authorize(Authorize {
+                base: base(&args.network)?,
+                flow: match (args.import, args.print_url, args.code) {
+                    (Some(file), ..) => Flow::Import(file),
+                    (None, true, _) => Flow::PrintUrl,
+                    (None, false, Some(code)) => Flow::Code(code),
+                    (None, false, None) => Flow::Prompt,
+                },
+                redirect_uri: args.redirect_uri,
+                force: args.force,
+            }),
+            cli::Cmd::Run(args) => {
+                Command::Run(Watchers::new(&args, env)?, Run::new(&common, args, env))
+            }
+            cli::Cmd::Lists(args) => Command::Lists(Lists {
+                base: base(&args.network)?,
+                json: args.json,
+            }),
+            cli::Cmd::Status(args) => Command::Status(Status {
+                paths: Paths::new(&common, env)?,
+                json: args.json,
+                max_age: args.max_age,
+            }),
+            cli::Cmd::Forget(args) => Command::Forget(Forget {
+                since: args.since.as_deref().map(since::parse_day).transpose()?,
+                base: base(&args.network)?,
+                list: args.list,
+            }),
+            cli::Cmd::Revoke(args) => Command::Revoke(Revoke {
+                base: base(&args.network)?,
+            }),
+            cli::Cmd::Completions(args) => Command::Completions(args.shell),
+            cli::Cmd::Man(args) => Command::Man(args.directory),
+        })
+    }
+}
+
+impl Base {
+    fn new(common: &cli::Common, network: &cli::Network, env: Env<'_>) -> Result<Base> {
+        Ok(Base {
+            paths: Paths::new(common, env)?,
+            network: Network::new(common, network)?,
+            client: Client {
+                id: common.client_id.clone(),
+                secret: secrets::client_secret(env)?,
+            },
+            lock_wait: network.lock_wait,
+        })
+    }
+}
+
+impl Client {
+    /// The secret alone, wherever it came from.
+    pub(crate) fn secret(&self) -> Option<SecretString> {
+        self.secret.as_ref().map(|secret| secret.value.clone())
+    }
+}
+
+impl Watchers {
+    fn new(args: &cli::Run, env: Env<'_>) -> Result<Watchers> {
+        let ping_url = secrets::ping_url(env)?;
+        Ok(Watchers {
+            metrics_file: args.metrics_file.clone().filter(|_| !args.dry_run),
+            ping_url: ping_url.filter(|_| !args.dry_run),
+        })
+    }
+}
+
+impl Run {
+    fn new(common: &cli::Common, args: cli::Run, env: Env<'_>) -> Result<Run> {
+        Ok(Run {
+            base: Base::new(common, &args.network, env)?,
+            since: Since::parse(args.since.as_deref())?,
+            layout: layout::layout(&args)?,
+            output: args.output,
+            output_mode: args.output_mode,
+            lists: args.lists,
+            exclude_lists: args.exclude_lists,
+            statuses: args.statuses,
+            full: args.full,
+            dry_run: args.dry_run,
+            max_duration: args.max_duration,
+        })
+    }
+}
