@@ -31,7 +31,7 @@ fn try_it(scenario: &Scenario, point: &Point) -> Result<Outcome, String> {
     let site = scenario.prepare();
     let (killed, trace) = scenario.killed_at(&site, point);
     if killed.code != KILLED && killed.code != 0 {
-        return Err(format!("not killed, and not well: {}", site.dump(&killed)));
+        return Err(format!("not killed, and not well: {killed}"));
     }
     let window = in_window(&trace);
     let lost = !live_token_on_disk(&site);
@@ -41,10 +41,7 @@ fn try_it(scenario: &Scenario, point: &Point) -> Result<Outcome, String> {
             .sandbox
             .with(|world| world.live_refresh_tokens().is_empty());
     if lost && !had_none && window.is_none() {
-        return Err(format!(
-            "the refresh token is lost: {}\n{trace}",
-            site.dump(&killed)
-        ));
+        return Err(format!("the refresh token is lost: {killed}\n{trace}"));
     }
 
     let mut mended = scenario.plainly(&site);
@@ -60,28 +57,21 @@ fn try_it(scenario: &Scenario, point: &Point) -> Result<Outcome, String> {
         mended = site.run(scenario.output());
     } else if lost && !had_none && !scenario.is_authorize() {
         return Err(format!(
-            "a lost token that the next run did not miss: {}",
-            site.dump(&mended)
+            "a lost token that the next run did not miss: {mended}"
         ));
     }
     if mended.code != 0 {
-        return Err(format!(
-            "the run that follows fails: {}",
-            site.dump(&mended)
-        ));
+        return Err(format!("the run that follows fails: {mended}"));
     }
     if scenario.is_authorize() {
         mended = site.run(&[]);
         if mended.code != 0 {
-            return Err(format!("the first run fails: {}", site.dump(&mended)));
+            return Err(format!("the first run fails: {mended}"));
         }
     }
     if !site.token_is_live() {
-        return Err(format!(
-            "the token file holds a dead token: {}",
-            site.dump(&mended)
-        ));
+        return Err(format!("the token file holds a dead token: {mended}"));
     }
-    compare(&site).map_err(|why| format!("{why}: {}", site.dump(&mended)))?;
+    compare(&site).map_err(|why| format!("{why}: {mended}"))?;
     Ok(outcome)
 }

@@ -41,11 +41,7 @@ fn try_it(scenario: &Scenario, fault: &Fault) -> Result<Outcome, String> {
     let failed = failed(&trace, root);
     let with_lines = |what: &str, done: &Done| {
         let lines: Vec<&str> = failed.iter().map(|one| one.line.as_str()).collect();
-        format!(
-            "{what}: {}\n--- failed\n{}",
-            site.dump(done),
-            lines.join("\n")
-        )
+        format!("{what}: {done}\n--- failed\n{}", lines.join("\n"))
     };
     check_tokens(&site, done.code, before.as_deref())
         .and_then(|()| check_end(scenario, &site, &done, &failed, root))

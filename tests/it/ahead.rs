@@ -60,8 +60,7 @@ fn one_at_a_time_is_asked_for_where_that_reaches_the_limit() {
     let mut command = site.command(&["run"]);
     // One at a time uses these up, also on a machine that has much else to do.
     command.env("AWEBER_SYNC_REQUESTS_PER_MINUTE", "30");
-    let done = site.finish(command);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.finish(command).exits(0);
     let pages = pages(&site);
     assert!(pages.iter().all(|(_, gap)| *gap >= LATENCY), "{pages:?}");
     assert_eq!(site.emails(), subscribed(&site, &[list]));
@@ -88,7 +87,7 @@ fn a_token_that_dies_with_two_pages_under_way_is_refreshed_once() {
         w.before("ws.start=99&", 1, |w| w.expire_access_tokens());
     });
     let done = site.run_ok(&[]);
-    assert_eq!(site.token_requests(), 2, "{}", site.dump(&done));
+    assert_eq!(site.token_requests(), 2, "{done}");
     site.assert_once_and_all(&subscribed(&site, &[list]));
     assert!(site.token_is_live());
 }

@@ -69,8 +69,7 @@ fn a_foreign_end_of_a_file_being_appended_to_is_left_alone_and_the_way_out_works
     let before = std::fs::read(story.file()).unwrap();
     story.assert_refuses("somebody else");
     let told = format!("mv '{0}' '{0}.old'", story.file().display());
-    let said = story.run();
-    assert!(said.stderr.contains(&told), "{}", said.stderr);
+    story.run().says(&told);
     assert_eq!(std::fs::read(story.file()).unwrap(), before);
 
     std::fs::rename(story.file(), story.site.path("grown.csv.old")).unwrap();
@@ -119,13 +118,7 @@ fn rows_half_appended_whose_stage_file_is_gone_are_reported_and_nothing_is_spent
     std::fs::rename(&stage, &away).unwrap();
     story.site.forget_requests();
     let (batch, files) = (story.batch(), story.site.contents());
-    let done = story.run();
-    assert_eq!(done.code, 74, "{}", story.site.dump(&done));
-    assert!(
-        done.stderr.contains("put that file back"),
-        "{}",
-        done.stderr
-    );
+    story.run().exits(74).says("put that file back");
     assert_eq!(story.site.requests(), 0);
     assert_eq!(story.batch(), batch);
     assert!(story.site.contents() == files);
@@ -163,9 +156,9 @@ fn the_way_out_told_for_a_lost_stage_file_works() {
     append(&story.file(), &stage[..1000]);
     std::fs::remove_file(story.batch().stage).unwrap();
     let done = story.run();
-    assert_eq!(done.code, 74, "{}", story.site.dump(&done));
+    done.exits(74);
     let told = format!("mv '{0}' '{0}.old'", story.file().display());
-    assert!(done.stderr.contains(&told), "{}", done.stderr);
+    done.says(&told);
     std::fs::rename(story.file(), story.site.path("grown.csv.old")).unwrap();
     let done = story.run_ok();
     story.assert_everybody_once("moved away as told", &done);

@@ -18,8 +18,7 @@ fn both_kinds_of_client_connect_by_one_line_of_standard_input() {
         let site = unauthorized(kind);
         let before = unix_now();
         let done = site.finish_with_answer(authorize(&site, &[]), code_at);
-        assert_eq!(done.code, 0, "{}", site.dump(&done));
-        assert_eq!(done.stderr, "");
+        done.exits(0).is_silent();
         let tokens = site.tokens();
         let expires_at = tokens["expires_at"].as_i64().unwrap();
         assert!((before + 7200..=unix_now() + 7200).contains(&expires_at));
@@ -51,8 +50,8 @@ fn both_kinds_of_client_connect_by_one_line_of_standard_input() {
 fn the_page_asked_for_has_the_three_scopes_and_pkce_for_a_public_client_only() {
     for kind in KINDS {
         let site = unauthorized(kind);
-        let done = site.finish_with_answer(authorize(&site, &[]), code_at);
-        assert_eq!(done.code, 0, "{}", site.dump(&done));
+        site.finish_with_answer(authorize(&site, &[]), code_at)
+            .exits(0);
         site.sandbox.with(|world| {
             let page = world.requests[0].clone();
             let mut names: Vec<&str> = page.params.iter().map(|(name, _)| name.as_str()).collect();
@@ -88,8 +87,8 @@ fn the_page_asked_for_has_the_three_scopes_and_pkce_for_a_public_client_only() {
 fn a_secret_goes_into_the_basic_header_and_a_verifier_into_the_form_and_never_both() {
     for kind in KINDS {
         let site = unauthorized(kind);
-        let done = site.finish_with_answer(authorize(&site, &[]), code_at);
-        assert_eq!(done.code, 0, "{}", site.dump(&done));
+        site.finish_with_answer(authorize(&site, &[]), code_at)
+            .exits(0);
         site.sandbox.with(|world| {
             let trade = world.token_requests()[0].clone();
             let mut names: Vec<&str> = trade.form.iter().map(|(name, _)| name.as_str()).collect();
@@ -122,7 +121,7 @@ fn two_processes_share_the_work_by_print_url_and_code() {
     for kind in KINDS {
         let site = unauthorized(kind);
         let printed = site.finish(authorize(&site, &["--print-url"]));
-        assert_eq!(printed.code, 0, "{}", site.dump(&printed));
+        printed.exits(0);
         assert_eq!(site.requests(), 0);
         let url = printed.stdout.trim();
         assert_eq!(printed.stdout, format!("{url}\n"));
@@ -135,10 +134,11 @@ fn two_processes_share_the_work_by_print_url_and_code() {
             kind == ClientKind::Public
         );
         if let Some(verifier) = begun["code_verifier"].as_str() {
-            assert!(!printed.stdout.contains(verifier));
+            printed.does_not_print(verifier);
         }
         if let Some(secret) = site.client_secret() {
-            assert!(!printed.stdout.contains(secret) && !begun.to_string().contains(secret));
+            printed.does_not_print(secret);
+            assert!(!begun.to_string().contains(secret));
         }
 
         let done = site.finish(authorize(&site, &["--code", &code_at(url)]));
@@ -182,12 +182,7 @@ fn an_address_with_the_state_of_another_authorization_is_not_traded() {
         let state = parameter(&address, "state").unwrap();
         address.replace(&state, "somebody-elses-state")
     });
-    assert_eq!(done.code, 77, "{}", site.dump(&done));
-    assert!(
-        done.stderr.contains("another authorization"),
-        "{}",
-        done.stderr
-    );
+    done.exits(77).says("another authorization");
     assert_eq!(site.token_requests(), 0);
     assert!(!site.token_file().exists());
 }
@@ -202,10 +197,10 @@ fn authorizing_anew_keeps_unknown_keys_and_the_ledger_and_needs_no_options() {
         file["note"] = json!("mine");
         site.write_token_file(&file);
         site.sandbox.with(|world| world.revoke_everything());
-        assert_eq!(site.run(&[]).code, 77);
+        site.run(&[]).exits(77);
 
-        let again = site.finish_with_answer(site.command(&["authorize"]), code_at);
-        assert_eq!(again.code, 0, "{}", site.dump(&again));
+        site.finish_with_answer(site.command(&["authorize"]), code_at)
+            .exits(0);
         let new = site.tokens();
         assert_eq!(new["note"], "mine");
         assert!(new["generation"].as_u64() > file["generation"].as_u64());
@@ -231,21 +226,15 @@ fn an_authorization_that_was_killed_after_it_got_tokens_is_finished_by_the_next(
         });
         assert!(asked);
         send_signal(&child, "KILL");
-        assert_eq!(site.wait(child).code, 128 + 9);
+        site.wait(child).exits(128 + 9);
         assert_eq!(mode(&site.beside_token(".candidate")), 0o600);
 
-        let run = site.run(&[]);
-        assert_eq!(run.code, 78, "{}", site.dump(&run));
-        assert!(run.stderr.contains("not finished"), "{}", run.stderr);
+        site.run(&[]).exits(78).says("not finished");
         assert_eq!(site.token_requests(), 1);
 
         let done = site.finish(site.command(&["authorize"]));
-        assert_eq!(site.token_requests(), 1, "{}", site.dump(&done));
-        assert!(
-            !done.stdout.contains("/oauth2/authorize"),
-            "{}",
-            done.stdout
-        );
+        assert_eq!(site.token_requests(), 1, "{done}");
+        done.does_not_print("/oauth2/authorize");
         assert_connected(&site, &done);
     }
 }
@@ -287,12 +276,8 @@ fn a_person_at_a_terminal_gets_a_prompt_and_a_browser_that_knows_no_secret() {
         return;
     };
     let done = site.finish_with_answer(command, code_at);
-    assert!(
-        done.stdout.contains("Open this page in a browser"),
-        "{}",
-        done.stdout
-    );
-    assert!(done.stdout.contains("Paste the code"), "{}", done.stdout);
+    done.prints("Open this page in a browser")
+        .prints("Paste the code");
     assert_connected(&site, &done);
 
     let shown = site

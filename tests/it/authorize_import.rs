@@ -73,12 +73,7 @@ fn the_credentials_of_every_other_program_are_taken_over_and_then_run_works() {
         let credentials = write_credentials(&site, file, mark, &tokens);
         let before = std::fs::read(&credentials).unwrap();
         let done = site.finish(import(&site, &credentials, named));
-        assert_eq!(done.code, 0, "{file}: {}", site.dump(&done));
-        assert!(
-            done.stderr.contains("token is dead"),
-            "{file}: {}",
-            done.stderr
-        );
+        done.case(&file).exits(0).says("token is dead");
         let imported = site.tokens();
         assert_eq!(imported["client_id"], site.client_id(), "{file}");
         assert_eq!(
@@ -112,23 +107,22 @@ fn an_expired_access_token_is_refreshed_and_the_new_one_stored_before_it_is_used
                 .any(|token| world.is_live_refresh_token(&token))
         });
         let done = site.finish(import(&site, &credentials, named));
-        assert_eq!(done.code, 0, "{file}: {}", site.dump(&done));
+        done.case(&file).exits(0);
         assert!(
             live_on_disk.all().iter().all(|live| *live),
-            "{file}: {}",
-            site.dump(&done)
+            "{file}: {done}"
         );
-        assert_eq!(site.token_requests(), 1, "{file}: {}", site.dump(&done));
+        assert_eq!(site.token_requests(), 1, "{file}: {done}");
         assert_connected(&site, &done);
     }
 }
 
 fn assert_not_imported(site: &Site, done: &Done, words: &[&str]) {
-    assert_eq!(done.code, 78, "{}", site.dump(done));
+    done.exits(78);
     for words in words {
-        assert!(done.stderr.contains(words), "{words}: {}", done.stderr);
+        done.says(words);
     }
-    assert_eq!(site.requests(), 0, "{}", site.dump(done));
+    assert_eq!(site.requests(), 0, "{done}");
     assert!(!site.token_file().exists());
     assert!(!site.beside_token(".candidate").exists());
 }
@@ -178,13 +172,9 @@ fn dead_credentials_ask_for_authorize_and_leave_the_present_tokens() {
         expires_at: 0,
     };
     let credentials = write_credentials(&site, "php-pkce.ini", "pkce", &tokens);
-    let done = site.finish(import(&site, &credentials, true));
-    assert_eq!(done.code, 77, "{}", site.dump(&done));
-    assert!(
-        done.stderr.contains("aweber-sync authorize"),
-        "{}",
-        done.stderr
-    );
+    site.finish(import(&site, &credentials, true))
+        .exits(77)
+        .says("aweber-sync authorize");
     assert!(site.token_bytes() == before);
     site.run_ok(&[]);
     assert!(site.token_is_live());
@@ -200,9 +190,9 @@ fn credentials_of_another_account_replace_the_present_tokens_only_by_force() {
         world.grant("public-client")
     });
     let credentials = write_credentials(&site, "php-pkce.ini", "pkce", &tokens);
-    let done = site.finish(import(&site, &credentials, true));
-    assert_eq!(done.code, 78, "{}", site.dump(&done));
-    assert!(done.stderr.contains("--force"), "{}", done.stderr);
+    site.finish(import(&site, &credentials, true))
+        .exits(78)
+        .says("--force");
     assert!(site.token_bytes() == before);
     // The other program's tokens were not spent by looking.
     assert!(
@@ -212,8 +202,7 @@ fn credentials_of_another_account_replace_the_present_tokens_only_by_force() {
 
     let mut command = import(&site, &credentials, true);
     command.arg("--force");
-    let done = site.finish(command);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.finish(command).exits(0);
     assert_eq!(site.tokens()["account_id"], "7654321");
     assert!(site.token_is_live());
 }

@@ -22,11 +22,7 @@ fn holders_of_the_live_token(site: &Site, done: &Done) -> Vec<String> {
         .filter(|file| String::from_utf8_lossy(&std::fs::read(file).unwrap()).contains(&token))
         .map(|file| file.display().to_string())
         .collect();
-    assert!(
-        !holders.is_empty(),
-        "the live token is nowhere: {}",
-        site.dump(done)
-    );
+    assert!(!holders.is_empty(), "the live token is nowhere: {done}");
     holders
 }
 
@@ -47,8 +43,7 @@ fn tokens_that_had_to_be_refreshed_to_learn_their_account_are_kept_when_they_are
     let credentials = json!({"client_id": "public-client", "refresh_token": tokens.refresh_token});
     std::fs::write(site.path("credentials.json"), credentials.to_string()).unwrap();
     let done = site.finish(import(&site, &[]));
-    assert_eq!(done.code, 78, "{}", site.dump(&done));
-    assert!(done.stderr.contains("--force"), "{}", done.stderr);
+    done.exits(78).says("--force");
     assert!(site.token_bytes() == before);
     let kept = holders_of_the_live_token(&site, &done);
     assert!(
@@ -69,19 +64,14 @@ fn tokens_that_cannot_be_looked_up_yet_are_kept_and_the_next_authorize_finishes(
         site.sandbox
             .with(|world| world.fault(Fault::on("/1.0/accounts").always().answer(kind.clone())));
         let done = site.finish_with_answer(authorize(&site, &[]), code_at);
-        assert_ne!(done.code, 0, "{kind:?}: {}", site.dump(&done));
+        done.case(&format_args!("{kind:?}")).fails();
         assert!(!site.token_file().exists());
         holders_of_the_live_token(&site, &done);
 
         site.sandbox.with(|world| world.clear_faults());
         let done = site.finish(site.command(&["authorize"]));
         assert_connected(&site, &done);
-        assert_eq!(
-            site.token_requests(),
-            2,
-            "the code and the run: {}",
-            site.dump(&done)
-        );
+        assert_eq!(site.token_requests(), 2, "the code and the run: {done}");
     }
 }
 
@@ -120,10 +110,10 @@ fn tokens_that_live_are_kept_however_often_the_account_is_suspended() {
     let suspended = FaultKind::envelope_a(403, "ForbiddenError", "Account Temporarily Suspended");
     site.sandbox
         .with(|world| world.fault(Fault::on("/1.0/accounts").always().answer(suspended)));
-    let done = site.finish_with_answer(authorize(&site, &[]), code_at);
-    assert_eq!(done.code, 78, "{}", site.dump(&done));
+    site.finish_with_answer(authorize(&site, &[]), code_at)
+        .exits(78);
     let done = site.finish(site.command(&["authorize"]));
-    assert_eq!(done.code, 78, "{}", site.dump(&done));
+    done.exits(78);
     holders_of_the_live_token(&site, &done);
 }
 
@@ -143,7 +133,7 @@ fn stopped_while_a_code_is_traded() -> (Site, Done) {
     assert!(asked);
     send_signal(&child, "TERM");
     let done = site.wait(child);
-    assert_eq!(done.code, 143, "{}", site.dump(&done));
+    done.exits(143);
     (site, done)
 }
 
@@ -166,17 +156,11 @@ fn a_bind_mounted_token_file_costs_no_code_and_no_token() {
         return;
     };
     let done = site.finish(command);
-    assert_eq!(done.code, 74, "{}", site.dump(&done));
-    assert!(
-        done.stderr
-            .contains("mount the directory of the token file"),
-        "{}",
-        done.stderr
-    );
+    done.exits(74).says("mount the directory of the token file");
     // Either the code was not traded, or what it was traded for is there.
     if site.token_requests() > 0 {
         let done = site.finish(site.command(&["authorize"]));
-        assert_eq!(site.token_requests(), 1, "{}", site.dump(&done));
+        assert_eq!(site.token_requests(), 1, "{done}");
         assert_connected(&site, &done);
     }
 }
@@ -193,8 +177,8 @@ fn a_full_disk_is_found_out_before_the_code_is_traded() {
         return;
     };
     let done = site.finish(command);
-    assert_eq!(done.code, 74, "{}", site.dump(&done));
-    assert_eq!(site.token_requests(), 0, "{}", site.dump(&done));
+    done.exits(74);
+    assert_eq!(site.token_requests(), 0, "{done}");
     // The code is good for the next try.
     let done = site.finish(authorize(&site, &["--code", &code]));
     assert_connected(&site, &done);
@@ -220,8 +204,9 @@ fn another_accounts_tokens_in_a_file_that_run_refuses_are_not_replaced_without_f
         change(&site);
         let before = site.token_bytes();
         site.sandbox.with(|world| world.account.id = 7_654_321);
-        let done = site.finish_with_answer(authorize(&site, &[]), code_at);
-        assert_eq!(done.code, 78, "{what}: {}", site.dump(&done));
+        site.finish_with_answer(authorize(&site, &[]), code_at)
+            .case(&what)
+            .exits(78);
         assert!(site.token_bytes() == before, "{what}");
     }
 }
@@ -234,7 +219,7 @@ fn a_prompt_that_waits_for_a_code_keeps_no_run_waiting() {
         site.run_ok(&[]);
         code_at(url)
     });
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    done.exits(0);
     assert!(site.token_is_live());
     site.run_ok(&[]);
     assert_eq!(site.emails(), crate::support::subscribed(&site, &[list]));
@@ -255,13 +240,8 @@ fn an_authorization_waits_for_the_run_that_is_at_work() {
     assert!(asked);
     let done = site.finish(authorize(&site, &["--code", &code_at(url.trim())]));
     let run = site.wait(run);
-    assert_eq!(
-        (done.code, run.code),
-        (0, 0),
-        "{}{}",
-        site.dump(&done),
-        run.stderr
-    );
+    done.exits(0);
+    run.exits(0);
     assert!(site.token_is_live());
     assert_eq!(site.emails(), crate::support::subscribed(&site, &[list]));
     // The code was traded after the run had ended.

@@ -10,19 +10,14 @@ const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 
 /// Ended with that code and these words, and there is no token file.
 fn assert_refused(site: &Site, done: &Done, code: i32, words: &[&str]) {
-    assert_eq!(done.code, code, "{}", site.dump(done));
+    done.exits(code);
     for words in words {
-        assert!(done.stderr.contains(words), "{words}: {}", site.dump(done));
+        done.says(words);
     }
-    assert!(done.stderr.contains("next: "), "{}", site.dump(done));
-    assert!(!done.stdout.contains("Connected"), "{}", done.stdout);
-    assert!(!site.token_file().exists(), "{}", site.dump(done));
+    done.says("next: ").does_not_print("Connected");
+    assert!(!site.token_file().exists(), "{done}");
     for left in [".next", ".candidate", ".candidate.next"] {
-        assert!(
-            !site.beside_token(left).exists(),
-            "{left}: {}",
-            site.dump(done)
-        );
+        assert!(!site.beside_token(left).exists(), "{left}: {done}");
     }
 }
 
@@ -56,18 +51,10 @@ fn a_code_works_once() {
         let done = site.finish(authorize(&site, &["--code", &used]));
         assert_connected(&site, &done);
         let before = site.token_bytes();
-        let done = site.finish_with_answer(authorize(&site, &[]), |_| used.clone());
-        assert_eq!(done.code, 77, "{}", site.dump(&done));
-        assert!(
-            done.stderr.contains("does not accept the code"),
-            "{}",
-            done.stderr
-        );
-        assert!(
-            done.stderr.contains("next: aweber-sync authorize"),
-            "{}",
-            done.stderr
-        );
+        site.finish_with_answer(authorize(&site, &[]), |_| used.clone())
+            .exits(77)
+            .says("does not accept the code")
+            .says_next("aweber-sync authorize");
         assert!(site.token_bytes() == before);
     }
 }
@@ -117,7 +104,7 @@ fn a_wrong_secret_is_told_from_a_wrong_code() {
     command.env("AWEBER_CLIENT_SECRET", "not-the-secret");
     let done = site.finish_with_answer(command, code_at);
     assert_refused(&site, &done, 78, &["client", "secret"]);
-    assert!(!done.stderr.contains("code:"), "{}", done.stderr);
+    done.does_not_say("code:");
 }
 
 #[test]
@@ -143,7 +130,7 @@ fn without_a_client_id_nothing_is_begun() {
             78,
             &["client id", "labs.aweber.com/apps", "--client-id"],
         );
-        assert_eq!(done.stdout, "");
+        done.prints_nothing();
     }
     assert_eq!(site.requests(), 0);
 }
@@ -300,11 +287,7 @@ fn a_token_answer_that_nobody_understands_is_kept_and_named() {
         .map(|entry| entry.unwrap().path())
         .find(|path| path.to_string_lossy().contains(".rescued"))
         .unwrap();
-    assert!(
-        done.stderr.contains(&*kept.to_string_lossy()),
-        "{}",
-        done.stderr
-    );
+    done.says(&kept.to_string_lossy());
     assert!(std::fs::read_to_string(kept).unwrap().contains(&token));
 }
 
@@ -320,7 +303,7 @@ fn the_tokens_of_another_account_are_not_replaced_without_force() {
             world.account.company = "Somebody Else Inc".to_owned();
         });
         let done = site.finish_with_answer(authorize(&site, &[]), code_at);
-        assert_eq!(done.code, 78, "{}", site.dump(&done));
+        done.exits(78);
         for words in [
             "Somebody Else Inc",
             "7654321",
@@ -328,19 +311,15 @@ fn the_tokens_of_another_account_are_not_replaced_without_force() {
             "--force",
             "--state-dir",
         ] {
-            assert!(done.stderr.contains(words), "{words}: {}", done.stderr);
+            done.says(words);
         }
         assert!(site.token_bytes() == before);
         assert!(site.sandbox.with(|world| world.is_live_refresh_token(&own)));
 
         let done = site.finish_with_answer(authorize(&site, &["--force"]), code_at);
-        assert_eq!(done.code, 0, "{}", site.dump(&done));
+        done.exits(0);
         assert_eq!(site.tokens()["account_id"], "7654321");
-        assert!(
-            done.stdout.contains("Somebody Else Inc (7654321)"),
-            "{}",
-            done.stdout
-        );
+        done.prints("Somebody Else Inc (7654321)");
         let list = site.add_list(2);
         site.run_ok(&[]);
         assert_eq!(site.emails(), crate::support::subscribed(&site, &[list]));

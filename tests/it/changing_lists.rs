@@ -38,7 +38,7 @@ fn changes_while_paging(page: u32, change: impl FnOnce(&mut World, u64, &[u64]) 
     assert!(stayed.len() >= 100, "the change is not the whole test");
     site.assert_once_and_all(&stayed);
     let pages = site.sandbox.with(|w| w.count("status=subscribed"));
-    assert!(pages < 30, "{}", site.dump(&done));
+    assert!(pages < 30, "{done}");
     site.run_ok(&[]);
     site.assert_once_and_all(&after);
 }

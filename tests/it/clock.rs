@@ -67,8 +67,10 @@ impl Off {
         self.readers += 1;
         let email = format!("reader{}@example.com", self.readers);
         self.site.add(self.list, reader(&email, now));
-        let done = self.site.finish(self.command(&["run"]));
-        assert_eq!(done.code, 0, "{offset}: {}", self.site.dump(&done));
+        self.site
+            .finish(self.command(&["run"]))
+            .case(&offset)
+            .exits(0);
         let files = self.site.files();
         assert_eq!(files.len(), self.names.len() + 1, "{offset}");
         // In the order of their names the old ones come first, unchanged.
@@ -76,8 +78,10 @@ impl Off {
         self.names = files;
         assert_eq!(self.site.newest_emails(), [email], "{offset}");
         assert!(self.site.token_is_live(), "{offset}");
-        let idle = self.site.finish(self.command(&["run"]));
-        assert_eq!(idle.code, 0, "{offset}: {}", self.site.dump(&idle));
+        self.site
+            .finish(self.command(&["run"]))
+            .case(&offset)
+            .exits(0);
         assert_eq!(self.site.files(), self.names, "{offset}");
     }
 }
@@ -115,8 +119,7 @@ fn a_clock_that_jumps_during_a_run_loses_and_doubles_nothing() {
                 world.before("http", nth, move |_| std::fs::write(clock, offset).unwrap());
             });
         }
-        let done = off.site.finish(off.command(&["run"]));
-        assert_eq!(done.code, 0, "{jump}: {}", off.site.dump(&done));
+        off.site.finish(off.command(&["run"])).case(&jump).exits(0);
         assert_eq!(off.site.rows().len(), 350, "{jump}");
         off.site.run_exports(&[], &[]);
         assert!(off.site.token_is_live());

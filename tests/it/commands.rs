@@ -14,8 +14,7 @@ pub(crate) fn command(site: &Site, arguments: &[&str]) -> Done {
 /// What a command prints that ends well and has nothing to add.
 pub(crate) fn ok(site: &Site, arguments: &[&str]) -> String {
     let done = command(site, arguments);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
-    assert_eq!(done.stderr, "", "{}", site.dump(&done));
+    done.exits(0).is_silent();
     done.stdout
 }
 
@@ -132,7 +131,7 @@ fn status_of_a_job_that_is_well_and_of_one_that_is_not() {
     assert_eq!((days.len(), &days[29]), (30, &json!(3)));
 
     site.sandbox.with(|world| world.revoke_everything());
-    assert_eq!(site.run(&[]).code, 77);
+    site.run(&[]).exits(77);
     site.forget_requests();
     let text = ok(&site, &["status"]);
     assert!(
@@ -156,13 +155,9 @@ fn max_age_tells_monitoring_whether_the_last_success_is_too_old() {
     ok(&site, &["status", "--max-age", "26h"]);
     let back = "UPDATE run SET began_at = began_at - 97200, ended_at = ended_at - 97200";
     site.ledger().execute(back, []).unwrap();
-    let done = command(&site, &["status", "--max-age", "26h"]);
-    assert_eq!(done.code, 1, "{}", site.dump(&done));
-    assert!(
-        done.stderr.contains("the last success was 1 day 3 h ago"),
-        "{}",
-        done.stderr
-    );
+    command(&site, &["status", "--max-age", "26h"])
+        .exits(1)
+        .says("the last success was 1 day 3 h ago");
     assert_eq!(object(&ok(&site, &["status", "--json"]))["healthy"], true);
     let done = command(&site, &["status", "--json", "--max-age", "26h"]);
     assert_eq!(
@@ -172,13 +167,9 @@ fn max_age_tells_monitoring_whether_the_last_success_is_too_old() {
     ok(&site, &["status", "--max-age", "28h"]);
 
     let never = Site::new();
-    let done = command(&never, &["status", "--max-age", "26h"]);
-    assert_eq!(done.code, 1);
-    assert!(
-        done.stderr.contains("no run has succeeded yet"),
-        "{}",
-        done.stderr
-    );
+    command(&never, &["status", "--max-age", "26h"])
+        .exits(1)
+        .says("no run has succeeded yet");
 }
 
 #[test]
@@ -195,7 +186,7 @@ fn status_waits_for_no_run_and_says_that_one_is_under_way() {
         (&Value::Null, &Value::Null)
     );
     let (stopped, _) = site.stop(held, rustix::process::Signal::TERM);
-    assert_eq!(stopped.code, 143, "{}", site.dump(&stopped));
+    stopped.exits(143);
     let text = ok(&site, &["status"]);
     let waiting = format!("waiting   199 rows for {}", site.exports().display());
     assert!(
@@ -233,25 +224,15 @@ fn status_says_that_a_ledger_is_damaged_or_of_a_newer_version() {
     site.ledger()
         .pragma_update(None, "user_version", 99)
         .unwrap();
-    let newer = command(&site, &["status"]);
-    assert_eq!(newer.code, 78, "{}", site.dump(&newer));
-    assert!(
-        newer.stderr.contains("written by a newer aweber-sync"),
-        "{}",
-        newer.stderr
-    );
+    command(&site, &["status"])
+        .exits(78)
+        .says("written by a newer aweber-sync");
     std::fs::write(
         site.ledger_file(),
         "not a database at all, and long enough to be read as one",
     )
     .unwrap();
-    let damaged = command(&site, &["status"]);
-    assert_eq!(damaged.code, 74, "{}", site.dump(&damaged));
-    assert!(
-        damaged.stderr.contains("is damaged: "),
-        "{}",
-        damaged.stderr
-    );
+    command(&site, &["status"]).exits(74).says("is damaged: ");
 }
 
 #[test]

@@ -47,14 +47,11 @@ fn of_twenty_runs_started_together_one_works_and_nineteen_leave_fifty_times() {
         // A refresh and the lists: the others asked nothing.
         assert_eq!(story.site.requests(), 2, "round {round}");
         assert_eq!(story.site.files(), files, "round {round}");
-        let status = story.site.finish(story.site.command(&["status"]));
-        assert_eq!(status.code, 0, "{}", story.site.dump(&status));
+        story.site.finish(story.site.command(&["status"])).exits(0);
         let working = runs.iter_mut().position(Held::is_running).unwrap();
-        let killed = story.site.kill(runs.swap_remove(working));
-        assert_eq!(killed.code, KILLED);
+        story.site.kill(runs.swap_remove(working)).exits(KILLED);
         for run in runs {
-            let done = story.site.end(run);
-            assert_eq!(done.code, 75, "{}", story.site.dump(&done));
+            story.site.end(run).exits(75);
         }
         let done = story.run_ok();
         story.assert_everybody_once(&format!("round {round}"), &done);
@@ -71,7 +68,7 @@ fn twenty_runs_that_wait_take_turns_and_spend_one_token_each() {
         let mut last = None;
         for run in together(&story, &["run", "--lock-wait", "60s"]) {
             let done = story.site.end(run);
-            assert_eq!(done.code, 0, "{}", story.site.dump(&done));
+            done.exits(0);
             last = Some(done);
         }
         story.assert_everybody_once(&format!("round {round}"), &last.unwrap());

@@ -40,13 +40,9 @@ fn a_dry_run_changes_no_byte_of_ledger_and_exports_but_stores_the_new_tokens() {
     let generation = site.tokens()["generation"].as_u64().unwrap();
     for arguments in [&["--dry-run"][..], &["--dry-run", "--full"]] {
         let done = site.run_ok(arguments);
-        assert!(
-            done.stderr.contains("2 new subscribers would be exported"),
-            "{}",
-            done.stderr
-        );
-        assert_eq!(done.stdout, "");
-        assert!(bytes(&site) == before, "{}", site.dump(&done));
+        done.says("2 new subscribers would be exported")
+            .prints_nothing();
+        assert!(bytes(&site) == before, "{done}");
         assert!(site.token_is_live());
     }
     assert!(site.tokens()["generation"].as_u64().unwrap() > generation + 1);
@@ -61,13 +57,8 @@ fn a_dry_run_before_the_first_run_leaves_no_ledger_and_no_exports() {
         command.env("AWEBER_SYNC_DRY_RUN", "yes");
         site.finish(command)
     };
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
-    assert!(
-        done.stderr.contains("9 new subscribers would be exported"),
-        "{}",
-        done.stderr
-    );
-    assert!(bytes(&site).is_empty(), "{}", site.dump(&done));
+    done.exits(0).says("9 new subscribers would be exported");
+    assert!(bytes(&site).is_empty(), "{done}");
     assert!(!site.exports().exists());
     site.run_ok(&[]);
     assert_eq!(site.rows().len(), 9);
@@ -78,8 +69,8 @@ fn a_dry_run_to_standard_output_or_a_growing_file_writes_nothing() {
     let (site, _) = site_with_days();
     let file = site.path("all.csv");
     for output in ["-", file.to_str().unwrap()] {
-        let done = site.run_ok(&["--dry-run", "--output", output]);
-        assert_eq!(done.stdout, "", "{}", site.dump(&done));
+        site.run_ok(&["--dry-run", "--output", output])
+            .prints_nothing();
         assert!(!file.exists());
     }
 }

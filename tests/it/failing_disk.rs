@@ -32,9 +32,9 @@ fn kept_elsewhere() -> Option<(Site, u64, Done, PathBuf)> {
         &with_temporary(&site, site.command(&["run"])),
         true,
     ));
-    assert_eq!(done.code, 74, "{}", site.dump(&done));
+    done.exits(74);
     let copies = files_below(&site.path("tmp"));
-    assert_eq!(copies.len(), 1, "{}", site.dump(&done));
+    assert_eq!(copies.len(), 1, "{done}");
     Some((site, list, done, copies[0].clone()))
 }
 
@@ -57,9 +57,8 @@ fn new_tokens_that_cannot_be_written_into_their_room_go_into_a_new_file_and_the_
         &with_temporary(&site, site.command(&["run"])),
         false,
     ));
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
-    assert!(done.stderr.contains("look at that disk"), "{}", done.stderr);
-    assert!(site.token_is_live(), "{}", site.dump(&done));
+    done.exits(0).says("look at that disk");
+    assert!(site.token_is_live(), "{done}");
     assert_eq!(mode(&site.token_file()), 0o600);
     assert_eq!(site.emails(), subscribed(&site, &[list]));
     assert_eq!(files_below(&site.path("tmp")), Vec::<PathBuf>::new());
@@ -71,24 +70,19 @@ fn new_tokens_that_cannot_be_written_beside_the_old_are_kept_elsewhere_for_the_n
     let Some((site, list, done, copy)) = kept_elsewhere() else {
         return;
     };
-    assert!(holds_live_token(&site, &copy), "{}", site.dump(&done));
+    assert!(holds_live_token(&site, &copy), "{done}");
     assert_eq!(mode(&copy), 0o600);
     let told = format!("kept in {}: leave that file there", copy.display());
-    assert!(done.stderr.contains(&told), "{}", done.stderr);
-    assert!(
-        done.stderr.contains("token.json.next: Input/output error"),
-        "{}",
-        done.stderr
-    );
+    done.says(&told).says("token.json.next: Input/output error");
 
     site.forget_requests();
     let next = site.finish(with_temporary(&site, site.command(&["run"])));
-    assert_eq!(next.code, 0, "{}", site.dump(&next));
-    assert!(site.token_is_live(), "{}", site.dump(&next));
+    next.exits(0);
+    assert!(site.token_is_live(), "{next}");
     assert_eq!(site.emails(), subscribed(&site, &[list]));
-    assert!(!copy.exists(), "{}", site.dump(&next));
+    assert!(!copy.exists(), "{next}");
     // The dead token was not shown to AWeber, which may take that for a theft.
-    assert_eq!(site.token_requests(), 1, "{}", site.dump(&next));
+    assert_eq!(site.token_requests(), 1, "{next}");
 }
 
 #[test]
@@ -101,12 +95,10 @@ fn under_systemd_they_are_kept_in_the_directory_that_outlives_the_service() {
     std::fs::create_dir(site.path("runtime")).unwrap();
     let mut command = with_temporary(&site, site.command(&["run"]));
     command.env("RUNTIME_DIRECTORY", site.path("runtime"));
-    let done = site.finish(cannot_store(&site, &command, true));
-    assert_eq!(done.code, 74, "{}", site.dump(&done));
+    site.finish(cannot_store(&site, &command, true)).exits(74);
     assert_eq!(files_below(&site.path("runtime")).len(), 1);
     assert_eq!(files_below(&site.path("tmp")), Vec::<PathBuf>::new());
-    let next = site.finish(command);
-    assert_eq!(next.code, 0, "{}", site.dump(&next));
+    site.finish(command).exits(0);
     assert_eq!(site.emails(), subscribed(&site, &[list]));
     assert_eq!(files_below(&site.path("runtime")), Vec::<PathBuf>::new());
 }
@@ -121,18 +113,13 @@ fn tokens_kept_elsewhere_stay_there_until_their_disk_is_healed() {
     let command = with_temporary(&site, site.command(&["run"]));
     for calls in ["pwrite64:error=EIO:when=1+", "openat:error=EROFS:when=2+"] {
         let done = site.finish(failing(&command, &[&next, &anew], &[calls]));
-        assert_eq!(done.code, 74, "{calls}: {}", site.dump(&done));
-        assert_eq!(site.requests(), 0, "{calls}: {}", site.dump(&done));
-        assert!(
-            holds_live_token(&site, &copy),
-            "{calls}: {}",
-            site.dump(&done)
-        );
-        let told = copy.display().to_string();
-        assert!(done.stderr.contains(&told), "{calls}: {}", done.stderr);
+        let done = done.case(&calls);
+        done.exits(74);
+        assert_eq!(site.requests(), 0, "{done}");
+        assert!(holds_live_token(&site, &copy), "{done}");
+        done.says(&copy.display().to_string());
     }
-    let done = site.finish(command);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.finish(command).exits(0);
     assert_eq!(site.emails(), subscribed(&site, &[list]));
 }
 
@@ -143,13 +130,13 @@ fn a_copy_that_is_older_than_the_token_file_is_removed_and_not_used() {
     };
     let old = std::fs::read(&copy).unwrap();
     let command = || with_temporary(&site, site.command(&["run"]));
-    assert_eq!(site.finish(command()).code, 0);
+    site.finish(command()).exits(0);
     std::fs::write(&copy, old).unwrap();
     std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o600)).unwrap();
     let done = site.finish(command());
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
-    assert!(site.token_is_live(), "{}", site.dump(&done));
-    assert!(!copy.exists(), "{}", site.dump(&done));
+    done.exits(0);
+    assert!(site.token_is_live(), "{done}");
+    assert!(!copy.exists(), "{done}");
 }
 
 #[test]
@@ -158,7 +145,7 @@ fn a_copy_that_others_could_have_put_there_is_not_believed() {
         return;
     };
     let command = || with_temporary(&site, site.command(&["run"]));
-    assert_eq!(site.finish(command()).code, 0);
+    site.finish(command()).exits(0);
     // Newer than anything, with a token of nobody's.
     let mut forged = site.tokens();
     forged["generation"] = 99.into();
@@ -193,8 +180,8 @@ fn a_copy_that_others_could_have_put_there_is_not_believed() {
     for (what, put) in put {
         put();
         let done = site.finish(command());
-        assert_eq!(done.code, 0, "{what}: {}", site.dump(&done));
-        assert!(site.token_is_live(), "{what}: {}", site.dump(&done));
+        done.case(&what).exits(0);
+        assert!(site.token_is_live(), "{what}: {done}");
         assert!(copy.symlink_metadata().is_ok(), "{what} was removed");
         std::fs::remove_file(&copy).unwrap();
     }
@@ -216,14 +203,14 @@ fn first_tokens_that_cannot_be_written_are_kept_elsewhere_and_authorize_finishes
     let calls = ["pwrite64:error=EIO:when=2+", "write:error=EIO:when=1+"];
     let broken = failing(&command, &[&next, &anew], &calls);
     let done = site.finish_with_answer(broken, code_at);
-    assert_eq!(done.code, 74, "{}", site.dump(&done));
+    done.exits(74);
     let copies = files_below(&site.path("tmp"));
-    assert_eq!(copies.len(), 1, "{}", site.dump(&done));
+    assert_eq!(copies.len(), 1, "{done}");
 
     // Nobody is asked again.
     let finished = site.finish(command);
-    assert_eq!(finished.code, 0, "{}", site.dump(&finished));
-    assert!(site.token_is_live(), "{}", site.dump(&finished));
+    finished.exits(0);
+    assert!(site.token_is_live(), "{finished}");
     assert!(!copies[0].exists());
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &[list]));
@@ -240,9 +227,9 @@ fn a_marker_that_could_not_be_removed_goes_with_the_next_run_also_if_a_batch_cam
     // The first looks whether there is one already.
     let calls = ["unlink:error=EIO:when=2"];
     let done = story.site.finish(failing(&command, &[&marker], &calls));
-    assert_eq!(done.code, 0, "{}", story.site.dump(&done));
-    assert_eq!(story.site.files().len(), 2, "{}", story.site.dump(&done));
-    assert!(marker.exists(), "{}", story.site.dump(&done));
+    done.exits(0);
+    assert_eq!(story.site.files().len(), 2, "{done}");
+    assert!(marker.exists(), "{done}");
     let done = story.run_ok();
     story.assert_everybody_once("with its marker left", &done);
 }
@@ -259,9 +246,9 @@ fn a_stage_file_that_cannot_be_opened_is_named_with_the_code_of_the_disk_it_is_o
         let command = story.site.command(&[&["run"], story.arguments()].concat());
         let calls = ["openat:error=EIO:when=1"];
         let done = story.site.finish(failing(&command, &[&stage], &calls));
-        assert_eq!(done.code, code, "{outlet:?}: {}", story.site.dump(&done));
-        let named = stage.display().to_string();
-        assert!(done.stderr.contains(&named), "{outlet:?}: {}", done.stderr);
+        done.case(&format_args!("{outlet:?}"))
+            .exits(code)
+            .says(&stage.display().to_string());
         assert_eq!(story.site.requests(), 0, "{outlet:?}");
         let done = story.run_ok();
         story.assert_everybody_once("when the disk is healed", &done);
@@ -282,8 +269,9 @@ fn a_log_on_a_full_disk_keeps_no_run_from_its_work() {
         let mut command = site.command(arguments);
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
         command.stderr(full.unwrap());
-        let done = site.finish(command);
-        assert_eq!(done.code, 0, "{arguments:?}: {}", site.dump(&done));
+        site.finish(command)
+            .case(&format_args!("{arguments:?}"))
+            .exits(0);
     }
     assert_eq!(sorted(site.emails()), subscribed(&site, &[list]));
     // A pipe whose reader has gone.
@@ -291,14 +279,12 @@ fn a_log_on_a_full_disk_keeps_no_run_from_its_work() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     command.stderr(writer);
-    let done = site.finish(command);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.finish(command).exits(0);
     // And a failing one ends with its code, not with a panic's.
     let mut command = site.command(&["run", "--list", "nobody knows it"]);
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
     command.stderr(full.unwrap());
-    let done = site.finish(command);
-    assert_eq!(done.code, 78, "{}", site.dump(&done));
+    site.finish(command).exits(78);
 }
 
 #[test]
@@ -312,10 +298,11 @@ fn words_that_find_no_room_on_standard_output_end_with_73_and_say_what_is_stored
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
         command.stdout(full.unwrap());
         let done = site.finish(command);
-        assert_eq!(done.code, 73, "{arguments:?}: {}", site.dump(&done));
-        for part in ["standard output", "\n  safe: ", "\n  next: "] {
-            assert!(done.stderr.contains(part), "{arguments:?}: {}", done.stderr);
-        }
+        done.case(&format_args!("{arguments:?}"))
+            .exits(73)
+            .says("standard output")
+            .says("\n  safe: ")
+            .says("\n  next: ");
         assert!(site.token_is_live(), "{arguments:?}");
     }
 }

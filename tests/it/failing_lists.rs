@@ -40,14 +40,11 @@ fn a_list_deleted_before_its_turn_ends_with_69_and_the_next_run_with_0() {
             w.remove_list(offers)
         });
     });
-    let done = site.run(&[]);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
-    assert!(
-        done.stderr.contains("Offers") && done.stderr.contains("404"),
-        "{}",
-        done.stderr
-    );
-    assert!(done.stderr.contains("2 of 3 lists"), "{}", done.stderr);
+    site.run(&[])
+        .exits(69)
+        .says("Offers")
+        .says("404")
+        .says("2 of 3 lists");
     assert_eq!(site.emails(), subscribed(&site, &[news, tips]));
     site.run_exports(&[], &[]);
 }
@@ -60,8 +57,7 @@ fn a_list_deleted_between_two_of_its_pages_ends_with_69_and_the_others_are_expor
             w.remove_list(offers)
         });
     });
-    let done = site.run(&[]);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    site.run(&[]).exits(69);
     site.assert_once_and_all(&subscribed(&site, &[news, tips]));
     site.run_exports(&[], &[]);
 }
@@ -75,13 +71,11 @@ fn a_list_that_always_fails_ends_with_69_and_the_others_are_exported() {
             let fault = Fault::on(format!("{bad}/subscribers")).always();
             w.fault(fault.answer(FaultKind::status(500)));
         });
-        let done = site.run(&[]);
-        assert_eq!(done.code, 69, "{}", site.dump(&done));
-        assert!(done.stderr.contains(&bad.to_string()), "{}", done.stderr);
+        site.run(&[]).exits(69).says(&bad.to_string());
         let others: Vec<u64> = lists.into_iter().filter(|list| *list != bad).collect();
         assert_eq!(site.emails(), subscribed(&site, &others));
         // Again, and nobody is doubled; then the list is well.
-        assert_eq!(site.run(&[]).code, 69);
+        site.run(&[]).exits(69);
         assert_eq!(site.emails(), subscribed(&site, &others));
         site.sandbox.with(World::clear_faults);
         site.run_ok(&[]);
@@ -96,8 +90,7 @@ fn a_list_that_fails_in_its_middle_goes_on_there_in_the_next_run() {
         let fault = Fault::on("status=subscribed").skip(5).always();
         w.fault(fault.answer(FaultKind::status(503)));
     });
-    let done = site.run(&[]);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    site.run(&[]).exits(69);
     let so_far = site.rows().len();
     assert!(so_far >= 490, "{so_far}");
     site.sandbox.with(World::clear_faults);
@@ -127,7 +120,7 @@ fn a_list_that_fails_in_an_idle_run_keeps_its_place() {
         let fault = Fault::on(format!("{}/subscribers", lists[1])).always();
         w.fault(fault.answer(FaultKind::html(502)));
     });
-    assert_eq!(site.run(&[]).code, 69);
+    site.run(&[]).exits(69);
     assert_eq!(site.newest_emails(), sorted([first, third]));
     site.sandbox.with(World::clear_faults);
     site.set_now(noon() + TimeDelta::days(25));
@@ -147,15 +140,15 @@ fn a_list_deleted_between_the_pages_of_lists_makes_no_other_unknown() {
     let gone = lists[4];
     site.sandbox
         .with(|w| w.before("/lists?ws.start=", 2, move |w| w.remove_list(gone)));
-    let done = site.run(&[
+    site.run(&[
         "--exclude-list",
         "List 3",
         "--list",
         "List 100",
         "--list",
         "List 101",
-    ]);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    ])
+    .exits(0);
     assert_eq!(
         site.emails(),
         ["only100@example.com", "only101@example.com"]
@@ -185,9 +178,7 @@ fn pages_that_are_empty_for_ever_end_with_69_and_the_other_lists_are_exported() 
             page
         })));
     });
-    let done = site.run(&[]);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
-    assert!(done.stderr.contains("News"), "{}", done.stderr);
+    site.run(&[]).exits(69).says("News");
     let readers = subscribed(&site, &others);
     site.assert_once_and_all(&readers);
     assert!(site.requests() < 60, "{}", site.requests());
@@ -207,9 +198,8 @@ fn an_empty_first_page_that_stays_is_not_believed_against_the_count() {
         w.fault(lie.answer(FaultKind::EmptyPage));
     });
     let done = site.run(&[]);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
-    assert!(done.stderr.contains("counts 50"), "{}", done.stderr);
-    assert!(site.requests() < 15, "{}", site.dump(&done));
+    done.exits(69).says("counts 50");
+    assert!(site.requests() < 15, "{done}");
     site.sandbox.with(World::clear_faults);
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &[list]));
@@ -238,9 +228,7 @@ fn a_count_larger_than_what_the_pages_show_ends_with_69() {
             Value::from(count.as_u64().unwrap() + 1)
         })));
     });
-    let done = site.run(&[]);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
-    assert!(done.stderr.contains("251"), "{}", done.stderr);
+    site.run(&[]).exits(69).says("251");
     assert_eq!(site.emails(), subscribed(&site, &[list]));
     site.sandbox.with(World::clear_faults);
     site.run_exports(&[], &[]);
@@ -256,8 +244,7 @@ fn a_server_that_repeats_one_page_for_ever_does_not_keep_the_run() {
             page.lock().unwrap().get_or_insert(own).clone()
         })));
     });
-    let done = site.run(&[]);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    site.run(&[]).exits(69);
     assert!(site.requests() < 20, "{}", site.requests());
     assert_eq!(site.rows().len(), 100);
 }
@@ -277,7 +264,7 @@ fn a_list_deleted_between_the_pages_of_lists_hides_no_other() {
         .with(|w| w.before("/lists?ws.start=", 2, move |w| w.remove_list(gone)));
     // That list itself may be named as missing; nobody of the others may be.
     let done = site.run(&[]);
-    assert!(matches!(done.code, 0 | 69), "{}", site.dump(&done));
+    assert!(matches!(done.code, 0 | 69), "{done}");
     let everybody = sorted(
         (0..150)
             .filter(|i| *i != 4)

@@ -33,11 +33,7 @@ fn on_small_disk(before: bool) -> Option<(Story, SmallDisk)> {
 fn assert_told(story: &Story, done: &Done, what: &str) {
     let state = story.site.state_dir().display().to_string();
     for part in [state.as_str(), " room", "\n  safe: ", "\n  next: "] {
-        assert!(
-            done.stderr.contains(part),
-            "{what}, {part}: {}",
-            done.stderr
-        );
+        done.case(&what).says(part);
     }
 }
 
@@ -57,11 +53,7 @@ fn however_little_room_is_left_no_token_is_spent_that_cannot_be_replaced_and_no_
             story.site.forget_requests();
             let tokens = story.site.tokens();
             let done = story.run();
-            assert!(
-                story.site.token_is_live(),
-                "{what}: {}",
-                story.site.dump(&done)
-            );
+            assert!(story.site.token_is_live(), "{what}: {done}");
             let spent = story.site.token_requests() > 0;
             match done.code {
                 0 => {
@@ -75,16 +67,11 @@ fn however_little_room_is_left_no_token_is_spent_that_cannot_be_replaced_and_no_
                 }
                 74 => {
                     assert_told(&story, &done, &what);
-                    assert_eq!(
-                        story.site.requests(),
-                        0,
-                        "{what}: {}",
-                        story.site.dump(&done)
-                    );
+                    assert_eq!(story.site.requests(), 0, "{what}: {done}");
                     assert!(story.site.tokens() == tokens, "{what}");
                     unspent += 1;
                 }
-                code => panic!("{code}, {what}: {}", story.site.dump(&done)),
+                code => panic!("{code}, {what}: {done}"),
             }
             assert!(left > 64 || !spent, "too little for the next token, {what}");
 
@@ -126,14 +113,12 @@ fn an_output_on_a_disk_with_little_room_ends_with_73_and_is_completed_later() {
             if done.code == 0 {
                 well += 1;
             } else {
-                assert_eq!(done.code, 73, "{what}: {}", story.site.dump(&done));
-                for part in ["disk/", " room", "\n  safe: ", "\n  next: "] {
-                    assert!(
-                        done.stderr.contains(part),
-                        "{what}, {part}: {}",
-                        done.stderr
-                    );
-                }
+                done.case(&what)
+                    .exits(73)
+                    .says("disk/")
+                    .says(" room")
+                    .says("\n  safe: ")
+                    .says("\n  next: ");
                 refused += 1;
             }
             assert!(story.site.token_is_live(), "{what}");
@@ -143,9 +128,8 @@ fn an_output_on_a_disk_with_little_room_ends_with_73_and_is_completed_later() {
             let exported = exported_to(&story.site.path(output));
             assert!(
                 exported == expected,
-                "{what}: {} rows: {}",
-                exported.len(),
-                story.site.dump(&done)
+                "{what}: {} rows: {done}",
+                exported.len()
             );
             assert_eq!(story.leftovers(), Vec::<String>::new(), "{what}");
         }
@@ -197,21 +181,16 @@ fn a_growing_file_whose_disk_fills_up_while_rows_are_appended_is_mended() {
         });
         let before = std::fs::metadata(&file).unwrap().len();
         let done = story.site.run(&arguments);
-        assert_eq!(done.code, 73, "{name}: {}", story.site.dump(&done));
+        done.case(&name).exits(73);
         // Torn, that is.
         let after = std::fs::metadata(&file).unwrap().len();
-        assert!(after > before, "{name}: {}", story.site.dump(&done));
-        let again = story.site.run(&arguments);
-        assert_eq!(again.code, 73, "{name}: {}", story.site.dump(&again));
+        assert!(after > before, "{name}: {done}");
+        story.site.run(&arguments).case(&name).exits(73);
 
         disk.make_room();
         let done = story.site.run_ok(&arguments);
         let expected = subscribed(&story.site, &[story.list]);
-        assert!(
-            exported_to(&file) == expected,
-            "{name}: {}",
-            story.site.dump(&done)
-        );
+        assert!(exported_to(&file) == expected, "{name}: {done}");
         assert_eq!(story.leftovers(), Vec::<String>::new(), "{name}");
     }
 }
@@ -238,9 +217,9 @@ fn a_token_file_linked_to_another_disk_is_replaced_there_and_the_link_stays() {
     disk.fill();
     site.forget_requests();
     let done = site.run(&[]);
-    assert_eq!(done.code, 74, "{}", site.dump(&done));
-    assert_eq!(site.requests(), 0, "{}", site.dump(&done));
-    assert!(done.stderr.contains("disk/kept.json"), "{}", done.stderr);
+    done.exits(74);
+    assert_eq!(site.requests(), 0, "{done}");
+    done.says("disk/kept.json");
     disk.make_room();
     let done = site.run_ok(&[]);
     assert!(site.token_file().is_symlink() && site.token_is_live());
@@ -262,12 +241,12 @@ fn a_disk_that_is_filled_between_two_checkpoints_costs_only_the_time_between_the
         world.before("status=subscribed", 3, move |_| leave(&full, 0));
     });
     let done = story.run();
-    assert!([73, 74].contains(&done.code), "{}", story.site.dump(&done));
+    assert!([73, 74].contains(&done.code), "{done}");
     assert_told(&story, &done, "filled between two checkpoints");
     assert_eq!(story.batch().state, "open");
     disk.make_room();
     story.site.forget_requests();
     let done = story.run_ok();
     story.assert_everybody_once("with room again", &done);
-    assert!(story.site.files().len() == 2, "{}", story.site.dump(&done));
+    assert!(story.site.files().len() == 2, "{done}");
 }

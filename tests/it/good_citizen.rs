@@ -50,8 +50,7 @@ fn terminate(site: &Site, child: Child) {
     let id = rustix::process::Pid::from_child(&child);
     let asked = Instant::now();
     rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-    let done = site.wait(child);
-    assert_eq!(done.code, 143, "{}", site.dump(&done));
+    site.wait(child).exits(143);
     assert!(
         asked.elapsed() < Duration::from_secs(1),
         "{:?}",
@@ -74,12 +73,12 @@ fn one_request_more_than_allowed_is_not_sent_in_the_same_minute() {
 fn a_process_respects_the_requests_of_the_one_before() {
     let (site, lists) = site_with(3);
     let first = start_limited(&site, "20");
-    assert_eq!(site.wait(first).code, 0);
+    site.wait(first).exits(0);
     let so_far = site.requests();
     assert_eq!(so_far, 1 + 1 + 2 * 3);
     for _ in 0..2 {
         let idle = start_limited(&site, "20");
-        assert_eq!(site.wait(idle).code, 0);
+        site.wait(idle).exits(0);
     }
     assert_eq!(site.requests(), 8 + 5 + 5);
     let third = start_limited(&site, "20");
@@ -137,8 +136,7 @@ fn a_rate_limit_error_is_waited_out_and_the_run_goes_on() {
             shut_out: Duration::from_millis(200),
         });
     });
-    let done = site.run(&["--rate-limit-wait", "250ms"]);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.run(&["--rate-limit-wait", "250ms"]).exits(0);
     assert_eq!(site.emails(), subscribed(&site, &lists));
     site.sandbox.with(|w| {
         let refused: Vec<usize> = (0..w.requests.len())
@@ -185,14 +183,10 @@ fn a_rate_limit_that_outlasts_the_waits_ends_with_75_and_publishes_what_was_fetc
         let limit = Fault::on(format!("{}/subscribers", lists[3])).always();
         w.fault(limit.answer(FaultKind::rate_limit()));
     });
-    let done = site.run(&["--rate-limit-wait", "20ms"]);
-    assert_eq!(done.code, 75, "{}", site.dump(&done));
-    assert!(done.stderr.contains("Rate Limit Error"), "{}", done.stderr);
-    assert!(
-        done.stderr.contains("--requests-per-minute"),
-        "{}",
-        done.stderr
-    );
+    site.run(&["--rate-limit-wait", "20ms"])
+        .exits(75)
+        .says("Rate Limit Error")
+        .says("--requests-per-minute");
     assert_eq!(site.emails(), subscribed(&site, &lists[..3]));
     // The whole account is limited: the lists behind are not tried.
     assert_eq!(
@@ -218,8 +212,7 @@ fn a_rate_limit_in_the_middle_of_a_list_publishes_its_pages_so_far() {
         let limit = Fault::on("status=subscribed").skip(3).always();
         w.fault(limit.answer(FaultKind::rate_limit()));
     });
-    let done = site.run(&[]);
-    assert_eq!(done.code, 75, "{}", site.dump(&done));
+    site.run(&[]).exits(75);
     assert_eq!(site.rows().len(), 298);
     site.sandbox.with(World::clear_faults);
     site.run_ok(&[]);
@@ -237,8 +230,7 @@ fn repeats_come_after_growing_waits() {
         let (site, _) = site_with(1);
         site.sandbox
             .with(|w| w.fault(Fault::on(place).always().answer(kind)));
-        let done = site.run(&["--retry-wait", "50ms"]);
-        assert_eq!(done.code, 69, "{}", site.dump(&done));
+        site.run(&["--retry-wait", "50ms"]).exits(69);
         let times: Vec<Instant> = site.sandbox.with(|w| {
             let faulty = w.requests.iter().filter(|request| request.fault);
             faulty.map(|request| request.at).collect()
@@ -336,8 +328,7 @@ fn a_look_at_the_lists_counts_against_the_limit_of_the_next_run() {
     site.sandbox.with(|world| world.add_list("News"));
     site.run_ok(&[]);
     let before = site.requests();
-    let looked = site.finish(site.command(&["lists"]));
-    assert_eq!(looked.code, 0, "{}", site.dump(&looked));
+    site.finish(site.command(&["lists"])).exits(0);
     let asked = site.requests() - before;
     let ledger = rusqlite::Connection::open(site.ledger_file()).unwrap();
     let times: String = ledger

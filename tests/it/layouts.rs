@@ -26,9 +26,7 @@ fn exported(site: &Site, arguments: &[&str]) -> String {
 /// 2, with that said, before anything is asked.
 fn assert_usage(arguments: &[&str], message: &str) {
     let site = one(|new| new);
-    let done = site.run(arguments);
-    assert_eq!(done.code, 2, "{}", site.dump(&done));
-    assert!(done.stderr.contains(message), "{}", done.stderr);
+    site.run(arguments).exits(2).says(message);
     assert_eq!(site.requests(), 0);
 }
 
@@ -113,7 +111,7 @@ fn a_custom_field_that_no_list_has_is_a_warning_and_an_empty_column() {
     let site = one(|new| new.custom("Color", "blue"));
     let done = site.run_ok(&["--columns", "email,custom.Color,custom.colour"]);
     assert_eq!(done.stderr.matches("warning").count(), 1, "{}", done.stderr);
-    assert!(done.stderr.contains("\"colour\""), "{}", done.stderr);
+    done.says("\"colour\"");
     let rows = site.rows();
     assert_eq!(
         (
@@ -209,15 +207,11 @@ fn a_growing_file_of_another_layout_is_refused_before_any_request_and_the_way_ou
         site.forget_requests();
         let changed = [&begun[..], change].concat();
         let done = site.run(&changed);
-        assert_eq!(done.code, 78, "{}", site.dump(&done));
+        done.exits(78);
         assert_eq!(site.requests(), 0);
-        assert!(
-            done.stderr.contains("holds rows of another shape"),
-            "{}",
-            done.stderr
-        );
+        done.says("holds rows of another shape");
         let out = format!("mv '{0}' '{0}.old'", file.display());
-        assert!(done.stderr.contains(&out), "{}", done.stderr);
+        done.says(&out);
         assert_eq!(
             (std::fs::read(&file).unwrap(), site.token_bytes()),
             (before, token)
@@ -240,7 +234,7 @@ fn a_batch_that_was_left_over_is_finished_with_the_layout_it_was_begun_with() {
     let begun = ["--columns", "email,id"];
     let held = story.site.hold_on("status=subscribed", &begun, 3);
     let (stopped, _) = story.site.stop(held, Signal::TERM);
-    assert_eq!(stopped.code, 143, "{}", story.site.dump(&stopped));
+    stopped.exits(143);
     story.site.run_ok(&["--format", "jsonl"]);
     let files = story.site.files();
     let names: Vec<_> = files.iter().map(|file| file.extension().unwrap()).collect();

@@ -24,10 +24,8 @@ fn assert_refused(story: &Story, code: i32, message: &str) -> Done {
     site.forget_requests();
     let (before, files) = (std::fs::read(site.ledger_file()).unwrap(), site.contents());
     let done = site.run(&[]);
-    assert_eq!(done.code, code, "{message}\n{}", site.dump(&done));
-    assert!(done.stderr.contains(message), "{}", done.stderr);
-    assert!(done.stderr.contains("next:"), "{}", done.stderr);
-    assert_eq!(site.requests(), 0, "{message}\n{}", site.dump(&done));
+    done.case(&message).exits(code).says(message).says("next:");
+    assert_eq!(site.requests(), 0, "{message}\n{done}");
     assert!(
         std::fs::read(site.ledger_file()).unwrap() == before,
         "{message}: the ledger was changed"
@@ -63,8 +61,7 @@ fn a_ledger_with_a_garbled_header_is_damaged() {
     let mut bytes = std::fs::read(story.site.ledger_file()).unwrap();
     bytes[..100].fill(b'?');
     std::fs::write(story.site.ledger_file(), bytes).unwrap();
-    let done = assert_refused(&story, 74, "is damaged");
-    assert!(done.stderr.contains(".damaged'"), "{}", done.stderr);
+    assert_refused(&story, 74, "is damaged").says(".damaged'");
 }
 
 #[test]
@@ -114,12 +111,7 @@ fn a_ledger_moved_away_as_told_begins_anew_with_the_day_given() {
     std::fs::write(story.site.ledger_file(), "?").unwrap();
     let done = assert_refused(&story, 74, "is damaged");
     let shown = story.site.ledger_file();
-    assert!(
-        done.stderr
-            .contains(&format!("mv '{0}' '{0}.damaged'", shown.display())),
-        "{}",
-        done.stderr
-    );
+    done.says(&format!("mv '{0}' '{0}.damaged'", shown.display()));
     std::fs::rename(&shown, story.site.path("state/damaged")).unwrap();
     story.site.run_ok(&["--since", "today"]);
 }
@@ -143,7 +135,7 @@ fn a_hot_journal_after_a_kill_is_rolled_back_by_the_next_run() {
         if killed.code == 0 {
             break;
         }
-        assert_eq!(killed.code, KILLED);
+        killed.exits(KILLED);
         if journal.exists() {
             hot += 1;
             let mode = journal.metadata().unwrap().permissions().mode();
@@ -200,7 +192,7 @@ fn the_ledger_is_private_and_holds_nothing_personal() {
         let odd = FaultKind::status(500);
         world.fault(Fault::on("status=subscribed").times(20).answer(odd));
     });
-    assert_eq!(site.run(&[]).code, 69);
+    site.run(&[]).exits(69);
     site.sandbox.with(|world| world.clear_faults());
     site.run_ok(&[]);
     let mode = site.ledger_file().metadata().unwrap().permissions().mode();
@@ -343,22 +335,21 @@ fn every_run_is_recorded_with_its_exit_code() {
         )
     });
     story.more(1);
-    assert_eq!(site.run(&[]).code, 69);
+    site.run(&[]).exits(69);
     site.sandbox.with(|world| world.clear_faults());
 
     std::fs::rename(site.exports(), site.path("away")).unwrap();
-    assert_eq!(site.run(&[]).code, 73);
+    site.run(&[]).exits(73);
     std::fs::rename(site.path("away"), site.exports()).unwrap();
 
     let (stopped, _) = site.stop(site.hold_on("ws.op=find", &[], 1), Signal::TERM);
-    assert_eq!(stopped.code, 143);
-    let killed = site.kill(site.hold_on("ws.op=find", &[], 1));
-    assert_eq!(killed.code, KILLED);
-    assert_eq!(site.run(&["--list", "unknown"]).code, 78);
+    stopped.exits(143);
+    site.kill(site.hold_on("ws.op=find", &[], 1)).exits(KILLED);
+    site.run(&["--list", "unknown"]).exits(78);
     site.run_ok(&[]);
     site.sandbox.with(|world| world.revoke_everything());
     site.sandbox.with(|world| world.expire_access_tokens());
-    assert_eq!(site.run(&[]).code, 77);
+    site.run(&[]).exits(77);
     assert_eq!(
         runs(&story),
         [

@@ -49,14 +49,16 @@ fn whatever_the_umask_all_that_authorize_and_run_make_is_private() {
         let printed = site.finish(behind_script(&script, &authorize(&site, &["--print-url"])));
         assert_private(&modes_below(&site.state_dir()), umask);
         let code = code_at(printed.stdout.trim());
-        let done = site.finish(behind_script(
+        site.finish(behind_script(
             &script,
             &authorize(&site, &["--code", &code]),
-        ));
-        assert_eq!(done.code, 0, "{umask}: {}", site.dump(&done));
+        ))
+        .case(&umask)
+        .exits(0);
         assert_private(&modes_below(&site.state_dir()), umask);
-        let done = site.finish(behind_script(&script, &site.command(&["run"])));
-        assert_eq!(done.code, 0, "{umask}: {}", site.dump(&done));
+        site.finish(behind_script(&script, &site.command(&["run"])))
+            .case(&umask)
+            .exits(0);
         let modes = modes_below(&site.state_dir());
         assert!(modes.len() >= 6, "{modes:?}");
         assert_private(&modes, umask);
@@ -72,8 +74,9 @@ fn files_on_their_way_are_private_at_every_request() {
         let state_dir = site.state_dir();
         let seen = site.at_each_request(move |_| modes_below(&state_dir));
         let script = format!("umask {umask}; exec \"$@\"");
-        let done = site.finish(behind_script(&script, &site.command(&["run"])));
-        assert_eq!(done.code, 0, "{umask}: {}", site.dump(&done));
+        site.finish(behind_script(&script, &site.command(&["run"])))
+            .case(&umask)
+            .exits(0);
         let mut names = Vec::new();
         for modes in seen.all() {
             for (path, mode) in modes {
@@ -104,8 +107,9 @@ fn missing_parents_of_state_directory_token_file_and_output_are_made_private() {
             .env("AWEBER_SYNC_TOKEN_FILE", base.join("c/d/token.json"))
             .env("AWEBER_CLIENT_ID", site.client_id());
         let script = format!("umask {umask}; exec \"$@\"");
-        let done = site.finish_with_answer(behind_script(&script, &command), code_at);
-        assert_eq!(done.code, 0, "{umask}: {}", site.dump(&done));
+        site.finish_with_answer(behind_script(&script, &command), code_at)
+            .case(&umask)
+            .exits(0);
         for directory in ["", "a", "a/b", "a/b/state", "c", "c/d"] {
             let mode = std::fs::metadata(base.join(directory))
                 .unwrap()
@@ -144,7 +148,7 @@ fn an_output_mode_is_taken_exactly_and_for_exported_files_only() {
         site.add_list(2);
         let run = site.command(&["run", "--output", output, "--output-mode", "0640"]);
         let done = site.finish(behind_script(&format!("umask {umask}; exec \"$@\""), &run));
-        assert_eq!(done.code, 0, "{}", site.dump(&done));
+        done.exits(0);
         assert_private(&modes_below(&site.state_dir()), umask);
         let exported: Vec<u32> = files_below(&site.path(""))
             .iter()

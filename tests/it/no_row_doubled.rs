@@ -29,7 +29,7 @@ fn killed_before_each(outlet: Outlet, call: &str, step: usize) {
             break;
         }
         let what = format!("{outlet:?}, killed before {call} {nth}");
-        assert_eq!(killed.code, KILLED, "{what}\n{}", story.site.dump(&killed));
+        killed.case(&what).exits(KILLED);
         let mended = story.run_ok();
         story.assert_everybody_once(&what, &mended);
         nth += step;
@@ -143,14 +143,9 @@ fn a_kill_at_any_request_of_a_first_export_changes_no_cell_of_the_result() {
     assert_eq!(expected.len(), 260);
     for nth in 1..=requests {
         let site = two_small_lists();
-        let killed = site.kill(site.hold(&[], nth));
-        assert_eq!(killed.code, KILLED);
+        site.kill(site.hold(&[], nth)).exits(KILLED);
         let done = site.run_ok(&[]);
-        assert!(
-            by_id(&site) == expected,
-            "killed at request {nth}\n{}",
-            site.dump(&done)
-        );
+        assert!(by_id(&site) == expected, "killed at request {nth}\n{done}");
     }
 }
 
@@ -174,10 +169,10 @@ fn a_killed_first_export_of_many_pages_goes_on_where_it_stopped() {
                 .answer(slowness),
         );
     });
-    let killed = story
+    story
         .site
-        .kill(story.site.hold_on("status=subscribed", &[], slow + 10));
-    assert_eq!(killed.code, KILLED);
+        .kill(story.site.hold_on("status=subscribed", &[], slow + 10))
+        .exits(KILLED);
     let first = story.site.requests();
     assert_eq!(story.site.files().len(), 0);
 

@@ -54,8 +54,7 @@ fn a_redirect_of_the_token_endpoint_is_not_followed() {
         };
         site.sandbox
             .with(|world| world.fault(Fault::on("/oauth2/token").always().answer(redirect)));
-        let done = site.run(&[]);
-        assert_eq!(done.code, 69, "{status}: {}", site.dump(&done));
+        site.run(&[]).case(&status).exits(69);
         assert_untouched(&elsewhere, "token endpoint");
         assert!(site.token_bytes() == before, "{status}");
     }
@@ -73,8 +72,9 @@ fn a_redirect_of_the_api_is_not_followed() {
             };
             site.sandbox
                 .with(|world| world.fault(Fault::on(path).always().answer(redirect)));
-            let done = site.run(&[]);
-            assert_eq!(done.code, 69, "{path} {status}: {}", site.dump(&done));
+            site.run(&[])
+                .case(&format_args!("{path} {status}"))
+                .exits(69);
             assert_untouched(&elsewhere, path);
             assert_eq!(site.files().len(), 0);
         }
@@ -91,8 +91,7 @@ fn a_redirect_to_the_same_host_is_not_followed_either() {
     };
     site.sandbox
         .with(|world| world.fault(Fault::on("/lists?").always().answer(redirect)));
-    let done = site.run(&[]);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    site.run(&[]).exits(69);
     assert_eq!(site.sandbox.with(|world| world.count("somewhere-else")), 0);
 }
 
@@ -102,8 +101,7 @@ fn a_next_collection_link_to_another_host_is_refused() {
     site.add_list(250);
     site.sandbox
         .with(|world| world.settings.link_origin = Some(elsewhere.api_url()));
-    let done = site.run(&[]);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    site.run(&[]).exits(69);
     assert_untouched(&elsewhere, "next link");
     assert!(site.token_is_live());
 
@@ -129,8 +127,7 @@ fn a_next_collection_link_to_the_right_name_on_another_port_or_with_a_user_is_re
         site.add_list(101);
         site.sandbox
             .with(|world| world.settings.link_origin = Some(origin.clone()));
-        let done = site.run(&[]);
-        assert_ne!(done.code, 0, "{origin}: {}", site.dump(&done));
+        site.run(&[]).case(&origin).fails();
         assert_untouched(&elsewhere, &origin);
     }
 }
@@ -155,8 +152,8 @@ fn a_next_collection_link_to_another_name_for_the_same_port_is_refused() {
         site.sandbox
             .with(|world| world.settings.link_origin = Some(format!("http://{host}:{port}")));
         let done = site.run(&[]);
-        assert_eq!(done.code, 69, "{host}: {}", site.dump(&done));
-        assert_eq!(site.rows().len(), 0, "{host}: {}", site.dump(&done));
+        done.case(&host).exits(69);
+        assert_eq!(site.rows().len(), 0, "{host}: {done}");
     }
 }
 
@@ -175,8 +172,7 @@ fn a_link_to_another_collection_of_the_same_host_is_not_followed() {
         .always()
         .answer(FaultKind::replace(change));
     site.sandbox.with(|world| world.fault(fault));
-    let done = site.run(&[]);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    site.run(&[]).exits(69);
     assert_eq!(site.sandbox.with(|world| world.count("/another/")), 0);
 }
 
@@ -196,9 +192,8 @@ fn plain_http_to_a_host_that_is_not_loopback_is_refused_before_a_byte_is_sent() 
                 let mut command = site.command(&[command]);
                 command.env(variable, format!("http://{host}"));
                 let done = site.finish(command);
-                assert_eq!(done.code, 78, "{host}: {}", site.dump(&done));
-                assert!(done.stderr.contains("https"), "{}", done.stderr);
-                assert_eq!(site.requests(), 0, "{}", site.dump(&done));
+                done.case(&host).exits(78).says("https");
+                assert_eq!(site.requests(), 0, "{done}");
                 assert!(site.token_bytes() == before);
             }
         }
@@ -215,9 +210,7 @@ fn a_url_with_a_password_is_refused_without_showing_it() {
         .api_url()
         .replace("http://", "http://user:pass-fake@");
     command.env("AWEBER_API_URL", with_password);
-    let done = site.finish(command);
-    assert_eq!(done.code, 78, "{}", site.dump(&done));
-    assert!(!done.stderr.contains("pass-fake"), "{}", done.stderr);
+    site.finish(command).exits(78).does_not_say("pass-fake");
     assert_eq!(site.requests(), 0);
 }
 
@@ -239,8 +232,7 @@ fn a_proxy_never_sees_what_goes_to_loopback() {
         ] {
             command.env(name, &proxy);
         }
-        let done = site.finish(command);
-        assert_eq!(done.code, 0, "{}", site.dump(&done));
+        site.finish(command).exits(0);
         assert_eq!(site.emails(), subscribed(&site, &[list]));
         trap.assert_empty("proxy");
     }
@@ -268,14 +260,11 @@ fn without_ca_certificates_nothing_is_spent() {
         without_certificates(&mut command, &site.path("no-certificates"));
         command.env(variable, nobodys_url().replace("http://", "https://"));
         let done = site.finish(command);
-        assert_eq!(done.code, 78, "{variable}: {}", site.dump(&done));
-        assert!(done.stderr.contains("ca-certificates"), "{}", done.stderr);
-        assert!(
-            done.stderr.contains("no token was spent"),
-            "{}",
-            done.stderr
-        );
-        assert_eq!(site.requests(), 0, "{}", site.dump(&done));
+        done.case(&variable)
+            .exits(78)
+            .says("ca-certificates")
+            .says("no token was spent");
+        assert_eq!(site.requests(), 0, "{done}");
         assert!(site.token_bytes() == before);
     }
 }
@@ -285,8 +274,7 @@ fn loopback_needs_no_certificates() {
     let site = Site::new();
     let mut command = site.command(&["run"]);
     without_certificates(&mut command, &site.path("no-certificates"));
-    let done = site.finish(command);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.finish(command).exits(0);
 }
 
 #[test]
@@ -298,13 +286,10 @@ fn an_answer_of_any_size_is_bounded() {
             .with(|world| world.fault(Fault::on("/subscribers").answer(kind.clone())));
         // Not even the address space for the whole answer.
         let script = "ulimit -v 200000 && exec \"$@\"";
-        let done = site.finish(behind_script(script, &site.command(&["run", "-v"])));
-        assert_eq!(done.code, 0, "{kind:?}: {}", site.dump(&done));
-        assert!(
-            done.stderr.contains("larger than"),
-            "{kind:?}: {}",
-            done.stderr
-        );
+        site.finish(behind_script(script, &site.command(&["run", "-v"])))
+            .case(&format_args!("{kind:?}"))
+            .exits(0)
+            .says("larger than");
         assert_eq!(site.emails(), subscribed(&site, &[list]));
     }
 }

@@ -41,12 +41,11 @@ fn assert_turned_away(site: &Site) -> Done {
     let before = everything();
     let began = Instant::now();
     let done = site.run(&[]);
-    assert_eq!(done.code, 75, "{}", site.dump(&done));
+    done.exits(75);
     assert!(began.elapsed() < Duration::from_secs(1));
-    assert!(done.stderr.contains("holds the lock"), "{}", done.stderr);
-    assert!(done.stderr.contains("--lock-wait"), "{}", done.stderr);
-    assert_eq!(site.requests(), 0, "{}", site.dump(&done));
-    assert!(everything() == before, "{}", site.dump(&done));
+    done.says("holds the lock").says("--lock-wait");
+    assert_eq!(site.requests(), 0, "{done}");
+    assert!(everything() == before, "{done}");
     done
 }
 
@@ -56,12 +55,7 @@ fn a_run_that_finds_either_lock_taken_leaves_at_once_and_touches_nothing() {
     for again in [false, true] {
         for lock in locks(&story.site) {
             let held = take(&lock);
-            let done = assert_turned_away(&story.site);
-            assert!(
-                done.stderr.contains(lock.to_str().unwrap()),
-                "{}",
-                done.stderr
-            );
+            assert_turned_away(&story.site).says(lock.to_str().unwrap());
             drop(held);
         }
         let done = story.run_ok();
@@ -111,8 +105,7 @@ fn two_state_directories_with_one_token_file_are_one_at_a_time_too() {
         token.to_str().unwrap(),
     ];
     let before = story.site.requests();
-    let done = story.site.finish(story.site.command(&other));
-    assert_eq!(done.code, 75, "{}", story.site.dump(&done));
+    story.site.finish(story.site.command(&other)).exits(75);
     assert_eq!(story.site.requests(), before);
     story.site.kill(held);
     story.run_ok();
@@ -162,7 +155,7 @@ fn lock_wait_waits_for_its_turn() {
         assert_eq!(story.site.requests(), 0);
         drop(taken);
         let done = story.site.end(held);
-        assert_eq!(done.code, 0, "{}", story.site.dump(&done));
+        done.exits(0);
         story.assert_everybody_once("after its turn has come", &done);
     }
 }
@@ -174,7 +167,7 @@ fn lock_wait_ends_with_75_when_the_time_is_over() {
     let began = Instant::now();
     let done = story.site.run(&["--lock-wait", "300ms"]);
     let took = began.elapsed();
-    assert_eq!(done.code, 75, "{}", story.site.dump(&done));
+    done.exits(75);
     assert!(took >= Duration::from_millis(300), "{took:?}");
     assert!(took < Duration::from_secs(2), "{took:?}");
     assert_eq!(story.site.requests(), 0);
@@ -188,7 +181,7 @@ fn a_signal_ends_the_wait_for_the_lock_within_a_second() {
         let held = waiting(&story.site, "1h");
         wait_until_it_waits(&story.site);
         let (stopped, took) = story.site.stop(held, signal);
-        assert_eq!(stopped.code, code, "{}", story.site.dump(&stopped));
+        stopped.exits(code);
         assert!(took < Duration::from_secs(1), "{took:?}");
         assert_eq!(story.site.requests(), 0);
     }
@@ -224,8 +217,7 @@ fn of_ten_runs_at_once_one_works_and_nine_are_turned_away() {
         if run.is_running() {
             working = Some(run);
         } else {
-            let done = story.site.end(run);
-            assert_eq!(done.code, 75, "{}", story.site.dump(&done));
+            story.site.end(run).exits(75);
             turned_away += 1;
         }
     }
@@ -238,8 +230,7 @@ fn ten_runs_that_wait_for_each_other_export_everybody_once_and_keep_the_token() 
     let story = three_readers();
     let runs: Vec<Held> = (0..10).map(|_| waiting(&story.site, "30s")).collect();
     for run in runs {
-        let done = story.site.end(run);
-        assert_eq!(done.code, 0, "{}", story.site.dump(&done));
+        story.site.end(run).exits(0);
     }
     assert_eq!(story.site.emails(), subscribed(&story.site, &[story.list]));
     assert!(story.site.token_is_live());

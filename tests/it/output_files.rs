@@ -41,8 +41,11 @@ fn published_files_have_the_mode_asked_for_whatever_the_umask() {
             let shell = format!("umask {umask}; exec \"$@\"");
             let around = ["sh", "-c", &shell, "sh"];
             let arguments = ["run", "--output", output, "--output-mode", "0640"];
-            let done = story.site.finish(by(&story.site, &around, &arguments));
-            assert_eq!(done.code, 0, "{umask}\n{}", story.site.dump(&done));
+            story
+                .site
+                .finish(by(&story.site, &around, &arguments))
+                .case(&umask)
+                .exits(0);
             let file = match published(&story.site.path(place)).pop() {
                 Some(file) => file,
                 None => story.site.path(place),
@@ -145,17 +148,15 @@ fn an_output_that_may_not_be_written_to_is_found_before_anything_is_spent() {
         let before = site.contents();
         let run = || site.finish(as_nobody(&site.command(&["run", "--output", output])));
         let done = run();
-        assert_eq!(done.code, 73, "{output}\n{}", site.dump(&done));
-        assert!(done.stderr.contains("writable"), "{}", done.stderr);
-        assert_eq!(site.requests(), 0, "{output}\n{}", site.dump(&done));
+        done.case(&output).exits(73).says("writable");
+        assert_eq!(site.requests(), 0, "{output}\n{done}");
         let mut after = site.contents();
         after.retain(|file, _| before.contains_key(file));
         assert!(after == before, "{output}");
 
         std::fs::set_permissions(site.path("out"), PermissionsExt::from_mode(0o700)).unwrap();
         std::fs::set_permissions(site.path("grown.csv"), PermissionsExt::from_mode(0o600)).unwrap();
-        let done = run();
-        assert_eq!(done.code, 0, "{output}\n{}", site.dump(&done));
+        run().case(&output).exits(0);
     }
 }
 
@@ -173,8 +174,8 @@ fn an_output_directory_without_room_costs_no_row() {
         };
         disk.fill();
         let done = site.run(&["--output", output]);
-        assert!([73, 74].contains(&done.code), "{}", site.dump(&done));
-        assert!(done.stderr.contains("make room"), "{}", done.stderr);
+        assert!([73, 74].contains(&done.code), "{done}");
+        done.says("make room");
         assert!(site.token_is_live());
         disk.make_room();
         let done = site.run_ok(&["--output", output]);
@@ -190,9 +191,8 @@ fn assert_on_disk(story: &Story, done: &crate::support::Done, disk: &SmallDisk) 
     let exported = crate::support::sorted(exported);
     assert!(
         exported == subscribed(&story.site, &[story.list]),
-        "{} rows\n{}",
-        exported.len(),
-        story.site.dump(done)
+        "{} rows\n{done}",
+        exported.len()
     );
     assert_eq!(story.leftovers(), Vec::<String>::new());
 }
@@ -217,14 +217,9 @@ fn an_output_directory_that_fills_up_after_a_checkpoint_costs_no_row() {
         world.before("status=subscribed", 4, move |_| fill(&full));
     });
     let done = site.run(&["--output", "disk"]);
-    assert_eq!(done.code, 73, "{}", site.dump(&done));
+    done.exits(73);
     let batch = story.batch();
-    assert_eq!(
-        (batch.state.as_str(), batch.rows),
-        ("open", 199),
-        "{}",
-        site.dump(&done)
-    );
+    assert_eq!((batch.state.as_str(), batch.rows), ("open", 199), "{done}");
     disk.make_room();
     let done = site.run_ok(&["--output", "disk"]);
     assert_on_disk(&story, &done, &disk);
@@ -250,9 +245,7 @@ fn a_state_directory_that_fills_up_after_a_checkpoint_costs_no_row() {
         world.fault(Fault::on("status=subscribed").skip(3).answer(slow));
         world.before("status=subscribed", 4, move |_| fill(&full));
     });
-    let done = site.run(story.arguments());
-    assert_eq!(done.code, 74, "{}", site.dump(&done));
-    assert!(done.stderr.contains("room"), "{}", done.stderr);
+    site.run(story.arguments()).exits(74).says("room");
     assert!(site.token_is_live());
     disk.make_room();
     let done = site.run_ok(story.arguments());

@@ -35,11 +35,9 @@ fn assert_refused(site: &Site, arguments: &[&str], message: &str) -> Done {
     site.forget_requests();
     let before = site.contents();
     let done = site.run(arguments);
-    assert_eq!(done.code, 73, "{}", site.dump(&done));
-    assert!(done.stderr.contains(message), "{}", done.stderr);
-    assert!(done.stderr.contains("next:"), "{}", done.stderr);
-    assert_eq!(site.requests(), 0, "{}", site.dump(&done));
-    assert!(site.contents() == before, "{}", site.dump(&done));
+    done.exits(73).says(message).says("next:");
+    assert_eq!(site.requests(), 0, "{done}");
+    assert!(site.contents() == before, "{done}");
     done
 }
 
@@ -96,8 +94,7 @@ fn a_run_without_news_makes_no_file_and_touches_none() {
     for output in ["exports/", "grown.csv", "-"] {
         let site = Site::new();
         site.sandbox.with(|world| world.add_list("Empty"));
-        let done = site.run_ok(&["--output", output]);
-        assert_eq!(done.stdout, "");
+        site.run_ok(&["--output", output]).prints_nothing();
         assert_eq!(published(&site.path("exports")).len(), 0);
         assert!(!site.path("grown.csv").exists());
     }
@@ -174,12 +171,7 @@ fn a_growing_file_that_somebody_else_writes_to_is_left_alone_until_moved() {
         "somebody else writes to it",
     );
     let file = site.path("grown.csv");
-    assert!(
-        done.stderr
-            .contains(&format!("mv '{0}' '{0}.old'", file.display())),
-        "{}",
-        done.stderr
-    );
+    done.says(&format!("mv '{0}' '{0}.old'", file.display()));
     std::fs::rename(&file, site.path("grown.csv.old")).unwrap();
     site.run_ok(&["--output", "grown.csv"]);
     assert_eq!(emails(&file).len(), 2);
@@ -244,7 +236,7 @@ fn standard_output_gets_header_and_rows_and_nothing_else() {
         .into_iter()
         .map(|row| row["email"].clone());
     assert_eq!(sorted(printed), subscribed(&site, &[list]));
-    assert_eq!(site.run_ok(&["--output", "-"]).stdout, "");
+    site.run_ok(&["--output", "-"]).prints_nothing();
     more(&site, list, 1);
     let next = site.run_ok(&["--output", "-"]).stdout;
     assert!(next.starts_with(HEADER));
@@ -259,9 +251,7 @@ fn a_closed_pipe_leaves_the_batch_to_the_next_run() {
     drop(reader);
     let mut command = story.site.command(&["run", "--output", "-"]);
     command.stdout(writer);
-    let done = story.site.finish(command);
-    assert_eq!(done.code, 73, "{}", story.site.dump(&done));
-    assert!(done.stderr.contains("standard output"), "{}", done.stderr);
+    story.site.finish(command).exits(73).says("standard output");
     assert_eq!(story.state().as_deref(), Some("ready"));
     let done = story.run_ok();
     story.assert_everybody_once("printed by the next run", &done);
@@ -278,8 +268,7 @@ fn a_full_device_as_standard_output_leaves_the_batch_to_the_next_run() {
         .unwrap();
     let mut command = story.site.command(&["run", "--output", "-"]);
     command.stdout(Stdio::from(full));
-    let done = story.site.finish(command);
-    assert_eq!(done.code, 73, "{}", story.site.dump(&done));
+    story.site.finish(command).exits(73);
     let done = story.run_ok();
     story.assert_everybody_once("printed by the next run", &done);
 }

@@ -286,8 +286,7 @@ fn who_confirmed_before_a_first_export_went_on_is_in_it() {
         let broken = Fault::on("status=subscribed").skip(3).always();
         w.fault(broken.answer(FaultKind::status(500)));
     });
-    let stopped = site.run(&[]);
-    assert_eq!(stopped.code, 69, "{}", site.dump(&stopped));
+    site.run(&[]).exits(69);
     let so_far = site.emails().len();
     assert!(so_far > 200 && so_far < readers.len(), "{so_far}");
     site.sandbox.with(|w| {
@@ -307,8 +306,7 @@ fn whom_aweber_cannot_show_is_not_forgotten() {
             w.confirm(list, late);
             w.fault(Fault::on(fault).always().answer(FaultKind::status(500)));
         });
-        let done = site.run(&[]);
-        assert_eq!(done.code, 69, "{fault}: {}", site.dump(&done));
+        site.run(&[]).case(&fault).exits(69);
         assert_eq!(site.newest_emails(), ["n@example.com"], "{fault}");
         assert_eq!(site.pending(list), [late], "{fault}");
         site.sandbox.with(|w| w.clear_faults());

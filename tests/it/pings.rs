@@ -32,12 +32,7 @@ fn two_readers() -> Site {
 fn a_run_tells_of_its_start_and_of_its_success() {
     let (site, checker) = (two_readers(), Checker::answering(&[200]));
     let done = site.finish(pinging(&site, &checker, &[]));
-    assert_eq!(
-        (done.code, done.stderr.as_str()),
-        (0, ""),
-        "{}",
-        site.dump(&done)
-    );
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{done}");
     let told = checker.told();
     assert_eq!(checker.ends(), ["/start", ""]);
     assert!(told.iter().all(|(method, ..)| method == "POST"));
@@ -53,8 +48,7 @@ fn a_run_tells_of_its_start_and_of_its_success() {
 fn a_run_that_fails_tells_of_its_exit_code_and_why() {
     let (site, checker) = (two_readers(), Checker::answering(&[200]));
     site.sandbox.with(|world| world.revoke_everything());
-    let done = site.finish(pinging(&site, &checker, &[]));
-    assert_eq!(done.code, 77);
+    site.finish(pinging(&site, &checker, &[])).exits(77);
     assert_eq!(checker.ends(), ["/start", "/fail"]);
     let body = &checker.told()[1].2;
     assert!(
@@ -81,21 +75,19 @@ fn a_run_that_fails_tells_of_its_exit_code_and_why() {
 fn a_run_without_a_token_file_tells_of_its_failure_too() {
     let (site, checker) = (two_readers(), Checker::answering(&[200]));
     std::fs::remove_file(site.token_file()).unwrap();
-    let done = site.finish(pinging(&site, &checker, &[]));
-    assert_eq!(done.code, 78);
+    site.finish(pinging(&site, &checker, &[])).exits(78);
     assert_eq!(checker.ends(), ["/start", "/fail"]);
 }
 
 #[test]
 fn a_ping_is_tried_twice_and_never_fails_the_run() {
     let (site, once) = (two_readers(), Checker::answering(&[500, 200]));
-    let done = site.finish(pinging(&site, &once, &[]));
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.finish(pinging(&site, &once, &[])).exits(0);
     assert_eq!(once.ends(), ["/start", "/start", ""]);
 
     let never = Checker::answering(&[404]);
     let done = site.finish(pinging(&site, &never, &["-vv"]));
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    done.exits(0);
     assert_eq!(never.ends(), ["/start", "/start", "", ""]);
     let warnings = done
         .stderr
@@ -113,8 +105,7 @@ fn a_checker_that_is_not_there_fails_nothing_and_is_not_named() {
             let mut command = site.command(arguments);
             command.env("AWEBER_SYNC_PING_URL", &url);
             let done = site.finish(command);
-            assert_eq!(done.code, 0, "{scheme}\n{}", site.dump(&done));
-            assert!(done.stderr.contains("the ping failed"), "{}", done.stderr);
+            done.case(&scheme).exits(0).says("the ping failed");
             assert_kept_secret(&done);
         }
     }
@@ -131,40 +122,28 @@ fn the_url_may_come_from_a_file_and_one_that_is_none_is_refused_without_showing_
         site.finish(command)
     };
     let done = with_file(&format!("{}/\n", checker.url()));
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    done.exits(0);
     assert_eq!(checker.ends(), ["/start", ""]);
 
     site.forget_requests();
     let done = with_file(&format!("ftp://127.0.0.1/{PING_KEY}"));
-    assert_eq!(done.code, 78);
-    assert!(
-        done.stderr.contains("no http or https URL"),
-        "{}",
-        done.stderr
-    );
+    done.exits(78).says("no http or https URL");
     assert_kept_secret(&done);
     std::fs::remove_file(&file).unwrap();
     let mut command = site.command(&["run"]);
     command.env("AWEBER_SYNC_PING_URL_FILE", &file);
-    let done = site.finish(command);
-    assert_eq!(done.code, 78);
-    assert!(
-        done.stderr.contains(file.to_str().unwrap()),
-        "{}",
-        done.stderr
-    );
+    site.finish(command).exits(78).says(file.to_str().unwrap());
     assert_eq!(site.requests(), 0);
 }
 
 #[test]
 fn neither_a_run_that_another_one_keeps_out_nor_a_dry_run_has_anything_to_tell() {
     let (site, checker) = (two_readers(), Checker::answering(&[200]));
-    let done = site.finish(pinging(&site, &checker, &["--dry-run"]));
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.finish(pinging(&site, &checker, &["--dry-run"]))
+        .exits(0);
     let lock = File::create(site.state_dir().join("lock")).unwrap();
     lock.try_lock().unwrap();
-    let done = site.finish(pinging(&site, &checker, &[]));
-    assert_eq!(done.code, 75, "{}", site.dump(&done));
+    site.finish(pinging(&site, &checker, &[])).exits(75);
     assert!(checker.told().is_empty(), "{:?}", checker.told());
 }
 
@@ -175,7 +154,7 @@ fn a_checker_that_never_answers_holds_up_no_signal() {
     let held = site.start(pinging(&site, &silent, &[]));
     wait_until("it is told", || !silent.told().is_empty());
     let (done, took) = site.stop(held, Signal::TERM);
-    assert_eq!(done.code, 143, "{}", site.dump(&done));
+    done.exits(143);
     assert!(took < Duration::from_secs(1), "{took:?}");
 
     // In the ping of the end, and in that of a stop.
@@ -193,7 +172,7 @@ fn a_checker_that_never_answers_holds_up_no_signal() {
             wait_until("it asks for the lists", || site.api_requests() == 1);
         }
         let (done, took) = site.stop(held, Signal::TERM);
-        assert_eq!(done.code, code, "{}", site.dump(&done));
+        done.exits(code);
         assert!(took < Duration::from_secs(1), "{took:?}");
         assert_eq!(checker.told().len(), 2);
         assert_kept_secret(&done);

@@ -128,7 +128,7 @@ fn a_ready_batch_that_its_reader_has_taken_away_does_not_come_again() {
     let (taken, exports) = (story.site.path("taken.csv"), story.site.exports());
     std::fs::rename(&batch.stage, &taken).unwrap();
     let done = story.run_ok();
-    assert_eq!(published(&exports).len(), 1, "{}", story.site.dump(&done));
+    assert_eq!(published(&exports).len(), 1, "{done}");
     // Back to where the run has put it, to be counted.
     std::fs::rename(taken, batch.target).unwrap();
     story.assert_everybody_once("taken away by its reader", &done);
@@ -192,7 +192,7 @@ fn a_directory_that_is_gone_for_good_and_made_anew_gets_all_rows() {
 fn a_batch_left_behind_is_finished_where_it_was_meant_to_go() {
     let mut story = Story::left_open(Outlet::Directory);
     let done = story.site.run_ok(&["--output", "elsewhere/"]);
-    assert_eq!(story.site.files().len(), 1, "{}", story.site.dump(&done));
+    assert_eq!(story.site.files().len(), 1, "{done}");
     let elsewhere = published(&story.site.path("elsewhere"));
     assert_eq!(elsewhere.len(), 1);
     std::fs::rename(&elsewhere[0], story.site.exports().join("too.csv")).unwrap();
@@ -209,8 +209,7 @@ fn a_batch_is_published_before_a_day_without_network() {
         command.env("AWEBER_AUTH_URL", "http://127.0.0.1:9");
         command
     };
-    let done = story.site.finish(command);
-    assert_eq!(done.code, 69, "{}", story.site.dump(&done));
+    story.site.finish(command).exits(69);
     assert_eq!(story.site.rows().len(), 199);
     story.assert_goes_on("the network is back");
 }

@@ -71,13 +71,7 @@ fn the_most_talkative_run_says_no_secret() {
             .env("RUST_LOG", "trace")
             .env("RUST_BACKTRACE", "full");
         // `finish` searches what was said for every secret.
-        let done = site.finish(command);
-        assert_eq!(done.code, 0, "{}", site.dump(&done));
-        assert!(
-            done.stderr.contains("/subscribers"),
-            "nothing was said: {}",
-            done.stderr
-        );
+        site.finish(command).exits(0).says("/subscribers");
         assert_eq!(leaks(&site), Vec::<String>::new());
     }
 }
@@ -139,8 +133,7 @@ fn a_server_that_repeats_our_secrets_in_its_errors_does_not_get_them_into_ours()
             };
             site.sandbox
                 .with(|world| world.fault(Fault::on(on).always().answer(kind)));
-            let done = site.finish(site.command(&["run", "-vv"]));
-            assert_ne!(done.code, 0, "{}", site.dump(&done));
+            site.finish(site.command(&["run", "-vv"])).fails();
             assert_eq!(leaks(&site), Vec::<String>::new(), "{on} {status}");
         }
     }
@@ -169,8 +162,7 @@ fn no_secret_stands_in_the_process_list() {
             assert!(!shown.contains(&secret), "{shown}");
         }
     }
-    let done = site.wait(child);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.wait(child).exits(0);
 }
 
 /// A way to configure the client secret: a name for it, and what it does to a command.
@@ -200,13 +192,12 @@ fn a_secret_that_lives_in_a_file_is_used_from_there_and_not_copied_into_the_toke
         let mut command = site.command(&["authorize", "--client-id", site.client_id()]);
         configure(&site, &mut command);
         let done = site.finish_with_answer(command, code_at);
-        assert_eq!(done.code, 0, "{what}: {}", site.dump(&done));
+        done.case(&what).exits(0);
 
         for _ in 0..2 {
             let mut command = site.command(&["run"]);
             configure(&site, &mut command);
-            let done = site.finish(command);
-            assert_eq!(done.code, 0, "{what}: {}", site.dump(&done));
+            site.finish(command).case(&what).exits(0);
             assert!(site.tokens().get("client_secret").is_none(), "{what}");
         }
         site.sandbox.with(|world| {
@@ -243,8 +234,7 @@ fn a_configured_secret_goes_before_the_one_in_the_token_file() {
     site.write_token_file(&file);
     let mut command = site.command(&["run"]);
     command.env("AWEBER_CLIENT_SECRET", site.client_secret().unwrap());
-    let done = site.finish(command);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.finish(command).exits(0);
 }
 
 #[test]
@@ -258,13 +248,7 @@ fn a_secret_file_that_is_missing_or_empty_is_named_and_nothing_is_sent() {
             }
             let mut command = site.command(arguments);
             command.env("AWEBER_CLIENT_SECRET_FILE", &file);
-            let done = site.finish(command);
-            assert_eq!(done.code, 78, "{}", site.dump(&done));
-            assert!(
-                done.stderr.contains(file.to_str().unwrap()),
-                "{}",
-                done.stderr
-            );
+            site.finish(command).exits(78).says(file.to_str().unwrap());
             assert_eq!(site.requests(), 0);
         }
     }
@@ -277,8 +261,7 @@ fn a_credentials_directory_without_a_client_secret_means_a_public_client() {
     std::fs::write(site.path("credentials/ping_url"), "another credential").unwrap();
     let mut command = site.command(&["run"]);
     command.env("CREDENTIALS_DIRECTORY", site.path("credentials"));
-    let done = site.finish(command);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.finish(command).exits(0);
 }
 
 #[test]
@@ -291,8 +274,8 @@ fn there_is_no_option_for_a_secret() {
         "--token",
     ] {
         for command in ["run", "authorize"] {
-            let done = site.finish(site.command(&[command, option, "s3cret"]));
-            assert_eq!(done.code, 2, "{}", site.dump(&done));
+            site.finish(site.command(&[command, option, "s3cret"]))
+                .exits(2);
         }
     }
 }

@@ -24,10 +24,9 @@ fn a_signal_ends_the_run_within_a_second_and_the_next_run_goes_on() {
             story.more(250);
             let held = story.hold_at_third_page();
             let (stopped, took) = story.site.stop(held, signal);
-            assert_eq!(stopped.code, code, "{}", story.site.dump(&stopped));
+            stopped.exits(code);
             assert!(took < A_SECOND, "{took:?}");
-            assert_eq!(stopped.stdout, "");
-            assert!(stopped.stderr.contains("is kept"), "{}", stopped.stderr);
+            stopped.prints_nothing().says("is kept");
             story.assert_goes_on(&format!("{outlet:?}, {signal:?}"));
         }
     }
@@ -43,7 +42,7 @@ fn a_signal_at_any_request_but_the_refresh_ends_the_run_within_a_second() {
         story.more(120);
         let held = story.site.hold(&[], nth);
         let (stopped, took) = story.site.stop(held, Signal::TERM);
-        assert_eq!(stopped.code, 143, "{nth}\n{}", story.site.dump(&stopped));
+        stopped.case(&nth).exits(143);
         assert!(took < A_SECOND, "request {nth}: {took:?}");
         assert!(story.site.token_is_live());
         let done = story.run_ok();
@@ -60,12 +59,7 @@ fn a_run_stopped_again_and_again_comes_to_its_end() {
             .site
             .hold_on("status=subscribed", story.arguments(), 2);
         let (stopped, _) = story.site.stop(held, Signal::INT);
-        assert_eq!(
-            stopped.code,
-            130,
-            "stop {stop}\n{}",
-            story.site.dump(&stopped)
-        );
+        stopped.case(&format_args!("stop {stop}")).exits(130);
     }
     let done = story.run_ok();
     story.assert_everybody_once("stopped five times", &done);
@@ -90,7 +84,7 @@ fn a_signal_ends_a_run_whose_reader_has_stopped_reading() {
     });
     assert!(held.is_running());
     let (stopped, took) = story.site.stop(held, Signal::TERM);
-    assert_eq!(stopped.code, 143, "{}", story.site.dump(&stopped));
+    stopped.exits(143);
     assert!(took < A_SECOND, "{took:?}");
     let mut printed = String::new();
     reader.read_to_string(&mut printed).unwrap();
@@ -116,7 +110,7 @@ fn a_signal_ends_a_wait_between_repeats_within_a_second() {
         story.site.sandbox.with(|world| world.count("/lists")) == 1
     });
     let (stopped, took) = story.site.stop(held, Signal::TERM);
-    assert_eq!(stopped.code, 143, "{}", story.site.dump(&stopped));
+    stopped.exits(143);
     assert!(took < A_SECOND, "{took:?}");
 }
 
@@ -129,9 +123,9 @@ fn a_second_signal_is_a_stop_like_the_first_and_no_death() {
         let run = Pid::from_raw(held.id() as i32).unwrap();
         kill_process(run, signal).unwrap();
         let (stopped, took) = story.site.stop(held, signal);
-        assert_eq!(stopped.code, code, "{}", story.site.dump(&stopped));
+        stopped.exits(code);
         assert!(took < A_SECOND, "{took:?}");
-        assert!(stopped.stderr.contains("is kept"), "{}", stopped.stderr);
+        stopped.says("is kept");
         story.assert_goes_on(&format!("{signal:?} twice"));
     }
 }

@@ -15,8 +15,9 @@ fn trusting(site: &Site, authority: &Authority, mut command: Command) -> Command
     command
 }
 
-fn assert_distrusts(site: &Site, done: &Done, what: &str) {
-    assert_eq!(done.code, 69, "{what}: {}", site.dump(done));
+fn assert_distrusts(done: &Done, what: &str) {
+    let done = done.case(&what);
+    done.exits(69).does_not_say("if it passes");
     for words in [
         "certificate cannot be trusted",
         "safe: ",
@@ -25,17 +26,8 @@ fn assert_distrusts(site: &Site, done: &Done, what: &str) {
         "SSL_CERT_FILE",
         "a proxy on the way",
     ] {
-        assert!(
-            done.stderr.contains(words),
-            "{what}: {words}\n{}",
-            done.stderr
-        );
+        done.says(words);
     }
-    assert!(
-        !done.stderr.contains("if it passes"),
-        "{what}: {}",
-        done.stderr
-    );
 }
 
 /// Certificates that must not be trusted, by what is wrong with them.
@@ -65,8 +57,7 @@ fn an_authority_of_one_s_own_in_ssl_cert_file_is_trusted() {
     command
         .env("AWEBER_API_URL", &doors[0].url)
         .env("AWEBER_AUTH_URL", &doors[1].url);
-    let done = site.finish(command);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.finish(command).exits(0);
     assert_eq!(site.rows().len(), 150);
     assert!(doors.iter().all(|door| door.connections() > 0));
     assert!(site.token_is_live());
@@ -83,7 +74,7 @@ fn a_token_endpoint_with_a_certificate_that_cannot_be_verified_gets_no_token() {
         let mut command = trusting(&site, &authority, site.command(&["run"]));
         command.env("AWEBER_AUTH_URL", &door.url);
         let done = site.finish(command);
-        assert_distrusts(&site, &done, what);
+        assert_distrusts(&done, what);
         assert_eq!(door.connections(), 1, "{what}: trying again cannot help");
         assert_eq!(site.requests(), 0, "{what}");
         assert!(site.token_bytes() == before, "{what}");
@@ -101,7 +92,7 @@ fn an_api_with_a_certificate_that_cannot_be_verified_gets_no_token() {
         let mut command = trusting(&site, &authority, site.command(&["run"]));
         command.env("AWEBER_API_URL", &door.url);
         let done = site.finish(command);
-        assert_distrusts(&site, &done, what);
+        assert_distrusts(&done, what);
         assert_eq!(site.api_requests(), 0, "{what}");
         assert!(site.token_is_live(), "{what}");
         site.run_ok(&[]);
@@ -121,7 +112,7 @@ fn authorize_shows_no_code_to_a_certificate_that_cannot_be_verified() {
         // The customer's browser is not asked whom it trusts.
         let plain = |url: &str| code_at(&url.replacen(&door.url, &site.sandbox.auth_url(), 1));
         let done = site.finish_with_answer(command, plain);
-        assert_distrusts(&site, &done, what);
+        assert_distrusts(&done, what);
         assert_eq!(site.token_requests(), 0, "{what}");
         assert!(site.token_bytes() == before, "{what}");
     }

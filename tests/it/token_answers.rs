@@ -133,7 +133,7 @@ fn a_lost_answer_is_asked_for_again_with_the_same_token() {
         let mut command = site.command(&["run"]);
         command.env("AWEBER_SYNC_TIMEOUT", "300ms");
         let done = site.finish(command);
-        assert_eq!(done.code, 0, "{}", site.dump(&done));
+        done.exits(0);
         site.sandbox.with(|world| {
             let requests = world.token_requests();
             let sent: Vec<_> = requests.iter().map(|r| r.field("refresh_token")).collect();
@@ -154,18 +154,10 @@ fn a_lost_answer_that_killed_the_token_costs_nothing_while_the_access_token_live
     let before = site.token_bytes();
     let list = site.add_list(150);
     order(&site, FaultKind::ResetAfter);
-    let done = site.run(&[]);
-    assert_eq!(done.code, 77, "{}", site.dump(&done));
-    assert!(
-        done.stderr.contains("next: aweber-sync authorize"),
-        "{}",
-        done.stderr
-    );
-    assert!(
-        done.stderr.contains("went on with the access token"),
-        "{}",
-        done.stderr
-    );
+    site.run(&[])
+        .exits(77)
+        .says_next("aweber-sync authorize")
+        .says("went on with the access token");
     assert_eq!(site.emails(), subscribed(&site, &[list]));
     assert!(site.token_bytes() == before);
 }
@@ -181,13 +173,8 @@ fn a_lost_answer_that_killed_both_tokens_ends_the_run_before_anything_is_exporte
         site.write_token_file(&file);
         order(&site, FaultKind::ResetAfter);
         let done = site.run(&[]);
-        assert_eq!(done.code, 77, "{}", site.dump(&done));
-        assert!(
-            done.stderr.contains("next: aweber-sync authorize"),
-            "{}",
-            done.stderr
-        );
-        assert_eq!(site.files().len(), 0, "{}", site.dump(&done));
+        done.exits(77).says_next("aweber-sync authorize");
+        assert_eq!(site.files().len(), 0, "{done}");
 
         site.authorize_anew();
         site.run_ok(&[]);
@@ -205,7 +192,7 @@ fn an_answer_cut_off_after_both_tokens_is_used() {
     order(&site, FaultKind::HalfBody);
     let live_on_disk = site.watch_token_file();
     let done = site.run_ok(&[]);
-    assert_eq!(site.token_requests(), 1, "{}", site.dump(&done));
+    assert_eq!(site.token_requests(), 1, "{done}");
     assert!(live_on_disk.all().iter().all(|live| *live));
     assert!(site.token_is_live());
     assert_eq!(site.emails(), subscribed(&site, &[list]));
@@ -233,13 +220,9 @@ fn an_answer_cut_off_before_both_tokens_is_kept_and_named() {
     let before = site.token_bytes();
     let done = site.run(&[]);
     // The old token is dead, and so is the old access token.
-    assert_eq!(done.code, 77, "{}", site.dump(&done));
+    done.exits(77);
     let rescued = site.beside_token(".rescued");
-    assert!(
-        done.stderr.contains(&*rescued.to_string_lossy()),
-        "{}",
-        done.stderr
-    );
+    done.says(&rescued.to_string_lossy());
     assert_eq!(mode(&rescued), 0o600);
     assert!(
         std::fs::read(&rescued)
@@ -290,14 +273,10 @@ fn an_unreadable_success_is_rescued_byte_for_byte_and_the_token_file_stays() {
         let before = site.token_bytes();
         order(&site, kind.clone());
         let done = site.run(&[]);
-        assert_eq!(done.code, 77, "{what}: {}", site.dump(&done));
+        done.case(&what).exits(77);
         assert!(site.token_bytes() == before, "{what}");
         let rescued = site.beside_token(".rescued");
-        assert!(
-            done.stderr.contains(&*rescued.to_string_lossy()),
-            "{what}: {}",
-            done.stderr
-        );
+        done.case(&what).says(&rescued.to_string_lossy());
         assert_eq!(mode(&rescued), 0o600, "{what}");
         let content = String::from_utf8_lossy(&std::fs::read(&rescued).unwrap()).into_owned();
         let new = site
@@ -322,7 +301,7 @@ fn a_maintenance_page_instead_of_tokens_costs_one_repeat() {
     let list = site.add_list(2);
     order(&site, FaultKind::html(200));
     let done = site.run_ok(&[]);
-    assert_eq!(site.token_requests(), 2, "{}", site.dump(&done));
+    assert_eq!(site.token_requests(), 2, "{done}");
     assert!(site.token_is_live());
     assert_eq!(site.emails(), subscribed(&site, &[list]));
 }
@@ -337,13 +316,9 @@ fn a_maintenance_page_that_stays_is_kept_once_and_the_next_run_succeeds() {
         .answer(FaultKind::html(200));
     site.sandbox.with(|world| world.fault(page));
     let done = site.run(&[]);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    done.exits(69);
     let rescued = site.beside_token(".rescued");
-    assert!(
-        done.stderr.contains(&*rescued.to_string_lossy()),
-        "{}",
-        done.stderr
-    );
+    done.says(&rescued.to_string_lossy());
     assert!(
         std::fs::read_to_string(&rescued)
             .unwrap()
@@ -367,8 +342,7 @@ fn a_token_answer_without_end_is_bounded_and_the_token_file_stays() {
         let site = site_that_has_run();
         let before = site.token_bytes();
         order(&site, kind.clone());
-        let done = site.run(&[]);
-        assert_eq!(done.code, 77, "{kind:?}: {}", site.dump(&done));
+        site.run(&[]).case(&format_args!("{kind:?}")).exits(77);
         assert!(site.token_bytes() == before, "{kind:?}");
         let rescued = std::fs::metadata(site.beside_token(".rescued")).unwrap();
         assert!(rescued.len() <= 64 * 1024, "{kind:?}: {}", rescued.len());

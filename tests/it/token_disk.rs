@@ -21,9 +21,8 @@ fn site_with_vault() -> (Site, Command) {
 
 /// The run must have ended with 74 before it asked AWeber for anything.
 fn assert_nothing_spent(site: &Site, done: &Done, what: &str) {
-    assert_eq!(done.code, 74, "{what}: {}", site.dump(done));
-    assert_eq!(site.requests(), 0, "{what}: {}", site.dump(done));
-    assert!(done.stderr.contains("next: "), "{what}: {}", done.stderr);
+    done.case(&what).exits(74).says("next: ");
+    assert_eq!(site.requests(), 0, "{what}: {done}");
 }
 
 #[test]
@@ -40,19 +39,10 @@ fn a_bind_mounted_single_token_file_is_found_out_before_the_token_is_spent() {
     let before = std::fs::read(site.path("host.json")).unwrap();
     let done = site.finish(command);
     assert_nothing_spent(&site, &done, "bind mount");
-    assert!(
-        done.stderr
-            .contains("mount the directory of the token file"),
-        "{}",
-        done.stderr
-    );
-    assert!(
-        done.stderr.contains("untouched and still works"),
-        "{}",
-        done.stderr
-    );
+    done.says("mount the directory of the token file")
+        .says("untouched and still works");
     assert!(std::fs::read(site.path("host.json")).unwrap() == before);
-    assert!(!site.beside_token(".next").exists(), "{}", site.dump(&done));
+    assert!(!site.beside_token(".next").exists(), "{done}");
 
     std::fs::rename(site.path("host.json"), site.token_file()).unwrap();
     site.run_ok(&[]);
@@ -75,11 +65,7 @@ fn a_read_only_directory_is_found_out_before_the_token_is_spent() {
         let before = std::fs::read(site.path("vault/token.json")).unwrap();
         let done = site.finish(command);
         assert_nothing_spent(&site, &done, directory);
-        assert!(
-            done.stderr.contains("writable"),
-            "{directory}: {}",
-            done.stderr
-        );
+        done.case(&directory).says("writable");
         assert!(std::fs::read(site.path("vault/token.json")).unwrap() == before);
     }
 }
@@ -111,19 +97,15 @@ fn a_disk_too_full_for_the_next_token_is_found_out_before_the_token_is_spent() {
         assert!(
             site.sandbox
                 .with(|world| world.is_live_refresh_token(token)),
-            "{free_pages} pages: {}",
-            site.dump(&done)
+            "{free_pages} pages: {done}"
         );
         if done.code == 0 {
             assert_eq!(after["generation"], 2, "{free_pages} pages");
             done_well += 1;
         } else {
             assert_nothing_spent(&site, &done, &format!("{free_pages} pages"));
-            assert!(
-                done.stderr.contains("make room"),
-                "{free_pages} pages: {}",
-                done.stderr
-            );
+            done.case(&format_args!("{free_pages} pages"))
+                .says("make room");
             assert_eq!(after["generation"], 1, "{free_pages} pages");
             refused += 1;
         }
@@ -191,7 +173,7 @@ fn a_disk_that_fills_up_while_aweber_answers_costs_no_token() {
     else {
         return;
     };
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    done.exits(0);
     let token = after["refresh_token"].as_str().unwrap();
     assert!(
         site.sandbox
@@ -209,9 +191,9 @@ fn a_disk_that_fills_up_during_a_run_is_found_out_before_the_next_token_is_spent
     let Some((done, after)) = run_while_the_disk_fills_up(&site, &command, "/1.0/", 2) else {
         return;
     };
-    assert_eq!(done.code, 74, "{}", site.dump(&done));
-    assert_eq!(site.token_requests(), 1, "{}", site.dump(&done));
-    assert!(done.stderr.contains("make room"), "{}", done.stderr);
+    done.exits(74);
+    assert_eq!(site.token_requests(), 1, "{done}");
+    done.says("make room");
     let token = after["refresh_token"].as_str().unwrap();
     assert!(
         site.sandbox
@@ -219,7 +201,6 @@ fn a_disk_that_fills_up_during_a_run_is_found_out_before_the_next_token_is_spent
     );
 
     std::fs::write(site.path("vault/token.json"), after.to_string()).unwrap();
-    let next = site.finish(command);
-    assert_eq!(next.code, 0, "{}", site.dump(&next));
+    site.finish(command).exits(0);
     assert_eq!(site.emails(), subscribed(&site, &[list]));
 }

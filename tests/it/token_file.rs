@@ -17,14 +17,10 @@ fn set_mode(path: &Path, mode: u32) {
 fn refused(site: &Site) -> Done {
     let before = std::fs::read(site.token_file()).ok();
     let done = site.run(&[]);
-    assert_eq!(done.code, 78, "{}", site.dump(&done));
-    assert_eq!(site.requests(), 0, "{}", site.dump(&done));
-    assert!(
-        std::fs::read(site.token_file()).ok() == before,
-        "{}",
-        site.dump(&done)
-    );
-    assert!(!site.beside_token(".next").exists(), "{}", site.dump(&done));
+    done.exits(78);
+    assert_eq!(site.requests(), 0, "{done}");
+    assert!(std::fs::read(site.token_file()).ok() == before, "{done}");
+    assert!(!site.beside_token(".next").exists(), "{done}");
     done
 }
 
@@ -35,7 +31,7 @@ fn a_token_file_that_others_can_read_or_write_is_refused_and_the_chmod_is_named(
         set_mode(&site.token_file(), mode);
         let done = refused(&site);
         let chmod = format!("chmod 600 '{}'", site.token_file().display());
-        assert!(done.stderr.contains(&chmod), "{mode:o}: {}", done.stderr);
+        done.case(&format_args!("{mode:o}")).says(&chmod);
         let left = std::fs::metadata(site.token_file())
             .unwrap()
             .permissions()
@@ -59,17 +55,9 @@ fn a_token_file_that_only_its_owner_can_read_is_accepted() {
 fn a_missing_token_file_asks_for_authorize() {
     let site = Site::new();
     std::fs::remove_file(site.token_file()).unwrap();
-    let done = refused(&site);
-    assert!(
-        done.stderr.contains(&*site.token_file().to_string_lossy()),
-        "{}",
-        done.stderr
-    );
-    assert!(
-        done.stderr.contains("next: aweber-sync authorize"),
-        "{}",
-        done.stderr
-    );
+    refused(&site)
+        .says(&site.token_file().to_string_lossy())
+        .says_next("aweber-sync authorize");
     assert!(!site.token_file().exists());
 }
 
@@ -90,17 +78,9 @@ fn a_broken_token_file_is_left_untouched() {
         no_refresh_token.to_string().into_bytes(),
     ] {
         std::fs::write(site.token_file(), &broken).unwrap();
-        let done = refused(&site);
-        assert!(
-            done.stderr.contains("cannot be used as a token file"),
-            "{}",
-            done.stderr
-        );
-        assert!(
-            done.stderr.contains("aweber-sync authorize"),
-            "{}",
-            done.stderr
-        );
+        refused(&site)
+            .says("cannot be used as a token file")
+            .says("aweber-sync authorize");
     }
     std::fs::write(site.token_file(), whole).unwrap();
     site.run_ok(&[]);
@@ -112,8 +92,7 @@ fn a_token_file_of_a_newer_version_is_left_to_the_newer_program() {
     let mut file = site.tokens();
     file["version"] = json!(2);
     site.write_token_file(&file);
-    let done = refused(&site);
-    assert!(done.stderr.contains("newer aweber-sync"), "{}", done.stderr);
+    refused(&site).says("newer aweber-sync");
 }
 
 #[test]
@@ -122,20 +101,16 @@ fn tokens_of_another_client_than_the_configured_one_are_not_sent() {
     let before = site.token_bytes();
     let mut command = site.command(&["run"]);
     command.env("AWEBER_CLIENT_ID", "confidential-client");
-    let done = site.finish(command);
-    assert_eq!(done.code, 78, "{}", site.dump(&done));
-    assert!(done.stderr.contains("public-client"), "{}", done.stderr);
-    assert!(
-        done.stderr.contains("confidential-client"),
-        "{}",
-        done.stderr
-    );
+    site.finish(command)
+        .exits(78)
+        .says("public-client")
+        .says("confidential-client");
     assert_eq!(site.requests(), 0);
     assert!(site.token_bytes() == before);
 
     let mut same = site.command(&["run"]);
     same.env("AWEBER_CLIENT_ID", "public-client");
-    assert_eq!(site.finish(same).code, 0);
+    site.finish(same).exits(0);
 }
 
 #[test]
@@ -149,14 +124,10 @@ fn a_hand_made_token_file_with_client_and_refresh_token_is_enough() {
     }));
     let live_on_disk = site.watch_token_file();
     let done = site.run_ok(&[]);
-    assert!(
-        live_on_disk.all().iter().all(|live| *live),
-        "{}",
-        site.dump(&done)
-    );
+    assert!(live_on_disk.all().iter().all(|live| *live), "{done}");
     assert_eq!(site.emails(), crate::support::subscribed(&site, &[list]));
     assert_eq!(site.tokens()["account_id"], "1234567");
-    assert_eq!(site.token_requests(), 1, "{}", site.dump(&done));
+    assert_eq!(site.token_requests(), 1, "{done}");
 }
 
 /// What may stand in `.next`: a name for it, its bytes, and whether it is the one that must be in force afterwards.
@@ -227,10 +198,9 @@ fn whatever_a_kill_left_beside_the_token_file_the_next_run_goes_on_with_the_live
         let done = site.run_ok(&[]);
         assert!(
             live_on_disk.all().iter().all(|live| *live),
-            "{what}: {}",
-            site.dump(&done)
+            "{what}: {done}"
         );
-        assert_eq!(site.token_requests(), 1, "{what}: {}", site.dump(&done));
+        assert_eq!(site.token_requests(), 1, "{what}: {done}");
         assert!(!site.beside_token(".next").exists(), "{what}");
         assert!(site.tokens()["generation"].as_u64().unwrap() > 5, "{what}");
         assert_eq!(site.emails(), crate::support::subscribed(&site, &[list]));
@@ -244,9 +214,9 @@ fn what_a_kill_left_is_put_right_from_the_disk_alone() {
         let mut command = site.command(&["run"]);
         command.env("AWEBER_AUTH_URL", nobodys_url());
         let done = site.finish(command);
-        assert_eq!(done.code, 69, "{what}: {}", site.dump(&done));
+        done.case(&what).exits(69);
         assert_eq!(site.requests(), 0);
-        assert!(site.token_is_live(), "{what}: {}", site.dump(&done));
+        assert!(site.token_is_live(), "{what}: {done}");
         assert!(!site.beside_token(".next").exists(), "{what}");
     }
 }
@@ -268,16 +238,8 @@ fn an_answer_that_a_killed_run_could_not_read_is_kept_as_rescued() {
     set_mode(&site.beside_token(".next"), 0o600);
     let done = site.run_ok(&[]);
     let rescued = site.beside_token(".rescued");
-    assert!(
-        std::fs::read(&rescued).unwrap() == bytes,
-        "{}",
-        site.dump(&done)
-    );
-    assert!(
-        done.stderr.contains(&*rescued.to_string_lossy()),
-        "{}",
-        done.stderr
-    );
+    assert!(std::fs::read(&rescued).unwrap() == bytes, "{done}");
+    done.says(&rescued.to_string_lossy());
     assert!(site.token_is_live());
 }
 
@@ -300,11 +262,7 @@ fn a_symlinked_token_file_stays_a_symlink_and_its_target_is_replaced() {
         let live_on_disk = site.watch_token_file();
         let done = site.run_ok(&[]);
 
-        assert!(
-            live_on_disk.all().iter().all(|live| *live),
-            "{}",
-            site.dump(&done)
-        );
+        assert!(live_on_disk.all().iter().all(|live| *live), "{done}");
         assert_eq!(std::fs::read_link(site.token_file()).unwrap(), link);
         assert_eq!(
             std::fs::read_link(site.path("vault/current.json")).unwrap(),

@@ -70,14 +70,12 @@ fn between_reading_new_tokens_and_writing_them_stands_no_other_system_call() {
     // A second refresh in the middle of the run, after a 401.
     site.sandbox
         .with(|world| world.before("/subscribers", 2, World::expire_access_tokens));
-    let done = site.finish(traced(&site, &site.command(&["run"])));
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.finish(traced(&site, &site.command(&["run"]))).exits(0);
     let straight = ["recvfrom", "pwrite64"];
     assert_eq!(from_read_to_write(&site), [straight, straight]);
 
     let site = unauthorized(ClientKind::Public);
     let command = traced(&site, &authorize(&site, &[]));
-    let done = site.finish_with_answer(command, code_at);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.finish_with_answer(command, code_at).exits(0);
     assert_eq!(from_read_to_write(&site), [straight]);
 }

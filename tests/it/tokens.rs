@@ -40,7 +40,7 @@ fn refresh_on_start_stores_the_new_tokens_before_the_first_api_request() {
         });
         assert_ne!(new["refresh_token"], old["refresh_token"]);
         assert_ne!(new["access_token"], old["access_token"]);
-        assert!(site.token_is_live(), "{}", site.dump(&done));
+        assert!(site.token_is_live(), "{done}");
     }
 }
 
@@ -188,14 +188,10 @@ fn a_failed_refresh_leaves_every_byte_of_the_token_file_as_it_was() {
         site.sandbox
             .with(|world| world.fault(Fault::on("/oauth2/token").always().answer(kind)));
         let done = site.run(&[]);
-        assert_eq!(done.code, code, "{what}: {}", site.dump(&done));
-        assert!(site.token_bytes() == before, "{what}: {}", site.dump(&done));
-        assert!(
-            !site.beside_token(".next").exists(),
-            "{what}: {}",
-            site.dump(&done)
-        );
-        assert_eq!(site.api_requests(), 0, "{what}: {}", site.dump(&done));
+        done.case(&what).exits(code);
+        assert!(site.token_bytes() == before, "{what}: {done}");
+        assert!(!site.beside_token(".next").exists(), "{what}: {done}");
+        assert_eq!(site.api_requests(), 0, "{what}: {done}");
 
         site.sandbox.with(|world| world.clear_faults());
         site.run_ok(&[]);
@@ -221,13 +217,9 @@ fn a_failed_refresh_leaves_every_byte_of_a_hand_made_token_file_as_it_was() {
         site.sandbox
             .with(|world| world.fault(Fault::on("/oauth2/token").always().answer(kind)));
         let done = site.run(&[]);
-        assert_eq!(done.code, code, "{what}: {}", site.dump(&done));
+        done.case(&what).exits(code);
         // Compared as texts, but not shown: it holds tokens.
-        assert!(
-            site.token_bytes() == text.as_bytes(),
-            "{what}: {}",
-            site.dump(&done)
-        );
+        assert!(site.token_bytes() == text.as_bytes(), "{what}: {done}");
     }
 }
 
@@ -239,18 +231,10 @@ fn nobody_at_the_other_end_leaves_the_token_file_as_it_was() {
     site.forget_requests();
     let mut command = site.command(&["run"]);
     command.env("AWEBER_AUTH_URL", nobodys_url());
-    let done = site.finish(command);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
-    assert!(
-        done.stderr.contains("cannot refresh the token"),
-        "{}",
-        done.stderr
-    );
-    assert!(
-        done.stderr.contains("the refresh token is kept"),
-        "{}",
-        done.stderr
-    );
+    site.finish(command)
+        .exits(69)
+        .says("cannot refresh the token")
+        .says("the refresh token is kept");
     assert!(site.token_bytes() == before);
     assert_eq!(site.requests(), 0);
 }
@@ -270,8 +254,8 @@ fn a_refresh_refused_for_good_is_not_repeated() {
         site.sandbox
             .with(|world| world.fault(Fault::on("/oauth2/token").always().answer(kind)));
         let done = site.run(&[]);
-        assert_ne!(done.code, 0, "{}", site.dump(&done));
-        assert_eq!(site.requests(), 1, "{}", site.dump(&done));
+        done.fails();
+        assert_eq!(site.requests(), 1, "{done}");
     }
 }
 
@@ -292,10 +276,10 @@ fn sigterm_while_the_answer_to_a_refresh_is_under_way_stores_it_first() {
             send_signal(&child, signal);
         }
         let done = site.wait(child);
-        assert_eq!(done.code, 143, "{}", site.dump(&done));
-        assert_eq!(site.tokens()["generation"], 2, "{}", site.dump(&done));
-        assert!(site.token_is_live(), "{}", site.dump(&done));
-        assert_eq!(site.api_requests(), 0, "{}", site.dump(&done));
+        done.exits(143);
+        assert_eq!(site.tokens()["generation"], 2, "{done}");
+        assert!(site.token_is_live(), "{done}");
+        assert_eq!(site.api_requests(), 0, "{done}");
         assert_eq!(site.rows().len(), 0);
         site.run_ok(&[]);
         assert_eq!(site.rows().len(), 2);
@@ -321,8 +305,8 @@ fn two_state_directories_that_share_a_token_file_do_not_refresh_at_once() {
     let requests_meanwhile = site.token_requests();
     let first = site.wait(first);
 
-    assert_eq!(refused.code, 75, "{}", site.dump(&refused));
+    refused.exits(75);
     assert_eq!(requests_meanwhile, 1);
-    assert_eq!(first.code, 0, "{}", site.dump(&first));
+    first.exits(0);
     assert!(site.token_is_live());
 }

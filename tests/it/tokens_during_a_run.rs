@@ -17,12 +17,8 @@ fn access_tokens_that_die_after_every_second_request_cost_no_row_and_no_token() 
         let live_on_disk = site.watch_token_file();
         let done = site.run_ok(&[]);
         let live_on_disk = live_on_disk.all();
-        assert!(
-            live_on_disk.iter().all(|live| *live),
-            "{}",
-            site.dump(&done)
-        );
-        assert!(site.token_requests() > 3, "{}", site.dump(&done));
+        assert!(live_on_disk.iter().all(|live| *live), "{done}");
+        assert!(site.token_requests() > 3, "{done}");
         assert_eq!(site.emails(), subscribed(&site, &lists));
         assert!(site.token_is_live());
     }
@@ -36,7 +32,7 @@ fn each_refused_request_is_repeated_with_the_new_token() {
         world.before("/1.0/", 2, |world| world.expire_access_tokens());
     });
     let done = site.run_ok(&[]);
-    assert_eq!(site.token_requests(), 2, "{}", site.dump(&done));
+    assert_eq!(site.token_requests(), 2, "{done}");
     assert_eq!(site.emails(), subscribed(&site, &[list]));
     site.sandbox.with(|world| {
         let refused = world
@@ -69,11 +65,7 @@ fn a_token_about_to_expire_is_refreshed_before_aweber_refuses_it() {
         .with(|world| world.fault(Fault::on("/1.0/").answer(delay)));
     let live_on_disk = site.watch_token_file();
     let done = site.run_ok(&[]);
-    assert!(
-        live_on_disk.all().iter().all(|live| *live),
-        "{}",
-        site.dump(&done)
-    );
+    assert!(live_on_disk.all().iter().all(|live| *live), "{done}");
     site.sandbox.with(|world| {
         let paths: Vec<bool> = world
             .requests
@@ -117,17 +109,11 @@ fn a_second_401_right_after_a_refresh_ends_the_run_and_asks_for_authorize() {
     site.sandbox
         .with(|world| world.fault(Fault::on("/1.0/").always().answer(kind)));
     let done = site.run(&[]);
-    assert_eq!(done.code, 77, "{}", site.dump(&done));
-    assert!(
-        done.stderr.contains("aweber-sync authorize"),
-        "{}",
-        done.stderr
-    );
+    done.exits(77).says("aweber-sync authorize");
     assert_eq!(
         (site.token_requests(), site.api_requests()),
         (2, 2),
-        "{}",
-        site.dump(&done)
+        "{done}"
     );
     assert!(site.token_is_live());
     assert_eq!(site.files(), Vec::<std::path::PathBuf>::new());
@@ -144,13 +130,7 @@ fn a_customer_who_disconnects_the_app_during_a_run_leads_to_77_and_keeps_what_wa
             world.revoke_everything()
         });
     });
-    let done = site.run(&[]);
-    assert_eq!(done.code, 77, "{}", site.dump(&done));
-    assert!(
-        done.stderr.contains("aweber-sync authorize"),
-        "{}",
-        done.stderr
-    );
+    site.run(&[]).exits(77).says("aweber-sync authorize");
     assert_eq!(site.emails(), subscribed(&site, &[first]));
 
     site.authorize_anew();

@@ -69,29 +69,24 @@ fn forget_since_a_day_forgets_who_came_from_then_on() {
         .map(|row| row["email"].clone())
         .collect();
     assert_eq!(again, ["after@example.com", "new@example.com"]);
-    let done = command(&site, &["forget", "--list", &list, "--since", "yesterday"]);
-    assert_eq!(done.code, 2);
-    assert!(done.stderr.contains("not a day"), "{}", done.stderr);
+    command(&site, &["forget", "--list", &list, "--since", "yesterday"])
+        .exits(2)
+        .says("not a day");
 }
 
 #[test]
 fn nothing_is_forgotten_of_an_unknown_list_or_with_a_batch_under_way() {
     let (site, ..) = exported();
     for list in ["4711", "No such list"] {
-        let done = command(&site, &["forget", "--list", list]);
-        assert_eq!(done.code, 78, "{}", site.dump(&done));
+        command(&site, &["forget", "--list", list]).exits(78);
     }
     let site = Site::new();
     let list = site.add_list(250).to_string();
     let held = site.hold_on("status=subscribed", &[], 3);
     site.stop(held, rustix::process::Signal::TERM);
-    let done = command(&site, &["forget", "--list", &list]);
-    assert_eq!(done.code, 75, "{}", site.dump(&done));
-    assert!(
-        done.stderr.contains("nothing was forgotten"),
-        "{}",
-        done.stderr
-    );
+    command(&site, &["forget", "--list", &list])
+        .exits(75)
+        .says("nothing was forgotten");
     site.run_ok(&[]);
     assert_eq!(site.emails().len(), 250);
 }
@@ -126,13 +121,7 @@ fn revoke_ends_the_tokens_of_either_kind_of_client_and_leaves_nothing_secret() {
         assert!(!site.token_file().exists());
         assert_nothing_secret_left(&site);
         assert_eq!(site.rows().len(), 2, "the exports stay");
-        let done = site.run(&[]);
-        assert_eq!(done.code, 78);
-        assert!(
-            done.stderr.contains("aweber-sync authorize"),
-            "{}",
-            done.stderr
-        );
+        site.run(&[]).exits(78).says("aweber-sync authorize");
         site.authorize_anew();
         site.run_ok(&[]);
         assert_eq!(site.rows().len(), 2, "the ledger stays");
@@ -151,14 +140,10 @@ fn revoke_keeps_everything_when_aweber_refuses_fails_or_cannot_be_reached() {
         let before = site.token_bytes();
         site.sandbox
             .with(|world| world.fault(Fault::on("/oauth2/revoke").always().answer(fault)));
-        let done = command(&site, &["revoke"]);
-        assert_eq!(done.code, code, "{}", site.dump(&done));
-        assert!(
-            done.stderr.contains("safe: the token file was left"),
-            "{}",
-            done.stderr
-        );
-        assert!(done.stderr.contains("next: "), "{}", done.stderr);
+        command(&site, &["revoke"])
+            .exits(code)
+            .says_safe("the token file was left")
+            .says("next: ");
         assert_eq!(site.token_bytes(), before);
         site.sandbox.with(|world| world.clear_faults());
         site.run_ok(&[]);
@@ -167,9 +152,8 @@ fn revoke_keeps_everything_when_aweber_refuses_fails_or_cannot_be_reached() {
     let (site, ..) = exported();
     let mut unreachable = site.command(&["revoke"]);
     unreachable.env("AWEBER_AUTH_URL", nobodys_url());
-    let done = site.finish(unreachable);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    site.finish(unreachable).exits(69);
     assert!(site.token_is_live());
     std::fs::remove_file(site.token_file()).unwrap();
-    assert_eq!(command(&site, &["revoke"]).code, 78);
+    command(&site, &["revoke"]).exits(78);
 }

@@ -37,15 +37,11 @@ fn nobody_listening_at_all_ends_with_69_and_no_token_is_spent() {
     command
         .env("AWEBER_API_URL", nobody())
         .env("AWEBER_AUTH_URL", nobody());
-    let done = site.finish(command);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
-    assert!(done.stderr.contains("no connection"), "{}", done.stderr);
-    assert!(
-        done.stderr.contains("safe: the refresh token is kept"),
-        "{}",
-        done.stderr
-    );
-    assert!(done.stderr.contains("next: "), "{}", done.stderr);
+    site.finish(command)
+        .exits(69)
+        .says("no connection")
+        .says_safe("the refresh token is kept")
+        .says("next: ");
     assert_eq!(site.tokens()["refresh_token"], before["refresh_token"]);
     assert!(site.token_is_live());
     site.run_ok(&[]);
@@ -57,11 +53,11 @@ fn nobody_listening_behind_the_api_ends_with_69_and_says_what_is_safe() {
     let (site, lists) = site();
     let mut command = site.command(&["run"]);
     command.env("AWEBER_API_URL", nobody());
-    let done = site.finish(command);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
-    assert!(done.stderr.contains("no connection"), "{}", done.stderr);
-    assert!(done.stderr.contains("safe: "), "{}", done.stderr);
-    assert!(done.stderr.contains("next: "), "{}", done.stderr);
+    site.finish(command)
+        .exits(69)
+        .says("no connection")
+        .says("safe: ")
+        .says("next: ");
     assert!(site.token_is_live());
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &lists));
@@ -79,16 +75,12 @@ fn a_server_that_goes_away_in_the_middle_is_not_asked_for_each_of_many_lists() {
         w.fault(gone.answer(FaultKind::ResetBefore));
     });
     let done = site.run(&[]);
-    assert_eq!(done.code, 69, "{}", site.dump(&done));
+    done.exits(69);
     assert!(site.requests() <= 2 + 20 + 10, "{}", site.requests());
     assert_eq!(site.emails(), subscribed(&site, &lists[..10]));
-    assert!(
-        done.stderr.contains("left to the next run"),
-        "{}",
-        done.stderr
-    );
+    done.says("left to the next run");
     // How many lists are done is said truly.
-    assert!(!done.stderr.contains("38 of 40"), "{}", done.stderr);
+    done.does_not_say("38 of 40");
     site.sandbox.with(World::clear_faults);
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &lists));
@@ -113,15 +105,10 @@ fn a_token_without_the_scope_ends_with_77_and_names_the_scopes() {
         file["refresh_token"] = tokens.refresh_token.into();
         site.write_token_file(&file);
         let done = site.run(&[]);
-        assert_eq!(done.code, 77, "{}", site.dump(&done));
+        done.exits(77);
         let scopes = "account.read list.read subscriber.read";
-        assert!(done.stderr.contains(scopes), "{}", done.stderr);
-        assert!(
-            done.stderr.contains("aweber-sync authorize"),
-            "{}",
-            done.stderr
-        );
-        assert!(site.requests() <= 6, "{}", site.dump(&done));
+        done.says(scopes).says("aweber-sync authorize");
+        assert!(site.requests() <= 6, "{done}");
         assert!(site.files().is_empty());
         site.authorize_anew();
         site.run_ok(&[]);
@@ -139,10 +126,7 @@ fn an_account_that_is_closed_suspended_or_blocked_has_its_exit_code_and_advice()
         let (site, lists) = site();
         site.run_ok(&[]);
         site.sandbox.with(|w| w.account_state = state);
-        let done = site.run(&[]);
-        assert_eq!(done.code, code, "{}", site.dump(&done));
-        assert!(done.stderr.contains(says), "{}", done.stderr);
-        assert!(done.stderr.contains("safe: "), "{}", done.stderr);
+        site.run(&[]).exits(code).says(says).says("safe: ");
         assert_eq!(site.files().len(), 1);
         site.sandbox.with(|w| w.account_state = AccountState::Open);
         if !site.token_is_live() {

@@ -53,8 +53,7 @@ fn the_metrics_say_how_the_run_went_and_a_failing_run_keeps_the_last_success() {
     let open = File::open(&file).unwrap();
     site.sandbox.with(|world| world.revoke_everything());
     for _ in 0..2 {
-        let done = site.run(&arguments);
-        assert_eq!(done.code, 77, "{}", site.dump(&done));
+        site.run(&arguments).exits(77);
         let failed = metrics(&std::fs::read_to_string(&file).unwrap());
         assert_eq!(failed["aweber_sync_last_run_exit_code"], 77.0);
         let name = "aweber_sync_last_success_timestamp_seconds";
@@ -62,7 +61,7 @@ fn the_metrics_say_how_the_run_went_and_a_failing_run_keeps_the_last_success() {
     }
     // Also if it fails before it knows the ledger.
     std::fs::remove_file(site.token_file()).unwrap();
-    assert_eq!(site.run(&arguments).code, 78);
+    site.run(&arguments).exits(78);
     let failed = metrics(&std::fs::read_to_string(&file).unwrap());
     assert_eq!(failed["aweber_sync_last_run_exit_code"], 78.0);
     let name = "aweber_sync_last_success_timestamp_seconds";
@@ -78,13 +77,8 @@ fn the_metrics_say_how_the_run_went_and_a_failing_run_keeps_the_last_success() {
 fn metrics_that_cannot_be_written_are_a_warning_and_no_failure() {
     let site = Site::new();
     site.add_list(1);
-    let done = site.run_ok(&["--metrics-file", "missing/aweber.prom"]);
-    assert!(
-        done.stderr
-            .contains("warning: cannot write the metrics to missing/aweber.prom"),
-        "{}",
-        done.stderr
-    );
+    site.run_ok(&["--metrics-file", "missing/aweber.prom"])
+        .says("warning: cannot write the metrics to missing/aweber.prom");
     assert_eq!(site.rows().len(), 1);
 }
 
@@ -94,8 +88,7 @@ fn without_a_terminal_a_run_is_silent_when_all_is_well() {
     let list = site.add_list(3);
     for news in [0, 2, 0] {
         site.sandbox.with(|world| world.add_subscribers(list, news));
-        let done = site.run_ok(&[]);
-        assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("", ""));
+        site.run_ok(&[]).prints_nothing().is_silent();
     }
     assert_eq!(site.rows().len(), 5);
 }
@@ -107,10 +100,9 @@ fn a_custom_field_that_nobody_has_is_a_warning_when_everybody_is_looked_at_and_n
     let add = |site: &Site| site.sandbox.with(|world| world.add_subscribers(list, 1));
     let columns = ["--columns", "email,custom.Colour"];
     let warning = "warning: no new subscriber has a custom field named \"Colour\"";
-    let first = site.run_ok(&columns);
-    assert!(first.stderr.contains(warning), "{}", first.stderr);
+    site.run_ok(&columns).says(warning);
     add(&site);
-    assert_eq!(site.run_ok(&columns).stderr, "");
+    site.run_ok(&columns).is_silent();
     add(&site);
     let told = site.run_ok(&[columns[0], columns[1], "-v"]).stderr;
     assert!(
@@ -118,8 +110,8 @@ fn a_custom_field_that_nobody_has_is_a_warning_when_everybody_is_looked_at_and_n
         "{told}"
     );
     add(&site);
-    let full = site.run_ok(&[columns[0], columns[1], "--full"]);
-    assert!(full.stderr.contains(warning), "{}", full.stderr);
+    site.run_ok(&[columns[0], columns[1], "--full"])
+        .says(warning);
 }
 
 #[test]
@@ -131,11 +123,8 @@ fn v_says_a_line_a_list_and_vv_a_line_a_request() {
         let line = format!("list is up to date list={list} name=\"News\" new={new}");
         assert_eq!(done.stderr.matches(&line).count(), 1, "{}", done.stderr);
     }
-    assert!(!done.stderr.contains("asked path="), "{}", done.stderr);
-    assert!(
-        done.stderr
-            .contains("3 new subscribers (News 2, News 1) in ")
-    );
+    done.does_not_say("asked path=")
+        .says("3 new subscribers (News 2, News 1) in ");
     let before = site.api_requests();
     let done = site.run_ok(&["-vv"]);
     let asked = done.stderr.matches("asked path=").count();
@@ -156,7 +145,7 @@ fn the_level_is_as_asked_for() {
         "{info}"
     );
     assert!(!info.contains("list is up to date"), "{info}");
-    assert_eq!(site.run_ok(&["--log", "warn"]).stderr, "");
+    site.run_ok(&["--log", "warn"]).is_silent();
     let checker = Checker::answering(&[500]);
     for (arguments, warns) in [
         (&["run"][..], true),
@@ -171,7 +160,7 @@ fn the_level_is_as_asked_for() {
     }
     site.sandbox.with(|world| world.revoke_everything());
     let quiet = site.run(&["-q"]);
-    assert_eq!(quiet.code, 77);
+    quiet.exits(77);
     assert!(
         quiet.stderr.starts_with("aweber-sync: error: "),
         "{}",
@@ -217,8 +206,7 @@ fn every_json_line_is_one_object_with_time_level_event_and_message() {
     let mut command = site.command(&["run", "-vv", "--log-format", "json"]);
     command.env("AWEBER_SYNC_PING_URL", Checker::answering(&[500]).url());
     let done = site.finish(command);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
-    assert!(!done.stderr.contains(PING_KEY));
+    done.exits(0).does_not_say(PING_KEY);
     let lines = json_lines(&done);
     let events = |name: &str| lines.iter().filter(|line| line["event"] == name).count();
     assert_eq!(events("request"), site.api_requests());
@@ -247,7 +235,7 @@ fn every_json_line_is_one_object_with_time_level_event_and_message() {
 
     site.sandbox.with(|world| world.revoke_everything());
     let done = site.run(&["--log-format", "json"]);
-    assert_eq!(done.code, 77);
+    done.exits(77);
     let lines = json_lines(&done);
     let failed = lines.iter().find(|line| line["event"] == "failed").unwrap();
     assert_eq!(failed["level"], "error");
@@ -277,11 +265,7 @@ fn in_the_journal_a_run_is_heard_and_its_levels_arrive_as_priorities() {
     let ill = in_journal(&["run"]).stderr;
     assert!(ill.contains("<3>aweber-sync: error: "), "{ill}");
     assert!(ill.contains("<3>  next: aweber-sync authorize"), "{ill}");
-    assert!(
-        in_journal(&["run", "-vv"])
-            .stderr
-            .contains("<7>aweber-sync: ")
-    );
+    in_journal(&["run", "-vv"]).says("<7>aweber-sync: ");
     for line in ill.lines().chain(well.lines()) {
         assert!(
             line.starts_with('<') && line[2..].starts_with('>'),
@@ -304,12 +288,7 @@ fn on_a_terminal_a_run_shows_a_bar_and_then_a_summary() {
         return;
     };
     let done = site.finish(command);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
-    assert!(
-        done.stdout.contains("/420 subscribers, "),
-        "{}",
-        done.stdout
-    );
+    done.exits(0).prints("/420 subscribers, ");
     let whole = |rate: &str| !rate.is_empty() && rate.bytes().all(|b| b.is_ascii_digit());
     let mut rates = done.stdout.split("/420 subscribers, ").skip(1);
     assert!(
@@ -317,7 +296,7 @@ fn on_a_terminal_a_run_shows_a_bar_and_then_a_summary() {
         "{}",
         done.stdout
     );
-    assert!(done.stdout.contains(" left"), "{}", done.stdout);
+    done.prints(" left");
     let summary = done.stdout.lines().last().unwrap();
     let parts = [
         "420 new subscribers (News 420) in ",
@@ -328,11 +307,7 @@ fn on_a_terminal_a_run_shows_a_bar_and_then_a_summary() {
     for part in parts {
         assert!(summary.contains(part), "{part}: {summary}");
     }
-    assert!(
-        !done.stdout.contains("\x1b[3"),
-        "a colour in {}",
-        done.stdout
-    );
+    done.does_not_print("\x1b[3");
 }
 
 #[test]
@@ -344,9 +319,9 @@ fn a_spent_time_budget_publishes_what_there_is_and_the_next_run_goes_on_without_
     let site = Site::with(ClientKind::Public, settings);
     let list = site.add_list(990);
     let stopped = site.run(&["--max-duration", "2s"]);
-    assert_eq!(stopped.code, 75, "{}", site.dump(&stopped));
+    stopped.exits(75);
     // Not on a terminal: cron has nothing to mail.
-    assert_eq!((stopped.stdout.as_str(), stopped.stderr.as_str()), ("", ""));
+    stopped.prints_nothing().is_silent();
     let first = site.rows().len();
     assert!((99..990).contains(&first), "{first} rows");
     site.forget_requests();
@@ -354,7 +329,7 @@ fn a_spent_time_budget_publishes_what_there_is_and_the_next_run_goes_on_without_
     loop {
         let done = site.run(&["--max-duration", "2s", "--log-format", "json", "-v"]);
         ends += 1;
-        assert!(ends < 20, "{}", site.dump(&done));
+        assert!(ends < 20, "{done}");
         let lines = json_lines(&done);
         assert!(
             lines.iter().all(|line| line["level"] != "error"),
@@ -363,7 +338,7 @@ fn a_spent_time_budget_publishes_what_there_is_and_the_next_run_goes_on_without_
         );
         match done.code {
             0 => break,
-            code => assert_eq!(code, 75, "{}", site.dump(&done)),
+            code => assert_eq!(code, 75, "{done}"),
         }
         let end = lines
             .iter()

@@ -66,13 +66,9 @@ fn lists_are_chosen_by_id_then_unique_list_id_then_name() {
         (&[], &[("AWEBER_SYNC_LIST", "")], "abcd"),
     ] {
         let (site, _) = site_with_lists();
-        let done = run_with(&site, arguments, variables);
-        assert_eq!(
-            done.code,
-            0,
-            "{arguments:?} {variables:?} {}",
-            site.dump(&done)
-        );
+        run_with(&site, arguments, variables)
+            .case(&format_args!("{arguments:?} {variables:?}"))
+            .exits(0);
         let expected: Vec<String> = expected
             .chars()
             .map(|c| format!("{c}@example.com"))
@@ -106,14 +102,11 @@ fn an_unknown_or_ambiguous_list_is_refused_before_anything_is_exported() {
         (&[], &[("AWEBER_SYNC_LIST", "News, weekly")], "\"News\""),
     ] {
         let (site, _) = site_with_lists();
-        let done = run_with(&site, arguments, variables);
-        assert_eq!(done.code, 78, "{arguments:?} {}", site.dump(&done));
-        assert!(done.stderr.contains(says), "{}", done.stderr);
-        assert!(
-            done.stderr.contains("nothing was exported"),
-            "{}",
-            done.stderr
-        );
+        run_with(&site, arguments, variables)
+            .case(&format_args!("{arguments:?}"))
+            .exits(78)
+            .says(says)
+            .says("nothing was exported");
         assert!(site.files().is_empty());
         assert_eq!(site.asked(), ["token", "lists"]);
         assert!(site.token_is_live());
@@ -172,7 +165,7 @@ fn only_the_wanted_statuses_are_exported() {
             } else {
                 run_with(&site, &["--status", wanted], &[])
             };
-            assert_eq!(done.code, 0, "{}", site.dump(&done));
+            done.exits(0);
             let emails: Vec<_> = expected
                 .iter()
                 .map(|e| format!("{e}@example.com"))
@@ -233,8 +226,7 @@ fn a_first_export_begins_where_since_says_and_full_remembers_that() {
     for since in ["2026-03-07", "today"] {
         let (site, list) = site_with_days();
         let first = if since == "today" { 8 } else { 5 };
-        let done = run_with(&site, &[], &[("AWEBER_SYNC_SINCE", since)]);
-        assert_eq!(done.code, 0, "{}", site.dump(&done));
+        run_with(&site, &[], &[("AWEBER_SYNC_SINCE", since)]).exits(0);
         let wanted = (first..9).map(|n| format!("reader{n}-{list}@example.com"));
         assert_eq!(site.emails(), sorted(wanted), "{since}");
         site.run_exports(&[], &[]);
@@ -289,9 +281,10 @@ fn what_is_no_day_or_no_status_is_a_usage_error_before_any_request() {
         ["--requests-per-minute", "0"],
         ["--retry-wait", "soon"],
     ] {
-        let done = site.run(&arguments);
-        assert_eq!(done.code, 2, "{arguments:?} {}", site.dump(&done));
-        assert!(done.stderr.contains(arguments[1]), "{}", done.stderr);
+        site.run(&arguments)
+            .case(&format_args!("{arguments:?}"))
+            .exits(2)
+            .says(arguments[1]);
     }
     assert_eq!(site.requests(), 0);
 }
@@ -314,8 +307,9 @@ fn a_variable_turns_full_on_and_off() {
             list,
             reader("import@example.com", at("2020-01-01T00:00:00Z")),
         );
-        let done = run_with(&site, &[], &[("AWEBER_SYNC_FULL", value)]);
-        assert_eq!(done.code, 0, "{value}: {}", site.dump(&done));
+        run_with(&site, &[], &[("AWEBER_SYNC_FULL", value)])
+            .case(&value)
+            .exits(0);
         assert_eq!(site.files().len(), if is_full { 2 } else { 1 }, "{value}");
     }
 }
@@ -362,7 +356,6 @@ fn empty_variables_count_as_unset() {
     ] {
         command.env(name, "");
     }
-    let done = site.finish(command);
-    assert_eq!(done.code, 0, "{}", site.dump(&done));
+    site.finish(command).exits(0);
     assert_eq!(site.rows().len(), 9);
 }

@@ -16,12 +16,12 @@ fn set_mode(path: &Path, mode: u32) {
 
 /// Ended with that code before anything was asked of AWeber or changed.
 fn assert_untouched(site: &Site, done: &Done, code: i32, what: &str) {
-    assert_eq!(done.code, code, "{what}: {}", site.dump(done));
-    assert_eq!(site.requests(), 0, "{what}: {}", site.dump(done));
-    assert!(site.token_is_live(), "{what}: {}", site.dump(done));
-    for part in ["\n  safe: ", "\n  next: "] {
-        assert!(done.stderr.contains(part), "{what}: {}", done.stderr);
-    }
+    done.case(&what)
+        .exits(code)
+        .says("\n  safe: ")
+        .says("\n  next: ");
+    assert_eq!(site.requests(), 0, "{what}: {done}");
+    assert!(site.token_is_live(), "{what}: {done}");
 }
 
 #[test]
@@ -42,12 +42,12 @@ fn a_state_directory_of_another_user_is_refused_and_the_chown_is_named() {
             let done = site.finish(as_nobody(&site.command(command)));
             assert_untouched(site, &done, 78, &what);
             let told = format!("chown -R {NOBODY} '{}'", site.state_dir().display());
-            assert!(done.stderr.contains(&told), "{what}: {}", done.stderr);
-            assert!(site.contents() == before, "{what}: {}", site.dump(&done));
+            done.case(&what).says(&told);
+            assert!(site.contents() == before, "{what}: {done}");
             // As told.
             give_to_nobody(&site.state_dir());
             let done = site.finish(as_nobody(&site.command(&["run"])));
-            assert_eq!(done.code, 0, "{what}: {}", site.dump(&done));
+            done.case(&what).exits(0);
             story.note(&done);
             story.assert_everybody_once(&what, &done);
         }
@@ -72,12 +72,12 @@ fn a_lock_or_a_token_file_of_another_user_is_refused_and_the_chown_is_named() {
         chown(&file, Some(0), Some(0)).unwrap();
         let done = site.finish(as_nobody(&site.command(&["run"])));
         assert_untouched(site, &done, 78, name);
-        assert!(done.stderr.contains("chown"), "{name}: {}", done.stderr);
-        let shown = file.display().to_string();
-        assert!(done.stderr.contains(&shown), "{name}: {}", done.stderr);
+        done.case(&name)
+            .says("chown")
+            .says(&file.display().to_string());
         chown(&file, Some(NOBODY), Some(NOBODY)).unwrap();
         let done = site.finish(as_nobody(&site.command(&["run"])));
-        assert_eq!(done.code, 0, "{name}: {}", site.dump(&done));
+        done.case(&name).exits(0);
         story.assert_everybody_once(name, &done);
     }
 }
@@ -107,11 +107,11 @@ fn a_state_directory_that_may_not_be_written_to_is_found_before_the_token_is_spe
             // The ledger is what is met first.
             true => "mode of that file and its directory",
         };
-        assert!(done.stderr.contains(told), "{what}: {}", done.stderr);
-        assert!(site.contents() == before, "{what}: {}", site.dump(&done));
+        done.case(&what).says(told);
+        assert!(site.contents() == before, "{what}: {done}");
         set_mode(&site.state_dir(), 0o700);
         let done = site.finish(as_nobody(&site.command(&["run"])));
-        assert_eq!(done.code, 0, "{what}: {}", site.dump(&done));
+        done.case(&what).exits(0);
         story.assert_everybody_once(&what, &done);
     }
 }
@@ -127,11 +127,11 @@ fn run_disturbed(what: impl FnOnce(&Path) + Send + 'static) -> (Story, Done) {
         world.before("status=subscribed", 3, move |_| what(&exports));
     });
     let done = story.run();
-    assert_eq!(done.code, 73, "{}", story.site.dump(&done));
-    assert!(story.batch().rows >= 199, "{}", story.site.dump(&done));
+    done.exits(73);
+    assert!(story.batch().rows >= 199, "{done}");
     let shown = story.site.exports().display().to_string();
     for part in [&shown, "\n  safe: ", "\n  next: "] {
-        assert!(done.stderr.contains(part), "{part}: {}", done.stderr);
+        done.says(part);
     }
     assert!(story.site.token_is_live());
     (story, done)
@@ -159,13 +159,10 @@ fn an_output_directory_that_vanishes_before_the_batch_is_published_is_asked_for(
     let (mut story, done) = run_disturbed(|exports| {
         std::fs::rename(exports, moved(exports)).unwrap();
     });
-    assert!(done.stderr.contains("mount its volume"), "{}", done.stderr);
-    let refused = story.assert_refuses("mount its volume");
-    assert!(
-        refused.stderr.contains("mkdir -m 700"),
-        "{}",
-        refused.stderr
-    );
+    done.says("mount its volume");
+    story
+        .assert_refuses("mount its volume")
+        .says("mkdir -m 700");
     // The volume is mounted again.
     let exports = story.site.exports();
     std::fs::rename(moved(&exports), &exports).unwrap();
@@ -177,7 +174,7 @@ fn an_output_directory_that_vanishes_before_the_batch_is_published_is_asked_for(
 fn an_output_directory_that_is_removed_before_the_batch_is_published_gets_all_rows_once_it_is_made_anew()
  {
     let (mut story, done) = run_disturbed(|exports| std::fs::remove_dir_all(exports).unwrap());
-    assert!(done.stderr.contains("mkdir -m 700"), "{}", done.stderr);
+    done.says("mkdir -m 700");
     let refused = story.assert_refuses("mkdir -m 700");
     do_as_told(&refused, "mkdir");
     let done = story.run_ok();
@@ -190,11 +187,7 @@ fn a_file_in_the_place_of_the_output_directory_is_left_alone_and_the_way_out_wor
         std::fs::remove_dir_all(exports).unwrap();
         std::fs::write(exports, "somebody's").unwrap();
     });
-    assert!(
-        done.stderr.contains("no directory any more"),
-        "{}",
-        done.stderr
-    );
+    done.says("no directory any more");
     let refused = story.assert_refuses("no directory any more");
     let exports = story.site.exports();
     assert_eq!(std::fs::read_to_string(&exports).unwrap(), "somebody's");

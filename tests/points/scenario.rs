@@ -84,7 +84,7 @@ impl Scenario {
     pub(crate) fn points(&self) -> Vec<Point> {
         let site = self.prepare();
         let (done, trace) = self.traced(&site, &[]);
-        assert_eq!(done.code, 0, "{}: {}", self.name, site.dump(&done));
+        assert_eq!(done.code, 0, "{}: {done}", self.name);
         points(&trace)
     }
 
@@ -98,7 +98,7 @@ impl Scenario {
     pub(crate) fn disk_calls(&self) -> Vec<OnFile> {
         let site = self.prepare();
         let (done, trace) = self.traced(&site, &[]);
-        assert_eq!(done.code, 0, "{}: {}", self.name, site.dump(&done));
+        assert_eq!(done.code, 0, "{}: {done}", self.name);
         on_files(
             &trace,
             site.path("").to_str().unwrap().trim_end_matches('/'),
@@ -232,7 +232,7 @@ fn token_elsewhere() -> Site {
     let mut run = site.command(&["run"]);
     run.env("TMPDIR", site.path(TEMPORARY));
     let done = site.finish(cannot_store(&site, &run, true));
-    assert_eq!(done.code, 74, "{}", site.dump(&done));
+    assert_eq!(done.code, 74, "{done}");
     assert_eq!(files_below(&site.path(TEMPORARY)).len(), 1);
     site
 }
@@ -242,7 +242,7 @@ fn batch_open() -> Site {
     let site = fresh();
     let held = site.hold_on("status=subscribed", &[], 2);
     let (stopped, _) = site.stop(held, Signal::TERM);
-    assert_eq!(stopped.code, 143, "{}", site.dump(&stopped));
+    assert_eq!(stopped.code, 143, "{stopped}");
     site
 }
 
@@ -263,5 +263,5 @@ fn half_appended() -> Site {
 
 fn kill(site: &Site, arguments: &[&str], call: &str, nth: usize, on: Option<&Path>) {
     let done = site.run_killed(arguments, Before { call, nth, on });
-    assert_eq!(done.code, KILLED, "{}", site.dump(&done));
+    assert_eq!(done.code, KILLED, "{done}");
 }

@@ -45,7 +45,7 @@ pub(super) fn try_one(case: &Case) -> Result<(), String> {
         }
     }
     let done = run(&scene, case, if case.stalls { SHORT } else { LONG });
-    let in_full = |why: String| format!("{why}\n{}", site.dump(&done));
+    let in_full = |why: String| format!("{why}\n{done}");
     met(&scene, case, &done).map_err(in_full)?;
 
     scene.heal();
@@ -54,7 +54,7 @@ pub(super) fn try_one(case: &Case) -> Result<(), String> {
         site.authorize_anew();
     }
     let done = run(&scene, case, LONG);
-    let in_full = |why: String| format!("the next run: {why}\n{}", site.dump(&done));
+    let in_full = |why: String| format!("the next run: {why}\n{done}");
     healed(&scene, case, &done).map_err(in_full)
 }
 

@@ -29,14 +29,10 @@ pub(crate) fn mode(path: &Path) -> u32 {
 
 /// The account is connected, said so, nothing is left of the way there, and `run` works.
 pub(crate) fn assert_connected(site: &Site, done: &Done) {
-    assert_eq!(done.code, 0, "{}", site.dump(done));
-    assert!(
-        done.stdout.contains("Example Trading Ltd"),
-        "{}",
-        done.stdout
-    );
-    assert!(done.stdout.contains("1234567"), "{}", done.stdout);
-    assert!(site.token_is_live(), "{}", site.dump(done));
+    done.exits(0)
+        .prints("Example Trading Ltd")
+        .prints("1234567");
+    assert!(site.token_is_live(), "{done}");
     assert_eq!(mode(&site.token_file()), 0o600);
     for left in [
         ".next",
@@ -45,18 +41,9 @@ pub(crate) fn assert_connected(site: &Site, done: &Done) {
         ".authorizing",
         ".authorizing.tmp",
     ] {
-        assert!(
-            !site.beside_token(left).exists(),
-            "{left}: {}",
-            site.dump(done)
-        );
+        assert!(!site.beside_token(left).exists(), "{left}: {done}");
     }
     let list = site.add_list(3);
     let run = site.run_ok(&[]);
-    assert_eq!(
-        site.emails(),
-        subscribed(site, &[list]),
-        "{}",
-        site.dump(&run)
-    );
+    assert_eq!(site.emails(), subscribed(site, &[list]), "{run}");
 }

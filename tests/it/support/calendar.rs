@@ -98,7 +98,7 @@ impl Site {
         let rows = new.iter().flat_map(|file| super::read_csv(file));
         let got = sorted(rows.map(|row| row["email"].clone()));
         let wanted = sorted(emails.iter().map(|&email| email.to_owned()));
-        assert_eq!(got, wanted, "{}", self.dump(&done));
+        assert_eq!(got, wanted, "{done}");
         assert_eq!(new.len(), usize::from(!emails.is_empty()));
     }
 

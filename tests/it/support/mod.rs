@@ -6,40 +6,34 @@ pub(crate) mod browser;
 pub(crate) mod calendar;
 pub(crate) mod checker;
 pub(crate) mod disk;
+pub(crate) mod expect;
 pub(crate) mod killing;
 pub(crate) mod process;
 pub(crate) mod story;
 pub(crate) mod tls;
 pub(crate) mod token;
 
+pub(crate) use expect::Done;
+
 use aweber_sandbox::{ClientKind, Sandbox, Settings};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 
 /// The binary under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_aweber-sync");
 
 /// A sandbox, and a job that is authorized with it, in a directory of its own.
 pub(crate) struct Site {
-    pub(crate) sandbox: Sandbox,
+    pub(crate) sandbox: Arc<Sandbox>,
     directory: tempfile::TempDir,
     client_id: String,
     client_secret: Option<String>,
-}
-
-/// A command that has ended.
-#[derive(Debug)]
-pub(crate) struct Done {
-    /// The exit code; 128 + n for one killed by signal n.
-    pub(crate) code: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
 }
 
 /// One exported record, by column.
@@ -75,7 +69,7 @@ impl Site {
             rate_limit: None,
             ..settings
         };
-        let sandbox = Sandbox::start_with(settings);
+        let sandbox = Arc::new(Sandbox::start_with(settings));
         let id = match kind {
             ClientKind::Public => "public-client",
             ClientKind::Confidential => "confidential-client",
@@ -193,7 +187,7 @@ impl Site {
     /// As [`Site::run`], which must succeed.
     pub(crate) fn run_ok(&self, arguments: &[&str]) -> Done {
         let done = self.run(arguments);
-        assert_eq!(done.code, 0, "{}", self.dump(&done));
+        done.exits(0);
         done
     }
 
@@ -225,6 +219,9 @@ impl Site {
             code,
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            label: String::new(),
+            directory: self.directory.path().to_owned(),
+            sandbox: Arc::downgrade(&self.sandbox),
         };
         self.search_for_secrets(&done);
         done
@@ -241,44 +238,6 @@ impl Site {
                 );
             }
         }
-    }
-
-    /// For a failure report: what the program said, what is on disk, what the sandbox was asked.
-    pub(crate) fn dump(&self, done: &Done) -> String {
-        let mut text = format!(
-            "exit code {}\n--- stdout\n{}--- stderr\n{}--- files\n",
-            done.code, done.stdout, done.stderr
-        );
-        for file in files_below(self.directory.path()) {
-            let metadata = std::fs::symlink_metadata(&file).unwrap();
-            let name = file
-                .strip_prefix(self.directory.path())
-                .unwrap()
-                .display()
-                .to_string();
-            writeln!(
-                text,
-                "{:04o} {:>8} {name}",
-                metadata.permissions().mode() & 0o7777,
-                metadata.len()
-            )
-            .unwrap();
-        }
-        text.push_str("--- requests\n");
-        self.sandbox.with(|world| {
-            for request in world.requests.iter().rev().take(30).rev() {
-                let status = request
-                    .status
-                    .map_or("-".to_owned(), |status| status.to_string());
-                writeln!(
-                    text,
-                    "{status} {} {}",
-                    request.method, request.path_and_query
-                )
-                .unwrap();
-            }
-        });
-        text
     }
 
     /// The published files of the default output, in the order of their names.

@@ -94,7 +94,7 @@ impl Story {
     /// A run that must end well.
     pub(crate) fn run_ok(&mut self) -> Done {
         let done = self.run();
-        assert_eq!(done.code, 0, "{}", self.site.dump(&done));
+        done.exits(0);
         done
     }
 
@@ -108,7 +108,7 @@ impl Story {
     /// Takes note of what a run has printed.
     pub(crate) fn note(&mut self, done: &Done) {
         if self.outlet != Outlet::Stdout {
-            assert_eq!(done.stdout, "");
+            done.prints_nothing();
             return;
         }
         // A kill may have torn the last line; no cell of this list holds a line break.
@@ -159,18 +159,12 @@ impl Story {
         let expected = subscribed(&self.site, &[self.list]);
         assert!(
             exported == expected,
-            "{what}: {} of {} exported; lost or doubled: {:?}\n{}",
+            "{what}: {} of {} exported; lost or doubled: {:?}\n{done}",
             exported.len(),
             expected.len(),
-            difference(&exported, &expected),
-            self.site.dump(done)
+            difference(&exported, &expected)
         );
-        assert_eq!(
-            self.leftovers(),
-            Vec::<String>::new(),
-            "{what}\n{}",
-            self.site.dump(done)
-        );
+        assert_eq!(self.leftovers(), Vec::<String>::new(), "{what}\n{done}");
     }
 
     /// The ledger, to look at or to change.
@@ -208,7 +202,7 @@ impl Story {
         story.more(250);
         let held = story.hold_at_third_page();
         let (stopped, _) = story.site.stop(held, Signal::TERM);
-        assert_eq!(stopped.code, 143, "{}", story.site.dump(&stopped));
+        stopped.exits(143);
         story.note(&stopped);
         let batch = story.batch();
         assert_eq!((batch.state.as_str(), batch.rows), ("open", 199));
@@ -227,7 +221,7 @@ impl Story {
         let done = self.run_ok();
         self.assert_everybody_once(what, &done);
         // A refresh, the lists, the unconfirmed, the one page that is missing, the count.
-        assert_eq!(self.site.requests(), 5, "{what}\n{}", self.site.dump(&done));
+        assert_eq!(self.site.requests(), 5, "{what}\n{done}");
         done
     }
 
@@ -237,7 +231,7 @@ impl Story {
         self.site.forget_requests();
         let done = self.run_ok();
         self.assert_everybody_once(what, &done);
-        assert_eq!(self.site.requests(), 7, "{what}\n{}", self.site.dump(&done));
+        assert_eq!(self.site.requests(), 7, "{what}\n{done}");
         let batch = self.batch();
         assert_eq!(
             (batch.id, batch.state.as_str(), batch.rows),
@@ -251,11 +245,10 @@ impl Story {
         let (batch, files) = (self.batch(), self.site.contents());
         self.site.forget_requests();
         let done = self.run();
-        assert_eq!(done.code, 73, "{}", self.site.dump(&done));
-        assert!(done.stderr.contains(message), "{}", done.stderr);
-        assert_eq!(self.site.requests(), 0, "{}", self.site.dump(&done));
+        done.exits(73).says(message);
+        assert_eq!(self.site.requests(), 0, "{done}");
         assert_eq!(self.batch(), batch);
-        assert!(self.site.contents() == files, "{}", self.site.dump(&done));
+        assert!(self.site.contents() == files, "{done}");
         done
     }
 }

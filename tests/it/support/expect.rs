@@ -1,0 +1,146 @@
+//! What a finished command is expected to have done: `done.exits(77).says("token is dead")`. An expectation that fails
+//! panics with the whole report.
+
+use super::files_below;
+use aweber_sandbox::Sandbox;
+use std::fmt::{self, Display, Formatter};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Weak;
+
+/// A command that has ended. Displayed, it is the report of a failure: what the command printed, the files in the
+/// site's directory and the latest requests, both as they are now.
+///
+/// The report locks the sandbox: inside of [`Sandbox::with`] an expectation that fails would wait forever.
+#[derive(Clone, Debug)]
+pub(crate) struct Done {
+    /// The exit code; 128 + n for one killed by signal n.
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(super) label: String,
+    pub(super) directory: PathBuf,
+    pub(super) sandbox: Weak<Sandbox>,
+}
+
+impl Done {
+    /// The same command; the report begins with this label. For tests that loop over cases.
+    #[must_use]
+    pub(crate) fn case(&self, label: &dyn Display) -> Done {
+        Done {
+            label: label.to_string(),
+            ..self.clone()
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn exits(&self, code: i32) -> &Done {
+        self.expect(self.code == code, format_args!("exit code {code}"))
+    }
+
+    /// With any code but 0.
+    #[track_caller]
+    pub(crate) fn fails(&self) -> &Done {
+        self.expect(self.code != 0, format_args!("an exit code other than 0"))
+    }
+
+    /// On standard error.
+    #[track_caller]
+    pub(crate) fn says(&self, text: &str) -> &Done {
+        let said = self.stderr.contains(text);
+        self.expect(said, format_args!("{text:?} in stderr"))
+    }
+
+    /// A sentence, or the beginning of one, about what is safe.
+    #[track_caller]
+    pub(crate) fn says_safe(&self, text: &str) -> &Done {
+        self.says(&format!("safe: {text}"))
+    }
+
+    /// A sentence, or the beginning of one, about what to do next.
+    #[track_caller]
+    pub(crate) fn says_next(&self, text: &str) -> &Done {
+        self.says(&format!("next: {text}"))
+    }
+
+    #[track_caller]
+    pub(crate) fn does_not_say(&self, text: &str) -> &Done {
+        let said = self.stderr.contains(text);
+        self.expect(!said, format_args!("no {text:?} in stderr"))
+    }
+
+    /// Says nothing on standard error.
+    #[track_caller]
+    pub(crate) fn is_silent(&self) -> &Done {
+        self.expect(self.stderr.is_empty(), format_args!("an empty stderr"))
+    }
+
+    /// On standard output.
+    #[track_caller]
+    pub(crate) fn prints(&self, text: &str) -> &Done {
+        let printed = self.stdout.contains(text);
+        self.expect(printed, format_args!("{text:?} in stdout"))
+    }
+
+    #[track_caller]
+    pub(crate) fn does_not_print(&self, text: &str) -> &Done {
+        let printed = self.stdout.contains(text);
+        self.expect(!printed, format_args!("no {text:?} in stdout"))
+    }
+
+    #[track_caller]
+    pub(crate) fn prints_nothing(&self) -> &Done {
+        self.expect(self.stdout.is_empty(), format_args!("an empty stdout"))
+    }
+
+    #[track_caller]
+    fn expect(&self, is_so: bool, what: fmt::Arguments<'_>) -> &Done {
+        assert!(is_so, "expected {what}\n{self}");
+        self
+    }
+
+    fn write_files(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for file in files_below(&self.directory) {
+            let metadata = std::fs::symlink_metadata(&file).unwrap();
+            writeln!(
+                f,
+                "{:04o} {:>8} {}",
+                metadata.permissions().mode() & 0o7777,
+                metadata.len(),
+                file.strip_prefix(&self.directory).unwrap().display()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Done {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if !self.label.is_empty() {
+            writeln!(f, "--- case\n{}", self.label)?;
+        }
+        writeln!(f, "--- exit code\n{}", self.code)?;
+        write!(f, "--- stdout\n{}", self.stdout)?;
+        write!(f, "--- stderr\n{}", self.stderr)?;
+        // A site that is gone has taken its directory and its sandbox along.
+        let Some(sandbox) = self.sandbox.upgrade() else {
+            return Ok(());
+        };
+        writeln!(f, "--- files")?;
+        self.write_files(f)?;
+        writeln!(f, "--- requests")?;
+        write_requests(&sandbox, f)
+    }
+}
+
+fn write_requests(sandbox: &Sandbox, f: &mut Formatter<'_>) -> fmt::Result {
+    sandbox.with(|world| {
+        for request in world.requests.iter().rev().take(30).rev() {
+            let status = request
+                .status
+                .map_or("-".to_owned(), |status| status.to_string());
+            writeln!(f, "{status} {} {}", request.method, request.path_and_query)?;
+        }
+        Ok(())
+    })
+}
