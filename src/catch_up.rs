@@ -258,8 +258,6 @@ impl<'a> CatchUp<'a> {
     }
 
     fn checkpoint(&mut self) -> Result<()> {
-        self.ledger
-            .set_request_times(&self.session.recent_requests())?;
         self.collector.checkpoint(self.ledger)
     }
 

@@ -113,6 +113,12 @@ impl Error {
         self
     }
 
+    /// Sets what to type next, unless the error already has it from closer to the failure.
+    pub(crate) fn or_next(mut self, next: impl Into<String>) -> Error {
+        self.next.get_or_insert_with(|| next.into());
+        self
+    }
+
     /// Puts the work that failed in front: "list 7: cannot …".
     pub(crate) fn during(mut self, doing: impl fmt::Display) -> Error {
         self.what = format!("{doing}: {}", self.what);

@@ -138,7 +138,6 @@ impl Job<'_> {
     }
 
     async fn refresh(&mut self) -> Result<()> {
-        self.session.remember_requests(self.ledger.request_times()?);
         let time = self.ledger.aweber_time()?;
         self.session
             .remember_time(time.and_then(|at| DateTime::from_timestamp(at, 0)));
@@ -197,7 +196,6 @@ impl Job<'_> {
             refreshes: self.summary.refreshes,
         };
         let ledger = &mut self.ledger;
-        ledger.set_request_times(&self.session.recent_requests())?;
         if let Some(now) = self.session.now() {
             ledger.set_aweber_time(now.timestamp())?;
         }

@@ -61,10 +61,10 @@ mod catch_up;
 
 mod report;
 
-mod job;
-
 mod metrics;
 mod ping;
+
+mod job;
 
 mod commands;
 

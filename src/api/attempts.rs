@@ -90,9 +90,7 @@ impl Attempts {
             }
             Failed::Transient(what) if self.retries == RETRIES || elapsed > LONGEST => {
                 let what = format!("{what}, {} times", self.retries + 1);
-                Step::GiveUp(Error::new(Kind::Unavailable, what).next(
-                    "nothing, if it passes: the next run goes on from here; see status.aweber.com",
-                ))
+                Step::GiveUp(Error::new(Kind::Unavailable, what))
             }
             Failed::Transient(what) => {
                 let wait = backoff(self.waits.retry, self.retries, random);

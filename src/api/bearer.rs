@@ -132,18 +132,45 @@ impl Bearer {
     }
 
     async fn refresh(&mut self, client: &mut Client) -> Result<()> {
-        let grant = Grant::Refresh(self.tokens.clone());
-        let outcome = exchange(client, &self.store, &grant, self.client_secret.as_ref()).await;
+        let mut outcome = self.exchange(client).await;
+        if outcome
+            .as_ref()
+            .is_err_and(|e| e.kind() == Kind::NeedsHuman)
+            && self.reload()
+        {
+            outcome = self.exchange(client).await;
+        }
         self.lost = outcome.is_err();
         let issued = outcome.map_err(|error| match error.kind() {
             Kind::Unavailable => error
                 .during("cannot refresh the token")
                 .or_safe("the refresh token is kept; the next run tries it again")
-                .next("nothing, if it passes; see status.aweber.com"),
+                .or_next("nothing, if it passes; see status.aweber.com"),
             _ => error,
         })?;
         self.put_in_force(issued);
         Ok(())
+    }
+
+    async fn exchange(&self, client: &mut Client) -> Result<Issued> {
+        let grant = Grant::Refresh(self.tokens.clone());
+        exchange(client, &self.store, &grant, self.client_secret.as_ref()).await
+    }
+
+    /// Before a refresh token is declared dead: another program, which ignores the lock, may have stored newer ones.
+    fn reload(&mut self) -> bool {
+        let Ok(stored) = self.store.load() else {
+            return false;
+        };
+        if stored.refresh_token.expose_secret() == self.tokens.refresh_token.expose_secret() {
+            return false;
+        }
+        tracing::warn!(
+            event = "tokens_changed",
+            "AWeber no longer accepts the refresh token, but another program stored a new one: using that"
+        );
+        self.tokens = stored;
+        true
     }
 
     fn put_in_force(&mut self, issued: Issued) {

@@ -4,10 +4,13 @@
 use super::attempts::{Attempts, Step, Waits};
 use super::clock::Clock;
 use super::pacing::Limiter;
-use super::transport::Transport;
+use super::request_log::{RequestLog, Slot};
+use super::transport::{Fault, Reply, Transport};
 use crate::config::Network;
 use crate::error::Result;
+use crate::secret::SecretString;
 use crate::stop::Stop;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// See the module.
@@ -17,20 +20,24 @@ pub(crate) struct Client {
     pub(crate) clock: Clock,
     pub(crate) stop: Stop,
     limiter: Limiter,
-    requests_per_minute: u32,
+    log: RequestLog,
     waits: Waits,
     requests: u64,
 }
 
 impl Client {
-    /// A client that has asked nothing yet. Errors: 78 without CA certificates.
-    pub(crate) fn new(network: &Network, stop: Stop) -> Result<Client> {
+    /// A client that has asked nothing yet; `log` is where earlier processes noted their requests. Errors: 78 without CA
+    /// certificates.
+    pub(crate) fn new(network: &Network, log: PathBuf, stop: Stop) -> Result<Client> {
+        let transport = Transport::new(network)?;
+        let clock = Clock::start();
+        let (log, earlier) = RequestLog::open(log, clock.now_ms());
         Ok(Client {
-            transport: Transport::new(network)?,
-            clock: Clock::start(),
+            transport,
+            limiter: Limiter::new(network.requests_per_minute, earlier),
+            log,
+            clock,
             stop,
-            limiter: Limiter::new(network.requests_per_minute, []),
-            requests_per_minute: network.requests_per_minute,
             waits: Waits {
                 retry: network.retry_wait,
                 rate_limit: network.rate_limit_wait,
@@ -39,26 +46,14 @@ impl Client {
         })
     }
 
-    /// Takes over when earlier runs sent requests (Unix milliseconds), for the rate limit.
-    pub(crate) fn remember_requests(&mut self, earlier: Vec<i64>) {
-        let own: Vec<i64> = self.limiter.recent().collect();
-        let all = earlier.into_iter().chain(own);
-        self.limiter = Limiter::new(self.requests_per_minute, all);
-    }
-
-    /// When the latest requests were over, for the next run.
-    pub(crate) fn recent_requests(&self) -> Vec<i64> {
-        self.limiter.recent().collect()
-    }
-
     /// Requests so far, of all kinds, repetitions included.
     pub(crate) fn requests(&self) -> u64 {
         self.requests
     }
 
-    /// How long the next request has to wait for its turn, with `under_way` others not answered yet.
-    pub(crate) fn wait_ahead(&mut self, under_way: usize) -> Duration {
-        self.limiter.wait(self.clock.now_ms(), under_way)
+    /// How long the next request has to wait for its turn.
+    pub(crate) fn wait_ahead(&mut self) -> Duration {
+        self.limiter.wait(self.clock.now_ms())
     }
 
     /// Whether requests that take that long, one at a time, cannot use the rate limit.
@@ -67,10 +62,10 @@ impl Client {
     }
 
     /// Waits until the rate limit lets the next request leave.
-    pub(super) async fn wait_for_turn(&mut self, under_way: usize) -> Result<()> {
+    pub(super) async fn wait_for_turn(&mut self) -> Result<()> {
         loop {
             self.stop.check()?;
-            let wait = self.wait_ahead(under_way);
+            let wait = self.wait_ahead();
             if wait.is_zero() {
                 return Ok(());
             }
@@ -83,10 +78,35 @@ impl Client {
         }
     }
 
-    /// Counts a request that was over then.
-    pub(super) fn note_request(&mut self, ended: Instant) {
+    /// Counts a request that is about to be sent.
+    pub(super) fn begin_request(&mut self) -> Slot {
         self.requests += 1;
-        self.limiter.note(self.clock.ms_at(ended));
+        self.limiter.begin();
+        self.log.begin(self.clock.now_ms())
+    }
+
+    /// Notes that it was over then, answered or not.
+    pub(super) fn end_request(&mut self, slot: Slot, ended: Instant) {
+        let ended_ms = self.clock.ms_at(ended);
+        self.limiter.end(ended_ms);
+        self.log.end(slot, ended_ms);
+    }
+
+    /// POST of a form to the authorization server, in its turn; cancelled when a stop is requested.
+    pub(crate) async fn post_form(
+        &mut self,
+        path: &str,
+        form: &[(&str, &str)],
+        basic: Option<(&str, &SecretString)>,
+    ) -> Result<std::result::Result<Reply, Fault>> {
+        self.wait_for_turn().await?;
+        let slot = self.begin_request();
+        let answer = tokio::select! {
+            answer = self.transport.post_form(path, form, basic) => Ok(answer),
+            stopped = self.stop.requested() => Err(stopped),
+        };
+        self.end_request(slot, Instant::now());
+        answer
     }
 
     /// The attempts at a new request.

@@ -44,7 +44,7 @@ pub(crate) async fn exchange(
     let mut unparsed = UnparsedAnswers::default();
     let mut journal = store.prepare()?;
     loop {
-        client.wait_for_turn(0).await?;
+        client.wait_for_turn().await?;
         let request = Request {
             transport: client.transport.clone(),
             grant: grant.clone(),
@@ -52,8 +52,9 @@ pub(crate) async fn exchange(
             journal,
         };
         // Not cancelled by a signal: whatever the answer is, it is stored first.
+        let slot = client.begin_request();
         let sent = request.send().await;
-        client.note_request(Instant::now());
+        client.end_request(slot, Instant::now());
         let failed = match sent? {
             Sent::Stored(issued) => {
                 unparsed.remove_all();

@@ -1,6 +1,7 @@
 //! A request sent before the one ahead of it is answered: the page that will most likely be asked for next. Only where
 //! the latency is so high that one request at a time could not use `--requests-per-minute`.
 
+use super::request_log::Slot;
 use super::transport::{Fault, Reply, Transport};
 use crate::secret::SecretString;
 use std::time::Instant;
@@ -18,15 +19,26 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Lookahead {
     path: String,
+    slot: Slot,
     task: JoinHandle<Answer>,
 }
 
 impl Lookahead {
-    /// Sends it.
-    pub(super) fn send(transport: Transport, path: String, authorization: SecretString) -> Self {
+    /// Sends it; `slot` is where it is counted.
+    pub(super) fn send(
+        transport: Transport,
+        path: String,
+        authorization: SecretString,
+        slot: Slot,
+    ) -> Self {
         let asked = path.clone();
         let task = tokio::spawn(async move { ask(&transport, &asked, &authorization).await });
-        Lookahead { path, task }
+        Lookahead { path, slot, task }
+    }
+
+    /// Where it is counted.
+    pub(super) fn slot(&self) -> Slot {
+        self.slot
     }
 
     /// Whether it asks for that path.

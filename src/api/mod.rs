@@ -5,6 +5,7 @@ pub(crate) mod transport;
 
 pub(crate) mod clock;
 mod pacing;
+mod request_log;
 
 mod attempts;
 pub(crate) mod reaction;

@@ -10,14 +10,12 @@ const WINDOW_MS: i64 = 60_000;
 /// What AWeber allows in a window.
 const AWEBERS_LIMIT: usize = 120;
 
-/// The most times that are kept from one run to the next; nobody is allowed more than 120 a minute.
-const KEPT: usize = 1000;
-
-/// The times at which the last requests were over.
+/// When the latest requests were over, and how many are under way.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     limit: usize,
     ended: VecDeque<i64>,
+    under_way: usize,
 }
 
 impl Limiter {
@@ -28,12 +26,12 @@ impl Limiter {
         Limiter {
             limit: limit as usize,
             ended: ended.into(),
+            under_way: 0,
         }
     }
 
-    /// How long to wait before the next request may leave, while `under_way` others have not ended yet: they are taken
-    /// as if they ended now.
-    pub(crate) fn wait(&mut self, now_ms: i64, under_way: usize) -> Duration {
+    /// How long to wait before the next request may leave. Those under way are taken as if they ended now.
+    pub(crate) fn wait(&mut self, now_ms: i64) -> Duration {
         if self.ended.back().is_some_and(|last| *last > now_ms) {
             // A time in the future is a clock that was set back: it says nothing.
             self.ended.retain(|at| *at <= now_ms);
@@ -45,7 +43,7 @@ impl Limiter {
         {
             self.ended.pop_front();
         }
-        let all = self.ended.len() + under_way;
+        let all = self.ended.len() + self.under_way;
         if all < self.limit {
             return Duration::ZERO;
         }
@@ -59,18 +57,18 @@ impl Limiter {
         took.as_millis() * limit as u128 > WINDOW_MS as u128
     }
 
-    /// Notes a request. Its end counts, not its start: the server saw it no later than that, so a window measured
-    /// from there holds on the server's side too, whatever the network did.
-    pub(crate) fn note(&mut self, ended_ms: i64) {
-        // One that was sent ahead may have ended before the one that is noted first.
-        let place = self.ended.partition_point(|at| *at <= ended_ms);
-        self.ended.insert(place, ended_ms);
+    /// Notes that a request is sent.
+    pub(crate) fn begin(&mut self) {
+        self.under_way += 1;
     }
 
-    /// The times worth keeping for the next run.
-    pub(crate) fn recent(&self) -> impl Iterator<Item = i64> {
-        let skip = self.ended.len().saturating_sub(self.limit.min(KEPT));
-        self.ended.iter().skip(skip).copied()
+    /// Notes that it is over. Its end counts, not its start: the server saw it no later than that, so a window measured
+    /// from there holds on the server's side too, whatever the network did.
+    pub(crate) fn end(&mut self, ended_ms: i64) {
+        self.under_way = self.under_way.saturating_sub(1);
+        // One that was sent ahead may have ended before the one that is noted first.
+        let position = self.ended.partition_point(|at| *at <= ended_ms);
+        self.ended.insert(position, ended_ms);
     }
 }
 
@@ -83,11 +81,12 @@ mod tests {
         let mut limiter = Limiter::new(5, []);
         let (mut now, mut sent) = (1_000_000_i64, Vec::new());
         for i in 0..200 {
-            now += limiter.wait(now, 0).as_millis() as i64;
-            assert_eq!(limiter.wait(now, 0), Duration::ZERO);
+            now += limiter.wait(now).as_millis() as i64;
+            assert_eq!(limiter.wait(now), Duration::ZERO);
             sent.push(now);
+            limiter.begin();
             now += i % 7 * 100;
-            limiter.note(now);
+            limiter.end(now);
         }
         for window in sent.windows(6) {
             assert!(window[5] - window[0] >= WINDOW_MS, "{window:?}");
@@ -97,17 +96,20 @@ mod tests {
     #[test]
     fn earlier_runs_count_and_a_clock_set_back_does_not_block() {
         let mut limiter = Limiter::new(2, [9_000, 10_000]);
-        assert_eq!(limiter.wait(20_000, 0), Duration::from_millis(49_000));
+        assert_eq!(limiter.wait(20_000), Duration::from_millis(49_000));
         let mut limiter = Limiter::new(2, [9_000_000, 10_000_000]);
-        assert_eq!(limiter.wait(20_000, 0), Duration::ZERO);
+        assert_eq!(limiter.wait(20_000), Duration::ZERO);
     }
 
     #[test]
     fn a_request_under_way_takes_a_place() {
         let mut limiter = Limiter::new(3, [1_000, 2_000]);
-        assert_eq!(limiter.wait(10_000, 0), Duration::ZERO);
-        assert_eq!(limiter.wait(10_000, 1), Duration::from_secs(51));
-        assert_eq!(Limiter::new(1, []).wait(0, 1), Duration::from_secs(60));
+        assert_eq!(limiter.wait(10_000), Duration::ZERO);
+        limiter.begin();
+        assert_eq!(limiter.wait(10_000), Duration::from_secs(51));
+        let mut limiter = Limiter::new(1, []);
+        limiter.begin();
+        assert_eq!(limiter.wait(0), Duration::from_secs(60));
     }
 
     #[test]

@@ -8,10 +8,15 @@ use super::reaction::{Reaction, SCOPES, reaction};
 use super::transport::{Fault, Reply};
 use crate::envelope::Problem;
 use crate::error::{Error, Kind, Result};
+use crate::secret::SecretString;
 use crate::stop::Stop;
 use crate::token::model::TokenFile;
 use chrono::{DateTime, Utc};
 use std::time::{Duration, Instant};
+
+/// The advice for failures that most likely pass.
+const IF_IT_PASSES: &str =
+    "nothing, if it passes: the next run goes on from here; see status.aweber.com";
 
 /// The answer to a request for one thing.
 #[derive(Debug)]
@@ -94,7 +99,10 @@ impl Session {
                 self.drop_lookahead();
                 self.credential.renew(&mut self.client).await?;
             }
-            self.client.wait_before_repeating(step).await?;
+            self.client
+                .wait_before_repeating(step)
+                .await
+                .map_err(|error| error.or_next(IF_IT_PASSES))?;
         }
     }
 
@@ -149,18 +157,18 @@ impl Session {
         if !self.lookahead.as_ref().is_some_and(is_next) {
             self.drop_lookahead();
         }
-        if sent.is_none() {
-            let under_way = usize::from(self.lookahead.is_some());
-            self.client.wait_for_turn(under_way).await?;
-        }
+        let slot = match &sent {
+            Some(sent) => sent.slot(),
+            None => {
+                self.client.wait_for_turn().await?;
+                self.client.begin_request()
+            }
+        };
         if let (Some(next), None) = (next, &self.lookahead) {
             self.send_ahead(next);
         }
         let transport = self.client.transport.clone();
-        let authorization = match transport.api_url(path) {
-            Ok(url) => self.credential.authorize(&url),
-            Err(fault) => return Ok(Err(fault)),
-        };
+        let authorization = self.authorization(path);
         let mut stop = self.client.stop.clone();
         let answer = async {
             if let Some(mut sent) = sent
@@ -170,16 +178,21 @@ impl Session {
             }
             lookahead::ask(&transport, path, &authorization).await
         };
+        let answer = tokio::select! {
+            answer = answer => answer,
+            stopped = stop.requested() => {
+                // AWeber may have counted it.
+                self.client.end_request(slot, Instant::now());
+                return Err(stopped);
+            }
+        };
         let Answer {
             outcome,
             began,
             ended,
-        } = tokio::select! {
-            answer = answer => answer,
-            stopped = stop.requested() => return Err(stopped),
-        };
+        } = answer;
+        self.client.end_request(slot, ended);
         self.latency = ended - began;
-        self.client.note_request(ended);
         if let Ok(reply) = &outcome {
             self.client.clock.note(reply);
         }
@@ -193,40 +206,37 @@ impl Session {
         Ok(outcome)
     }
 
+    /// The Authorization header for a GET of that path.
+    fn authorization(&self, path: &str) -> SecretString {
+        match self.client.transport.api_url(path) {
+            Ok(url) => self.credential.authorize(&url),
+            // Not sent anywhere: the request fails for the same reason.
+            Err(_) => SecretString::default(),
+        }
+    }
+
     /// Sends the request for `path` before its turn, if one at a time could not use the rate limit and it has room.
     fn send_ahead(&mut self, path: &str) {
-        // The request ahead of it is under way too.
-        let wait = self.client.wait_ahead(1);
-        if !self.client.is_too_slow_one_at_a_time(self.latency) || !wait.is_zero() {
-            return;
-        }
-        let transport = self.client.transport.clone();
-        if let Ok(url) = transport.api_url(path) {
-            let authorization = self.credential.authorize(&url);
-            self.lookahead = Some(Lookahead::send(transport, path.to_owned(), authorization));
+        let has_room = self.client.wait_ahead().is_zero();
+        if has_room && self.client.is_too_slow_one_at_a_time(self.latency) {
+            let transport = self.client.transport.clone();
+            let authorization = self.authorization(path);
+            let slot = self.client.begin_request();
+            let path = path.to_owned();
+            self.lookahead = Some(Lookahead::send(transport, path, authorization, slot));
         }
     }
 
     /// Cancels what was sent ahead. AWeber has counted it nevertheless.
     fn drop_lookahead(&mut self) {
-        if self.lookahead.take().is_some() {
-            self.client.note_request(Instant::now());
+        if let Some(ahead) = self.lookahead.take() {
+            self.client.end_request(ahead.slot(), Instant::now());
         }
-    }
-
-    /// Takes over when earlier runs sent requests (Unix milliseconds), for the rate limit.
-    pub(crate) fn remember_requests(&mut self, earlier: Vec<i64>) {
-        self.client.remember_requests(earlier);
-    }
-
-    /// When the latest requests were over, for the next run.
-    pub(crate) fn recent_requests(&self) -> Vec<i64> {
-        self.client.recent_requests()
     }
 
     /// How long the next request has to wait for its turn.
     pub(crate) fn wait_ahead(&mut self) -> Duration {
-        self.client.wait_ahead(0)
+        self.client.wait_ahead()
     }
 
     /// Requests of all kinds so far, repetitions included.

@@ -58,7 +58,7 @@ impl Authorizer {
         if self.store.has_candidate() {
             let mut stop = Stop::listen(None)?;
             let locks = self.take_locks(&mut stop).await?;
-            if self.finish_candidate(&locks, stop).await? {
+            if self.finish_candidate(&locks, &stop).await? {
                 return Ok(());
             }
         }
@@ -153,8 +153,29 @@ impl Authorizer {
         Locks::take(&base.paths, base.lock_wait.max(PATIENCE), stop).await
     }
 
-    /// Finishes an authorization whose process died after it had got tokens. `false`: they are of no use.
-    async fn finish_candidate(&self, locks: &Locks, stop: Stop) -> Result<bool> {
+    /// Makes room for a new candidate: what an interrupted authorization left may be the only live tokens. `false`: it
+    /// could be finished, so the tokens of `unused` were not fetched.
+    async fn make_room(&self, locks: &Locks, stop: &Stop, unused: &str) -> Result<bool> {
+        if !locks.store.has_candidate() {
+            return Ok(true);
+        }
+        if self.finish_candidate(locks, stop).await? {
+            tracing::warn!(
+                event = "not_used",
+                "an interrupted authorization was finished instead: {unused} was not used"
+            );
+            return Ok(false);
+        }
+        let candidate = locks.store.candidate();
+        if candidate.exists() {
+            let aside = candidate.set_aside(&locks.store)?;
+            tracing::warn!(event = "authorization_set_aside", file = %aside.display(), "set aside the tokens of an interrupted authorization");
+        }
+        Ok(true)
+    }
+
+    /// Finishes an authorization whose process died after it had got tokens. `false`: they are of no use now.
+    async fn finish_candidate(&self, locks: &Locks, stop: &Stop) -> Result<bool> {
         let candidate = locks.store.candidate();
         candidate.recover()?;
         if !candidate.exists() {
@@ -168,7 +189,7 @@ impl Authorizer {
             Ok(tokens) => self.secret_of(&tokens.client_id).or(tokens.client_secret),
             Err(_) => None,
         };
-        match self.adopt(locks, secret, stop).await {
+        match self.adopt(locks, secret, stop.clone()).await {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == Kind::NeedsHuman => {
                 // Most likely dead; should they live nevertheless, they are not lost.
@@ -177,7 +198,7 @@ impl Authorizer {
                 Ok(false)
             }
             Err(error) if error.kind() == Kind::Config => {
-                // Not the tokens' fault: they stay until new ones have arrived.
+                // Not the tokens' fault: they stay until others need their place.
                 tracing::warn!(event = "authorization_unfinished", "{error}");
                 Ok(false)
             }

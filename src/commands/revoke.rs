@@ -1,8 +1,10 @@
 //! `aweber-sync revoke`: revokes the tokens at AWeber and removes the token file.
 
 use super::print;
-use crate::api::transport::{Fault, Reply, Transport};
+use crate::api::client::Client;
+use crate::api::transport::{Fault, Reply};
 use crate::config;
+use crate::connect::request_log;
 use crate::disk::atomic;
 use crate::envelope::Problem;
 use crate::error::{Error, Kind, Result};
@@ -24,16 +26,27 @@ pub(crate) async fn revoke(config: config::Revoke) -> Result<()> {
     let mut stop = Stop::listen(None)?;
     let locks = Locks::take(&base.paths, base.lock_wait, &mut stop).await?;
     let store = &locks.store;
-    let tokens = locks.load_tokens(base.client.id.as_deref())?;
     let mut revocation = Revocation {
-        transport: Transport::new(&base.network)?,
-        configured: base.client.secret(),
-        stop,
+        client: Client::new(&base.network, request_log(base)?, stop)?,
         store,
     };
-    revocation.revoke(&tokens).await?;
+    let candidate = store.candidate();
+    candidate.recover()?;
+    // Without a token file there may still be the tokens of an unfinished authorization.
+    if store.exists() || !candidate.exists() {
+        let tokens = locks.load_tokens(base.client.id.as_deref())?;
+        let configured = base.client.secret();
+        let secret = configured.or_else(|| tokens.client_secret.clone());
+        revocation.revoke(&tokens, secret.as_ref()).await?;
+    }
+    // Whatever is wrong with the mode of that file.
+    if let Some(Ok(tokens)) = candidate.peek()? {
+        let own = tokens.client_secret.clone();
+        let secret = own.or_else(|| base.client.secret());
+        revocation.revoke(&tokens, secret.as_ref()).await?;
+    }
     store.remove()?;
-    store.candidate().remove()?;
+    candidate.remove()?;
     let pending = store.beside(".authorizing");
     atomic::remove_if_there(&pending).map_err(|e| Error::disk("cannot remove", &pending, &e))?;
     print(&format!(
@@ -47,22 +60,19 @@ pub(crate) async fn revoke(config: config::Revoke) -> Result<()> {
 
 /// What revoking takes.
 struct Revocation<'a> {
-    transport: Transport,
-    /// The client secret as configured.
-    configured: Option<SecretString>,
-    stop: Stop,
+    client: Client,
     store: &'a TokenStore,
 }
 
 impl Revocation<'_> {
     /// Revokes both tokens at AWeber.
-    async fn revoke(&mut self, tokens: &TokenFile) -> Result<()> {
+    async fn revoke(&mut self, tokens: &TokenFile, secret: Option<&SecretString>) -> Result<()> {
         let both = [("refresh_token", Some(&tokens.refresh_token))]
             .into_iter()
             .chain([("access_token", tokens.access_token.as_ref())]);
         for (hint, token) in both {
             if let Some(token) = token {
-                self.revoke_one(tokens, hint, token).await?;
+                self.revoke_one(tokens, secret, hint, token).await?;
             }
         }
         Ok(())
@@ -71,18 +81,17 @@ impl Revocation<'_> {
     async fn revoke_one(
         &mut self,
         tokens: &TokenFile,
+        secret: Option<&SecretString>,
         hint: &str,
         token: &SecretString,
     ) -> Result<()> {
-        let configured = self.configured.clone();
-        let secret = configured.or_else(|| tokens.client_secret.clone());
-        let answer = self.post(tokens, secret.as_ref(), hint, token).await?;
+        let answer = self.post(tokens, secret, hint, token).await?;
         let reply = answer.map_err(|fault| {
             Error::new(Kind::Unavailable, format!("cannot revoke: {}", fault.what))
                 .safe(KEPT)
                 .next("aweber-sync revoke, when AWeber answers again")
         })?;
-        let secrets: Vec<_> = tokens.secrets().into_iter().chain(&secret).collect();
+        let secrets: Vec<_> = tokens.secrets().into_iter().chain(secret).collect();
         let problem = Problem::read(&reply.body, &secrets);
         let answered = format!(
             "cannot revoke: AWeber answered {}{}",
@@ -116,9 +125,6 @@ impl Revocation<'_> {
             form.push(("client_id", client_id));
         }
         let basic = secret.map(|secret| (client_id, secret));
-        tokio::select! {
-            answer = self.transport.post_form(REVOKE_PATH, &form, basic) => Ok(answer),
-            stopped = self.stop.requested() => Err(stopped),
-        }
+        self.client.post_form(REVOKE_PATH, &form, basic).await
     }
 }

@@ -6,7 +6,7 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Mode of every file that may hold a token or a subscriber.
 pub(crate) const PRIVATE: u32 = 0o600;
@@ -105,6 +105,30 @@ pub(crate) fn read_own(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// Opens (or makes, 0600) a file of this user's for reading and writing. Errors: `PermissionDenied` for a link, a file of
+/// another user's or one that others can write.
+pub(crate) fn open_own(path: &Path) -> io::Result<File> {
+    use rustix::fs::OFlags;
+    let open = || {
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(flags.bits() as i32)
+            .open(path)
+    };
+    let file = match open() {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return create_new_private(path),
+        other => other?,
+    };
+    let found = file.metadata()?;
+    let is_mine = found.uid() == rustix::process::geteuid().as_raw() && found.nlink() == 1;
+    if !(found.is_file() && is_mine && found.mode() & 0o022 == 0) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    Ok(file)
+}
+
 /// Sets the mode exactly, past the umask.
 pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     if file.metadata()?.permissions().mode() & 0o7777 == mode {
@@ -158,11 +182,16 @@ fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
     Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }
 
+/// The name under which the new content of `path` is written before it replaces that file.
+pub(crate) fn temporary(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    name.into()
+}
+
 /// Puts `content` in place of `path` as a whole: a reader sees the old file or the new one, also after a crash.
 pub(crate) fn replace_file(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let mut next = path.as_os_str().to_owned();
-    next.push(".tmp");
-    let next = Path::new(&next);
+    let next = &temporary(path);
     let mut file = create_private(next)?;
     let written = file
         .write_all(content)

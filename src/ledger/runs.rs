@@ -53,22 +53,6 @@ impl Ledger {
         Ok(())
     }
 
-    /// When the last requests were over, Unix milliseconds.
-    pub(crate) fn request_times(&self) -> Result<Vec<i64>> {
-        let json = self.meta("request_times")?;
-        Ok(json
-            .and_then(|json| serde_json::from_str(&json).ok())
-            .unwrap_or_default())
-    }
-
-    /// Keeps them for the next run.
-    pub(crate) fn set_request_times(&mut self, times: &[i64]) -> Result<()> {
-        self.set_meta(
-            "request_times",
-            &serde_json::to_string(times).unwrap_or_default(),
-        )
-    }
-
     /// The latest instant known from AWeber's own clock, Unix seconds.
     pub(crate) fn aweber_time(&self) -> Result<Option<i64>> {
         Ok(self.meta("aweber_time")?.and_then(|text| text.parse().ok()))

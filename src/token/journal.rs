@@ -10,7 +10,7 @@ use crate::token::model::TokenFile;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Bytes reserved for the next token file before the refresh token is spent; also the limit for a token answer.
 pub(crate) const RESERVED: usize = 64 * 1024;
@@ -120,6 +120,11 @@ impl Journal {
                 )
             })
     }
+}
+
+/// Where a second attempt is written before it replaces the journal.
+pub(super) fn second_attempt(journal: &Path) -> PathBuf {
+    atomic::temporary(journal)
 }
 
 impl Drop for Journal {

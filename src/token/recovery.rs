@@ -2,7 +2,7 @@
 
 use super::fallback;
 use super::home::read_if_there;
-use super::journal::RESERVED;
+use super::journal::second_attempt;
 use super::model::TokenFile;
 use super::store::TokenStore;
 use super::unparsed;
@@ -16,7 +16,7 @@ use std::path::Path;
 enum Found {
     /// Newer tokens: they are put in force.
     Newer,
-    /// Anything that may be an answer of AWeber's: it is kept.
+    /// Anything else that may be an answer of AWeber's, and the only live token: it is kept.
     Answer,
     /// Reserved space, or the rehearsal of the present tokens: it is removed.
     Nothing,
@@ -24,7 +24,10 @@ enum Found {
 
 /// Stores the tokens that a killed process, or one whose disk failed, could not put in force.
 pub(super) fn recover(store: &TokenStore) -> Result<()> {
-    recover_journal(store)?;
+    // The second attempt at a write that failed is the newer of the two.
+    for journal in [second_attempt(&store.journal_path()), store.journal_path()] {
+        recover_journal(store, &journal)?;
+    }
     for (path, copy) in fallback::find(store.path()) {
         recover_copy(store, &path, &Zeroizing::new(copy))?;
     }
@@ -33,21 +36,23 @@ pub(super) fn recover(store: &TokenStore) -> Result<()> {
 
 /// Pure: decides what the bytes of a journal are, beside the stored ones.
 fn classify(journal: &[u8], present: Option<&[u8]>) -> Found {
+    // After a power cut reserved space may come back as zeros.
+    let is_reserved = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
+    let end = journal.iter().rposition(|byte| !is_reserved(byte));
+    let Some(end) = end else {
+        return Found::Nothing;
+    };
+    let content = &journal[..=end];
     let stored = present.and_then(|present| TokenFile::parse(present).ok());
-    match TokenFile::parse(journal) {
+    match TokenFile::parse(content) {
         Ok(new) if stored.is_none_or(|old| new.generation > old.generation) => Found::Newer,
-        Err(_) if journal.len() >= RESERVED && !is_blank(journal) => Found::Answer,
-        _ => Found::Nothing,
+        _ if present.is_some_and(|present| present.starts_with(content)) => Found::Nothing,
+        _ => Found::Answer,
     }
 }
 
-fn is_blank(content: &[u8]) -> bool {
-    content.iter().all(u8::is_ascii_whitespace)
-}
-
-fn recover_journal(store: &TokenStore) -> Result<()> {
-    let path = store.journal_path();
-    let Some(journal) = read_if_there(&path)? else {
+fn recover_journal(store: &TokenStore, path: &Path) -> Result<()> {
+    let Some(journal) = read_if_there(path)? else {
         return Ok(());
     };
     let present = store.read()?;
@@ -55,14 +60,14 @@ fn recover_journal(store: &TokenStore) -> Result<()> {
         Found::Newer => {
             tracing::warn!(event = "token_recovered", token_file = %store.path().display(), "a run was killed while it stored new tokens: finished that");
             // It may have been killed before its fsync.
-            atomic::open_to_write(&path)
+            atomic::open_to_write(path)
                 .and_then(|file| file.sync_all())
-                .and_then(|()| store.home().put_in_force(&path))
+                .and_then(|()| store.home().put_in_force(path))
         }
-        Found::Answer => unparsed::set_aside(&path, store.path()).map(|kept| {
+        Found::Answer => unparsed::set_aside(path, store.path()).map(|kept| {
             tracing::warn!(event = "token_answer_kept", file = %kept.display(), "kept a token answer that could not be parsed");
         }),
-        Found::Nothing => atomic::remove_if_there(&path),
+        Found::Nothing => atomic::remove_if_there(path),
     };
     outcome.map_err(|e| {
         Error::disk("cannot finish storing the tokens in", store.path(), &e)
@@ -91,4 +96,59 @@ fn recover_copy(store: &TokenStore, path: &Path, copy: &[u8]) -> Result<()> {
             .safe("the tokens are stored where they belong")
             .next(format!("rm '{shown}', then run again"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(generation: u64, refresh_token: &str) -> Vec<u8> {
+        format!(
+            r#"{{"version":1,"generation":{generation},"client_id":"c","refresh_token":"{refresh_token}"}}"#
+        )
+        .into_bytes()
+    }
+
+    #[test]
+    fn only_reserved_space_and_our_own_rehearsal_are_removed() {
+        let present = tokens(4, "RT-4");
+        let padded = |bytes: &[u8]| [bytes, b"    "].concat();
+        for (what, journal, found) in [
+            ("empty", vec![], Found::Nothing),
+            ("blanks", padded(b""), Found::Nothing),
+            ("zeros", vec![0; 70], Found::Nothing),
+            ("a rehearsal", present.clone(), Found::Nothing),
+            ("half a rehearsal", present[..30].to_vec(), Found::Nothing),
+            ("newer tokens", padded(&tokens(5, "RT-5")), Found::Newer),
+            (
+                "an answer in reserved space",
+                padded(b"<html>"),
+                Found::Answer,
+            ),
+            (
+                "an answer cut to length",
+                b"<html>RT-5".to_vec(),
+                Found::Answer,
+            ),
+            (
+                "an answer without a client",
+                br#"{"refresh_token":"RT-5"}"#.to_vec(),
+                Found::Answer,
+            ),
+            (
+                "half of newer tokens",
+                tokens(5, "RT-5")[..40].to_vec(),
+                Found::Answer,
+            ),
+            (
+                "other tokens of the same generation",
+                tokens(4, "RT-5"),
+                Found::Answer,
+            ),
+        ] {
+            assert_eq!(classify(&journal, Some(&present)), found, "{what}");
+        }
+        assert_eq!(classify(&present, None), Found::Newer);
+        assert_eq!(classify(b"{", None), Found::Answer);
+    }
 }

@@ -57,7 +57,7 @@ fn new_tokens_that_cannot_be_written_into_their_room_go_into_a_new_file_and_the_
         &with_temporary(&site, site.command(&["run"])),
         false,
     ));
-    done.exits(0).says("look at that disk");
+    done.exits(0).says("check that disk");
     assert!(site.token_is_live(), "{done}");
     assert_eq!(mode(&site.token_file()), 0o600);
     assert_eq!(site.emails(), subscribed(&site, &[list]));
@@ -111,7 +111,7 @@ fn tokens_kept_elsewhere_stay_there_until_their_disk_is_healed() {
     site.forget_requests();
     let (next, anew) = (site.beside_token(".next"), site.beside_token(".next.tmp"));
     let command = with_temporary(&site, site.command(&["run"]));
-    for calls in ["pwrite64:error=EIO:when=1+", "openat:error=EROFS:when=2+"] {
+    for calls in ["pwrite64:error=EIO:when=1+", "openat:error=EROFS:when=3+"] {
         let done = site.finish(failing(&command, &[&next, &anew], &[calls]));
         let done = done.case(&calls);
         done.exits(74);

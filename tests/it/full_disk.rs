@@ -32,7 +32,7 @@ fn on_small_disk(before: bool) -> Option<(Story, SmallDisk)> {
 /// A failed run has said what an administrator needs.
 fn assert_told(story: &Story, done: &Done, what: &str) {
     let state = story.site.state_dir().display().to_string();
-    for part in [state.as_str(), " room", "\n  safe: ", "\n  next: "] {
+    for part in [state.as_str(), " space", "\n  safe: ", "\n  next: "] {
         done.case(&what).says(part);
     }
 }
@@ -116,7 +116,7 @@ fn an_output_on_a_disk_with_little_room_ends_with_73_and_is_completed_later() {
                 done.case(&what)
                     .exits(73)
                     .says("disk/")
-                    .says(" room")
+                    .says(" space")
                     .says("\n  safe: ")
                     .says("\n  next: ");
                 refused += 1;

@@ -330,14 +330,6 @@ fn a_look_at_the_lists_counts_against_the_limit_of_the_next_run() {
     let before = site.requests();
     site.finish(site.command(&["lists"])).exits(0);
     let asked = site.requests() - before;
-    let ledger = rusqlite::Connection::open(site.ledger_file()).unwrap();
-    let times: String = ledger
-        .query_row(
-            "SELECT value FROM meta WHERE key = 'request_times'",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
-    let times: Vec<i64> = serde_json::from_str(&times).unwrap();
-    assert_eq!(times.len(), before + asked);
+    let log = std::fs::read_to_string(site.beside_token(".requests")).unwrap();
+    assert_eq!(log.lines().count(), before + asked, "{log}");
 }

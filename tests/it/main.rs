@@ -11,6 +11,7 @@
 mod ahead;
 mod append;
 mod authorize;
+mod authorize_again;
 mod authorize_import;
 mod authorize_keeps;
 mod authorize_refused;

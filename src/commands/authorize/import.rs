@@ -24,6 +24,9 @@ impl Authorizer {
         };
         let mut stop = Stop::listen(None)?;
         let locks = self.take_locks(&mut stop).await?;
+        if !self.make_room(&locks, &stop, "the file").await? {
+            return Ok(());
+        }
         // The file's own secret first: another client's would make AWeber refuse its tokens.
         let secret = found.client_secret.clone();
         let secret = secret.or_else(|| self.secret_of(&client_id));

@@ -4,6 +4,7 @@ use super::Authorizer;
 use crate::api::client::Client;
 use crate::api::exchange::exchange;
 use crate::authorization::PendingAuthorization;
+use crate::connect::request_log;
 use crate::error::{Error, Kind, Result};
 use crate::secret::SecretString;
 use crate::stop::Stop;
@@ -18,6 +19,9 @@ impl Authorizer {
     ) -> Result<()> {
         let mut stop = Stop::listen(None)?;
         let locks = self.take_locks(&mut stop).await?;
+        if !self.make_room(&locks, &stop, "the code").await? {
+            return Ok(());
+        }
         let client_id = &pending.client_id;
         let secret = self.secret_of(client_id);
         let grant = Grant::Code(CodeGrant {
@@ -28,7 +32,8 @@ impl Authorizer {
             kept_secret: self.secret_to_keep(client_id),
             generation: self.generation(),
         });
-        let mut client = Client::new(&self.config.base.network, stop.clone())?;
+        let base = &self.config.base;
+        let mut client = Client::new(&base.network, request_log(base)?, stop.clone())?;
         let candidate = locks.store.candidate();
         exchange(&mut client, &candidate, &grant, secret.as_ref())
             .await
@@ -45,7 +50,7 @@ fn refused_code(error: Error) -> Error {
             return error
                 .during("cannot trade the code for tokens")
                 .or_safe("nothing was changed")
-                .next("aweber-sync authorize, when AWeber answers again; see status.aweber.com");
+                .or_next("aweber-sync authorize, when AWeber answers again; see status.aweber.com");
         }
         Kind::Signal(_) => {
             return error

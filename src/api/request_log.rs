@@ -1,0 +1,142 @@
+//! When the latest requests were sent, for the rate limit of the next process. The file `token.json.requests` is beside
+//! the tokens, since all commands and state directories that use them share AWeber's limit. A request is noted before it
+//! is sent and again when it is over, so that a kill loses none. Written in place, without a sync: a minute after a
+//! power cut it says nothing any more.
+
+use crate::disk::atomic;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+/// How many requests are kept; more than AWeber allows a minute.
+pub(super) const SLOTS: usize = 1000;
+
+/// Bytes of a slot: a sign, Unix milliseconds, a line feed.
+const SLOT: usize = 16;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct RequestLog {
+    path: PathBuf,
+    /// None: it cannot be written. The rate limit then holds within this process only.
+    file: Option<File>,
+    next: usize,
+}
+
+/// The slot of a request under way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot(usize);
+
+impl RequestLog {
+    /// Opens the log at `path`, or creates it; returns it with the times in it, Unix milliseconds. Requests that never
+    /// ended, of a killed process, are taken as sent at `now_ms`.
+    pub(super) fn open(path: PathBuf, now_ms: i64) -> (RequestLog, Vec<i64>) {
+        let mut log = RequestLog {
+            file: None,
+            path,
+            next: 0,
+        };
+        let mut times = Vec::new();
+        match log.read() {
+            Ok((file, content)) => {
+                let latest =
+                    |times: &[(usize, i64)]| times.iter().max_by_key(|(_, at)| *at).copied();
+                let slots = parse(&content);
+                log.next = latest(&slots).map_or(0, |(slot, _)| (slot + 1) % SLOTS);
+                times.extend(
+                    slots
+                        .iter()
+                        .map(|(_, at)| if *at < 0 { now_ms } else { *at }),
+                );
+                log.file = Some(file);
+            }
+            Err(e) => log.give_up(&e),
+        }
+        (log, times)
+    }
+
+    fn read(&self) -> io::Result<(File, Vec<u8>)> {
+        let file = atomic::open_own(&self.path)?;
+        let mut content = vec![0; SLOTS * SLOT];
+        let length = file.read_at(&mut content, 0)?;
+        content.truncate(length);
+        Ok((file, content))
+    }
+
+    /// Notes a request that is about to be sent.
+    pub(super) fn begin(&mut self, now_ms: i64) -> Slot {
+        let slot = Slot(self.next);
+        self.next = (self.next + 1) % SLOTS;
+        self.write(slot, -now_ms);
+        slot
+    }
+
+    /// Notes that it is over.
+    pub(super) fn end(&mut self, slot: Slot, ended_ms: i64) {
+        self.write(slot, ended_ms);
+    }
+
+    fn write(&mut self, slot: Slot, ms: i64) {
+        let Some(file) = &self.file else { return };
+        let text = format!("{ms:>+width$}\n", width = SLOT - 1);
+        if let Err(e) = file.write_all_at(text.as_bytes(), (slot.0 * SLOT) as u64) {
+            self.give_up(&e);
+        }
+    }
+
+    fn give_up(&mut self, cause: &io::Error) {
+        self.file = None;
+        tracing::debug!(
+            event = "request_log_failed",
+            "cannot keep the times of requests in {}: {cause}",
+            self.path.display()
+        );
+    }
+}
+
+/// Slots and their times; damaged ones are left out.
+fn parse(content: &[u8]) -> Vec<(usize, i64)> {
+    let slots = content.chunks(SLOT).enumerate();
+    slots
+        .filter_map(|(slot, bytes)| {
+            let text = std::str::from_utf8(bytes).ok()?;
+            let at: i64 = text.trim().parse().ok()?;
+            (at != 0).then_some((slot, at))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_survive_the_process_and_one_that_never_ended_counts_as_now() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("requests");
+        let (mut log, times) = RequestLog::open(path.clone(), 5_000);
+        assert_eq!(times, Vec::<i64>::new());
+        let first = log.begin(1_000);
+        log.begin(2_000);
+        log.end(first, 1_500);
+        let (mut log, times) = RequestLog::open(path.clone(), 9_000);
+        assert_eq!(times, [1_500, 9_000]);
+        for ms in 0..SLOTS as i64 {
+            let slot = log.begin(10_000 + ms);
+            log.end(slot, 10_000 + ms);
+        }
+        let (_, times) = RequestLog::open(path, 0);
+        assert_eq!(times.len(), SLOTS);
+        assert!(times.iter().all(|at| *at >= 10_000));
+    }
+
+    #[test]
+    fn a_damaged_log_costs_its_damaged_slots_only() {
+        assert_eq!(
+            parse(b"+00000000001500\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0garbage garbage\n"),
+            [(0, 1500)]
+        );
+        assert_eq!(parse(b""), []);
+    }
+}
