@@ -49,62 +49,45 @@ pub(crate) struct CommandLine(&'static [&'static str]);
 /// All scenarios.
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let (add, run, append) = (Change(subscribe_more), Plain(RUN), Plain(APPEND));
-    let scenario = |name: &str, start: fn() -> Site, steps: &[Step]| Scenario {
+    let (disturbed_run, disturbed_append) = (Disturbed(RUN), Disturbed(APPEND));
+    let half_append = Change(kill_at_append);
+    let authorize_twice = [Disturbed(AUTHORIZE), Plain(AUTHORIZE), run];
+    let scenario = |name: &str, steps: &[Step]| Scenario {
         name: name.to_owned(),
-        start,
+        start: authorized,
         steps: steps.to_vec(),
     };
     let second_run = |name: &str, change: fn(&Site)| {
-        let steps = [run, add, Change(change), Disturbed(RUN), run];
-        scenario(name, authorized, &steps)
+        scenario(name, &[run, add, Change(change), disturbed_run, run])
     };
     vec![
-        scenario("first export", authorized, &[Disturbed(RUN), run]),
+        scenario("first export", &[disturbed_run, run]),
         scenario(
             "first export into a growing file",
-            authorized,
-            &[Disturbed(APPEND), append],
+            &[disturbed_append, append],
         ),
-        scenario(
-            "incremental run",
-            authorized,
-            &[run, add, Disturbed(RUN), run],
-        ),
+        scenario("incremental run", &[run, add, disturbed_run, run]),
         scenario(
             "incremental run, growing file",
-            authorized,
-            &[append, add, Disturbed(APPEND), append],
+            &[append, add, disturbed_append, append],
         ),
-        scenario("idle run", authorized, &[run, Disturbed(RUN), run]),
+        scenario("idle run", &[run, disturbed_run, run]),
         second_run("run with a 401", expire_access_token),
-        scenario(
-            "authorize",
-            unauthorized,
-            &[Disturbed(AUTHORIZE), Plain(AUTHORIZE), run],
-        ),
-        scenario(
-            "authorize again",
-            authorized,
-            &[Disturbed(AUTHORIZE), Plain(AUTHORIZE), run],
-        ),
+        Scenario {
+            start: unauthorized,
+            ..scenario("authorize", &authorize_twice)
+        },
+        scenario("authorize again", &authorize_twice),
         second_run("recovery of a stored token", kill_at_token_rename),
         second_run("recovery of tokens kept elsewhere", break_disk_at_new_token),
         scenario(
             "recovery of an open batch",
-            authorized,
-            &[Change(stop_first_export), Disturbed(RUN), run],
+            &[Change(stop_first_export), disturbed_run, run],
         ),
         second_run("recovery of a ready batch", kill_at_publication),
         scenario(
             "recovery of half an append",
-            authorized,
-            &[
-                append,
-                add,
-                Change(kill_at_append),
-                Disturbed(APPEND),
-                append,
-            ],
+            &[append, add, half_append, disturbed_append, append],
         ),
     ]
 }
