@@ -1,5 +1,5 @@
 //! Disks that break: calls that fail with an error of the device (strace injects it), one by one. All calls of all
-//! commands are tried by `cargo test --test disk`; here stand those from which something was learnt.
+//! commands are tried by `cargo test --test sweep -- errno`; here stand those from which something was learnt.
 
 use crate::support::authorization::{authorize, mode, unauthorized};
 use crate::support::browser::code_at;

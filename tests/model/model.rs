@@ -1,56 +1,57 @@
-//! The model: what must and what may have been exported, told without pages, marks, checkpoints or tokens.
+//! The model: what must and what may have been exported. It has no pages, watermarks, checkpoints or tokens.
 
 use std::collections::BTreeSet;
 
-/// A subscription: list, subscriber, when.
+/// A subscription: list, subscriber, `subscribed_at`.
 pub(crate) type Key = (u64, u64, String);
 
-/// What the job owes.
+/// The subscriptions that the job must export, may export and has exported.
 #[derive(Default)]
 pub(crate) struct Model {
-    /// Came, came back or confirmed since their list was last exported.
+    /// Began or were confirmed since their list was last exported.
     due: BTreeSet<Key>,
-    /// Were subscribed when some run looked.
-    ever: BTreeSet<Key>,
-    /// Exported so far.
-    out: BTreeSet<Key>,
-    /// Lists that a run has exported to their end.
-    known: BTreeSet<u64>,
+    /// Were active at the start of some run.
+    seen: BTreeSet<Key>,
+    exported: BTreeSet<Key>,
+    /// Lists that a run has exported completely.
+    known_lists: BTreeSet<u64>,
 }
 
 impl Model {
-    /// Somebody has come.
-    pub(crate) fn came(&mut self, key: Key) {
+    /// Adds a new subscription; it is due once it is confirmed.
+    pub(crate) fn add(&mut self, key: Key) {
         self.due.insert(key);
     }
 
-    /// A run is about to look at those subscribed on its lists.
-    pub(crate) fn looked_at(&mut self, subscribed: &BTreeSet<Key>) {
-        self.ever.extend(subscribed.iter().cloned());
+    /// Records the active subscriptions at the start of a run.
+    pub(crate) fn start_run(&mut self, subscribed: &BTreeSet<Key>) {
+        self.seen.extend(subscribed.iter().cloned());
     }
 
-    /// What is published now: no row twice, none taken back, none that was never there.
-    pub(crate) fn published(&mut self, rows: Vec<Key>) {
+    /// Checks the published rows: none twice, none removed, none that was never subscribed.
+    pub(crate) fn check_published(&mut self, rows: Vec<Key>) {
         let all: BTreeSet<Key> = rows.iter().cloned().collect();
         assert_eq!(rows.len(), all.len(), "a row twice: {rows:?}");
-        let never: Vec<_> = all.difference(&self.ever).collect();
+        let never: Vec<_> = all.difference(&self.seen).collect();
         assert!(
             never.is_empty(),
-            "never subscribed when a run looked: {never:?}"
+            "not subscribed at the start of any run: {never:?}"
         );
-        assert!(self.out.is_subset(&all), "taken back");
-        self.out = all;
+        assert!(self.exported.is_subset(&all), "rows were removed");
+        self.exported = all;
     }
 
-    /// A run over these lists has ended well: what was due on them is out; in a full or first one everybody is.
-    pub(crate) fn ended_well(&mut self, lists: &[u64], full: bool, subscribed: &BTreeSet<Key>) {
+    /// Checks after a complete run over these lists that all due subscriptions are exported; in a full or first run, all
+    /// active ones.
+    pub(crate) fn check_complete(&mut self, lists: &[u64], full: bool, subscribed: &BTreeSet<Key>) {
         for &list in lists {
-            let everybody = full || self.known.insert(list);
-            let owed = |key: &&Key| key.0 == list && (everybody || self.due.contains(*key));
+            let exports_all = full || self.known_lists.insert(list);
+            let must_be_exported =
+                |key: &&Key| key.0 == list && (exports_all || self.due.contains(*key));
             let missing: Vec<_> = subscribed
                 .iter()
-                .filter(owed)
-                .filter(|key| !self.out.contains(*key))
+                .filter(must_be_exported)
+                .filter(|key| !self.exported.contains(*key))
                 .collect();
             assert!(missing.is_empty(), "lost: {missing:?}");
         }

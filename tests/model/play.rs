@@ -1,4 +1,4 @@
-//! Plays a sequence of steps: in the sandbox, in the model, with the real binary.
+//! Plays a sequence of steps in the sandbox and in the model, with the real binary.
 
 use crate::model::{Key, Model};
 use crate::support::Site;
@@ -10,71 +10,73 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// Something that happens. `who` is taken modulo those whom it can happen to.
+/// A change of the lists or a run. `which` subscriber: modulo the number of those that the change applies to.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Add(usize, u8),
     AddUnconfirmed(usize),
     Confirm(u8),
     Unsubscribe(u8),
-    /// `true`: with a new subscribed_at.
+    /// `true`: with a new `subscribed_at`.
     Resubscribe(u8, bool),
-    /// To the other list; `true`: subscribed_at is kept.
+    /// To the other list; `true`: `subscribed_at` is kept.
     Move(u8, bool),
     Delete(u8),
-    /// Somebody who subscribed so many days ago.
+    /// A subscriber with a `subscribed_at` so many days ago.
     Import(usize, u16),
+    /// So many days pass.
     Days(u8),
-    /// Somebody signs up and is seen by a run; days later somebody else comes and is seen; then the first one confirms.
+    /// A late confirmation: an unconfirmed subscriber, a run, so many days, another subscriber, a run; then the first
+    /// one confirms.
     Late(usize, u8),
-    /// `lists`: a bit each.
+    /// `lists` has a bit for each list.
     Run {
         lists: u8,
         full: bool,
-        trouble: Trouble,
+        disturbance: Disturbance,
     },
-    /// A second run with nothing to do.
+    /// The second run has nothing to export.
     RunTwice,
 }
 
-/// What comes over a run.
+/// What disturbs a run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum Disturbance {
     None,
     /// Killed while it waits for the answer to its nth request.
     Killed {
         nth: u32,
         work_done: bool,
     },
-    /// AWeber does the work of the nth request, and the connection breaks.
+    /// AWeber carries out the nth request, and the connection is reset before the answer.
     AnswerLost(u32),
-    /// AWeber hands out a new token, and the connection breaks.
+    /// AWeber issues new tokens, and the connection is reset before the answer.
     RefreshLost,
-    /// The access token dies before the nth request.
+    /// The access token expires before the nth request.
     TokenExpires(u32),
 }
 
-/// How long a confirmation link works.
+/// How long AWeber's confirmation link works.
 const LINK: TimeDelta = TimeDelta::days(30);
 
-/// Plays them, then a last run and a last full run.
+/// Plays them on a new site, then a run and a full run over all lists.
 pub(crate) fn play(steps: &[Step]) {
-    let mut game = Game::new();
+    let mut player = Player::new();
     for step in steps {
-        game.pass(TimeDelta::minutes(7));
-        game.step(step);
+        player.pass(TimeDelta::minutes(7));
+        player.step(step);
     }
-    game.pass(TimeDelta::minutes(7));
-    game.run(0b11, false, Trouble::None);
-    game.run(0b11, true, Trouble::None);
+    player.pass(TimeDelta::minutes(7));
+    player.run(0b11, false, Disturbance::None);
+    player.run(0b11, true, Disturbance::None);
 }
 
-struct Game {
+struct Player {
     site: Site,
     lists: [u64; 2],
     now: DateTime<Utc>,
     model: Model,
-    /// A kill or a lost answer may have cost the refresh token: the one reason for a 77.
+    /// A kill or a lost answer may have lost the refresh token, the only excuse for exit code 77.
     token_at_risk: bool,
 }
 
@@ -86,8 +88,8 @@ fn key(list: u64, one: &Subscriber) -> Key {
     )
 }
 
-impl Game {
-    fn new() -> Game {
+impl Player {
+    fn new() -> Player {
         let now: DateTime<Utc> = "2026-03-10T11:58:00Z".parse().unwrap();
         let settings = Settings {
             clock: Clock::Fixed(now),
@@ -95,7 +97,7 @@ impl Game {
         };
         let site = Site::with(ClientKind::Public, settings);
         let lists = ["News", "Offers"].map(|name| site.list(name));
-        Game {
+        Player {
             site,
             lists,
             now,
@@ -120,67 +122,69 @@ impl Game {
                     NewSubscriber::new("imported@example.com").subscribed_at(then),
                 );
             }
-            Step::Confirm(who) => self.change(who, Status::Unconfirmed, |world, list, one| {
+            Step::Confirm(which) => self.change(which, Status::Unconfirmed, |world, list, one| {
                 world.confirm(list, one.id);
                 let in_time = world.now() - one.subscribed_at < LINK;
                 in_time.then_some((list, one.id))
             }),
-            Step::Unsubscribe(who) => self.change(who, Status::Subscribed, |world, list, one| {
-                world.unsubscribe(list, one.id);
-                None
-            }),
-            Step::Resubscribe(who, anew) => {
-                self.change(who, Status::Unsubscribed, |world, list, one| {
-                    let how = if anew {
+            Step::Unsubscribe(which) => {
+                self.change(which, Status::Subscribed, |world, list, one| {
+                    world.unsubscribe(list, one.id);
+                    None
+                })
+            }
+            Step::Resubscribe(which, new_time) => {
+                self.change(which, Status::Unsubscribed, |world, list, one| {
+                    let how = if new_time {
                         Resubscribe::NewTime
                     } else {
                         Resubscribe::KeepTime
                     };
                     world.resubscribe(list, one.id, how);
-                    anew.then_some((list, one.id))
+                    new_time.then_some((list, one.id))
                 })
             }
-            Step::Move(who, keep_time) => {
+            Step::Move(which, keep_time) => {
                 let lists = self.lists;
-                self.change(who, Status::Subscribed, |world, list, one| {
+                self.change(which, Status::Subscribed, |world, list, one| {
                     let other = lists[usize::from(list == lists[0])];
                     let id = world.move_to(list, one.id, other, keep_time);
                     (!keep_time).then_some((other, id))
                 });
             }
-            Step::Delete(who) => self.change(who, Status::Subscribed, |world, list, one| {
+            Step::Delete(which) => self.change(which, Status::Subscribed, |world, list, one| {
                 world.delete(list, one.id);
                 None
             }),
             Step::Days(days) => self.pass(TimeDelta::days(days.into())),
             Step::Late(list, days) => {
-                for first in [
+                for part in [
                     Step::AddUnconfirmed(list),
                     Step::Days(days),
                     Step::Add(list, 1),
                 ] {
                     self.pass(TimeDelta::minutes(7));
-                    self.step(&first);
-                    if !matches!(first, Step::Days(_)) {
-                        self.run(0b11, false, Trouble::None);
+                    self.step(&part);
+                    if !matches!(part, Step::Days(_)) {
+                        self.run(0b11, false, Disturbance::None);
                     }
                 }
-                // The last of them, if all are asked in the order of the lists.
+                // With few unconfirmed subscribers, one of these is the one added above.
                 self.step(&Step::Confirm(u8::MAX));
                 self.step(&Step::Confirm(0));
             }
             Step::Run {
                 lists,
                 full,
-                trouble,
-            } => self.run(lists, full, trouble),
+                disturbance,
+            } => self.run(lists, full, disturbance),
             Step::RunTwice => {
-                self.run(0b11, false, Trouble::None);
+                self.run(0b11, false, Disturbance::None);
                 let before = self.site.contents_of_exports();
-                self.run(0b11, false, Trouble::None);
+                self.run(0b11, false, Disturbance::None);
                 assert!(
                     self.site.contents_of_exports() == before,
-                    "an idle run has changed a byte"
+                    "an idle run has changed a file"
                 );
             }
         }
@@ -188,7 +192,7 @@ impl Game {
 
     fn add(&mut self, list: usize, status: Status) {
         let list = self.lists[list];
-        let new = NewSubscriber::new("somebody@example.com")
+        let new = NewSubscriber::new("subscriber@example.com")
             .status(status)
             .subscribed_at(self.now);
         let id = self.site.add(list, new);
@@ -196,19 +200,19 @@ impl Game {
             .site
             .sandbox
             .with(|world| key(list, world.subscriber(list, id).unwrap()));
-        // Who has not confirmed is not subscribed yet: the model asks for nobody who is not.
-        self.model.came(key);
+        // The model only expects subscriptions that are confirmed.
+        self.model.add(key);
     }
 
-    /// Changes somebody of that status; `change` says who has come by it.
+    /// Changes a subscriber with that status; `change` returns the subscription that begins by it.
     fn change(
         &mut self,
-        who: u8,
+        which: u8,
         status: Status,
         change: impl FnOnce(&mut World, u64, &Subscriber) -> Option<(u64, u64)>,
     ) {
         let lists = self.lists;
-        let came = self.site.sandbox.with(|world| {
+        let new = self.site.sandbox.with(|world| {
             let of = |list: u64| {
                 world
                     .subscribers(list)
@@ -220,12 +224,12 @@ impl Game {
             if all.is_empty() {
                 return None;
             }
-            let (list, one) = &all[usize::from(who) % all.len()];
+            let (list, one) = &all[usize::from(which) % all.len()];
             let (list, id) = change(world, *list, one)?;
             Some(key(list, world.subscriber(list, id).unwrap()))
         });
-        if let Some(key) = came {
-            self.model.came(key);
+        if let Some(key) = new {
+            self.model.add(key);
         }
     }
 
@@ -238,7 +242,7 @@ impl Game {
         })
     }
 
-    fn run(&mut self, lists: u8, full: bool, trouble: Trouble) {
+    fn run(&mut self, lists: u8, full: bool, disturbance: Disturbance) {
         let chosen: Vec<u64> = (0..2)
             .filter(|bit| lists >> bit & 1 == 1)
             .map(|bit| self.lists[bit])
@@ -252,45 +256,45 @@ impl Game {
             arguments.push("--full");
         }
         let subscribed = self.subscribed();
-        self.model.looked_at(&subscribed);
-        self.bring(trouble);
-        let code = match trouble {
-            Trouble::Killed { .. } => self.run_and_kill(&arguments),
+        self.model.start_run(&subscribed);
+        self.order_faults(disturbance);
+        let code = match disturbance {
+            Disturbance::Killed { .. } => self.run_and_kill(&arguments),
             _ => self.site.finish(self.site.command(&arguments)).code,
         };
         self.site.sandbox.with(World::clear_faults);
-        self.model.published(self.site.keys());
+        self.model.check_published(self.site.keys());
         match code {
-            0 => self.model.ended_well(&chosen, full, &subscribed),
+            0 => self.model.check_complete(&chosen, full, &subscribed),
             137 => {}
             77 if self.token_at_risk => {
                 self.token_at_risk = false;
                 self.site.authorize_anew();
-                self.run(lists, full, Trouble::None);
+                self.run(lists, full, Disturbance::None);
             }
             code => panic!("a run ended with {code}"),
         }
     }
 
-    fn bring(&mut self, trouble: Trouble) {
+    fn order_faults(&mut self, disturbance: Disturbance) {
         self.token_at_risk |= matches!(
-            trouble,
-            Trouble::Killed {
+            disturbance,
+            Disturbance::Killed {
                 work_done: true,
                 ..
-            } | Trouble::RefreshLost
-                | Trouble::AnswerLost(_)
+            } | Disturbance::RefreshLost
+                | Disturbance::AnswerLost(_)
         );
-        self.site.sandbox.with(|world| match trouble {
-            Trouble::None => {}
-            Trouble::Killed { nth, work_done } => {
+        self.site.sandbox.with(|world| match disturbance {
+            Disturbance::None => {}
+            Disturbance::Killed { nth, work_done } => {
                 world.fault(
                     Fault::on("http")
                         .skip(nth - 1)
                         .answer(FaultKind::Never { work_done }),
                 );
             }
-            Trouble::AnswerLost(nth) => {
+            Disturbance::AnswerLost(nth) => {
                 world.fault(
                     Fault::on("http")
                         .skip(nth - 1)
@@ -298,23 +302,25 @@ impl Game {
                         .answer(FaultKind::ResetAfter),
                 );
             }
-            Trouble::RefreshLost => {
+            Disturbance::RefreshLost => {
                 world.fault(
                     Fault::on("/oauth2/token")
                         .times(1)
                         .answer(FaultKind::ResetAfter),
                 );
             }
-            Trouble::TokenExpires(nth) => world.before("http", nth, World::expire_access_tokens),
+            Disturbance::TokenExpires(nth) => {
+                world.before("http", nth, World::expire_access_tokens)
+            }
         });
     }
 
-    /// A run that is killed as soon as it waits in vain for an answer; it may end before that.
+    /// A run that is killed while it waits for the answer that never comes; it may end before that request.
     fn run_and_kill(&self, arguments: &[&str]) -> i32 {
         let mut held = self.site.start(self.site.command(arguments));
         let end = Instant::now() + Duration::from_secs(4);
         while held.is_running() && !self.site.is_unanswered() {
-            assert!(Instant::now() < end, "it neither ended nor waited");
+            assert!(Instant::now() < end, "the run neither ended nor waited");
             std::thread::sleep(Duration::from_millis(1));
         }
         if held.is_running() {

@@ -1,0 +1,56 @@
+//! Which faults are tried, and trying them on both processors.
+
+use crate::Case;
+use crate::fault::Kind;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How many cases run at once.
+const THREADS: usize = 2;
+
+/// The cases to try: `SWEEP` is their number for each kind, or `all`.
+pub(crate) fn sample<'a>(kind: &dyn Kind, cases: Vec<Case<'a>>) -> Vec<Case<'a>> {
+    let size = match std::env::var("SWEEP").ok().as_deref() {
+        Some("all") => return cases,
+        Some(number) => number.parse().expect("SWEEP must be a number or `all`"),
+        None => kind.sample_size(),
+    };
+    let (repetitive, others): (Vec<_>, Vec<_>) = cases
+        .into_iter()
+        .partition(|case| kind.is_repetitive(&case.fault.point));
+    let share = size / kind.repetitive_share();
+    let mut chosen = spread(others, size - share);
+    chosen.extend(spread(repetitive, share));
+    chosen
+}
+
+/// `size` of them, evenly spread; all if they are fewer.
+fn spread<T>(all: Vec<T>, size: usize) -> Vec<T> {
+    let total = all.len();
+    let taken_before = |n: usize| n * size.min(total) / total;
+    all.into_iter()
+        .enumerate()
+        .filter(|(n, _)| taken_before(n + 1) > taken_before(*n))
+        .map(|(_, one)| one)
+        .collect()
+}
+
+/// Tries each case; the results, in the order in which they ended.
+pub(crate) fn try_all<'a, T: Sync, R: Send>(
+    cases: &'a [T],
+    attempt: impl Fn(&'a T) -> R + Sync,
+) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let result = attempt(case);
+                    results.lock().unwrap().push(result);
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap()
+}
