@@ -112,7 +112,7 @@ fn a_disk_too_full_for_the_next_token_is_found_out_before_the_token_is_spent() {
         // Nothing is left behind that would keep the disk full.
         let names = std::fs::read_to_string(site.path("names")).unwrap();
         assert_eq!(
-            names, "filler\ntoken.json\ntoken.json.lock\n",
+            names, "filler\ntoken.json\ntoken.json.lock\ntoken.json.requests\n",
             "{free_pages} pages"
         );
     }

@@ -111,7 +111,7 @@ fn revoke_ends_the_tokens_of_either_kind_of_client_and_leaves_nothing_secret() {
             std::fs::write(site.beside_token(beside), site.token_bytes()).unwrap();
         }
         let said = ok(&site, &["revoke"]);
-        assert!(said.contains("accepts these tokens no more"), "{said}");
+        assert!(said.contains("no longer accepts these tokens"), "{said}");
         assert!(said.contains("labs.aweber.com/apps"), "{said}");
         site.sandbox.with(|world| {
             assert!(

@@ -55,6 +55,7 @@ fn is_final(name: &str) -> bool {
     let others = [
         "state/token.json",
         "state/token.json.lock",
+        "state/token.json.requests",
         "state/lock",
         GROWING_FILE,
     ];

@@ -114,7 +114,7 @@ impl Disturbed<'_> {
     fn report(&self, harm: &str, last: &Done) -> String {
         format!(
             "{harm}: {}--- the disturbed command, exit code {}\n{}--- its trace\n{}",
-            self.site.dump(last),
+            last,
             self.done.code,
             self.done.stderr,
             self.trace.excerpt()

@@ -103,7 +103,7 @@ impl Scenario {
                 Change(change) => change(&site),
                 Plain(command) => {
                     let done = command.run(&site);
-                    assert_eq!(done.code, 0, "{}: {}", self.name, site.dump(&done));
+                    assert_eq!(done.code, 0, "{}: {}", self.name, done);
                 }
             }
         }
@@ -114,7 +114,7 @@ impl Scenario {
     pub(crate) fn undisturbed_trace(&self) -> Trace {
         let (site, command, _) = self.play_to_fault();
         let (done, trace) = command.run_traced(&site, &[]);
-        assert_eq!(done.code, 0, "{}: {}", self.name, site.dump(&done));
+        assert_eq!(done.code, 0, "{}: {}", self.name, done);
         trace
     }
 }

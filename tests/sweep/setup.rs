@@ -62,7 +62,7 @@ pub(crate) fn break_disk_at_new_token(site: &Site) {
     let mut run = site.command(&["run"]);
     run.env("TMPDIR", site.path(TEMPORARY));
     let done = site.finish(cannot_store(site, &run, true));
-    assert_eq!(done.code, 74, "{}", site.dump(&done));
+    assert_eq!(done.code, 74, "{}", done);
     assert_eq!(files_below(&site.path(TEMPORARY)).len(), 1);
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn break_disk_at_new_token(site: &Site) {
 pub(crate) fn stop_first_export(site: &Site) {
     let held = site.hold_on("status=subscribed", &[], 2);
     let (stopped, _) = site.stop(held, Signal::TERM);
-    assert_eq!(stopped.code, 143, "{}", site.dump(&stopped));
+    assert_eq!(stopped.code, 143, "{}", stopped);
 }
 
 /// A run killed before the rename that publishes its batch.
@@ -86,5 +86,5 @@ pub(crate) fn kill_at_append(site: &Site) {
 
 fn kill_run(site: &Site, arguments: &[&str], call: &str, nth: usize, on: Option<&Path>) {
     let done = site.run_killed(arguments, Before { call, nth, on });
-    assert_eq!(done.code, KILLED, "{}", site.dump(&done));
+    assert_eq!(done.code, KILLED, "{}", done);
 }

@@ -30,7 +30,14 @@ pub(crate) fn lost_tokens(site: &Site) -> Vec<String> {
 
 /// The tokens in all files in which the next command looks for them.
 fn stored_tokens(site: &Site) -> Vec<String> {
-    let suffixes = ["", ".next", ".candidate", ".candidate.next"];
+    let suffixes = [
+        "",
+        ".next",
+        ".next.tmp",
+        ".candidate",
+        ".candidate.next",
+        ".candidate.next.tmp",
+    ];
     let mut files = suffixes.map(|suffix| site.beside_token(suffix)).to_vec();
     // Written here when the token's own directory cannot be written.
     files.extend(files_below(&site.path(TEMPORARY)));

@@ -50,7 +50,9 @@ fn refused_code(error: Error) -> Error {
             return error
                 .during("cannot trade the code for tokens")
                 .or_safe("nothing was changed")
-                .or_next("aweber-sync authorize, when AWeber answers again; see status.aweber.com");
+                .or_next(
+                    "aweber-sync authorize, when AWeber answers again; see status.aweber.com",
+                );
         }
         Kind::Signal(_) => {
             return error
