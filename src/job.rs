@@ -103,7 +103,7 @@ impl Job<'_> {
             Some(Kind::Signal(_)) => collector.checkpoint(ledger),
             _ => match collector.publish(ledger, &mut printer).await {
                 Ok(published) => {
-                    summary.published = published;
+                    summary.published_to = published;
                     Ok(())
                 }
                 Err(error) => Err(error),
@@ -155,7 +155,7 @@ impl Job<'_> {
                 Err(error) => Err(error),
             };
             let new = collector.rows() - before;
-            summary.lists.push((list.this.clone(), new));
+            summary.rows_by_list.push((list.this.clone(), new));
             match outcome {
                 Ok(_) => {
                     tracing::debug!(
