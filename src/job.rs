@@ -15,9 +15,8 @@ use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::ledger::runs::RunTotals;
 use crate::locks::Locks;
-use crate::ping::{Ping, Pinger};
 use crate::progress;
-use crate::report::Summary;
+use crate::report::{Reporter, Summary};
 use crate::stop::Stop;
 use chrono::{DateTime, Utc};
 
@@ -36,7 +35,7 @@ struct Job<'a> {
 /// Runs the job.
 pub(crate) async fn run(
     config: &config::Run,
-    pinger: Option<&Pinger>,
+    reporter: &Reporter,
     mut stop: Stop,
     summary: &mut Summary,
 ) -> Result<()> {
@@ -44,9 +43,7 @@ pub(crate) async fn run(
 
     // 1. Take the locks. 2. Finish what a killed run left of the tokens.
     let locks = Locks::take(&base.paths, base.lock_wait, &mut stop).await?;
-    if let Some(pinger) = pinger {
-        pinger.send(Ping::Start, "", stop.clone()).await;
-    }
+    reporter.start().await;
 
     // 3. Load the tokens.
     let tokens = locks.load_tokens(base.client.id.as_deref())?;
@@ -167,7 +164,7 @@ impl Job<'_> {
         };
         let mut failures = Failures::default();
         failures.take(collected);
-        self.summary.published = failures.take(published).flatten();
+        self.summary.published_to = failures.take(published).flatten();
         failures.into_result()
     }
 
@@ -177,7 +174,7 @@ impl Job<'_> {
         summary.requests = self.session.requests();
         summary.refreshes = self.session.refreshes();
         summary.token_expires_at = Some(self.session.tokens().expires_at);
-        summary.last_success = self.ledger.last_success().unwrap_or_default();
+        summary.previous_success = self.ledger.last_success().unwrap_or_default();
         summary.pending = self.ledger.pending().ok();
         let exit = failures.exit();
         let outcome = failures.into_result();

@@ -1,6 +1,7 @@
-//! Log lines on standard error: plain for people, with the journal's priority prefix under systemd, or JSON.
+//! Log lines on standard error: plain text, plain text with priorities for systemd's journal, or JSON.
 
-use crate::cli::LogFormat;
+use crate::cli::{Cli, Cmd, LogFormat};
+use crate::config::Env;
 use crate::progress;
 use chrono::Utc;
 use serde_json::{Map, Value};
@@ -14,43 +15,38 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::registry::LookupSpan;
 
-/// How much is said: as asked for, else all is said to a person or a journal, and only trouble to a cron mail.
-/// A dry run is there for what it says.
-pub(crate) fn level(cli: &crate::cli::Cli, journal: bool) -> LevelFilter {
-    let common = &cli.common;
-    let talkative = journal
-        || io::stderr().is_terminal()
-        || matches!(&cli.command, crate::cli::Cmd::Run(run) if run.dry_run);
-    match (common.quiet, common.verbose, common.log) {
-        (true, _, _) => LevelFilter::ERROR,
-        (_, 1, _) => LevelFilter::DEBUG,
-        (_, 2.., _) => LevelFilter::TRACE,
-        (_, _, Some(level)) => level,
-        _ if talkative => LevelFilter::INFO,
-        _ => LevelFilter::WARN,
-    }
-}
-
-/// Sets the process's logging up.
-pub(crate) fn start(level: LevelFilter, format: LogFormat, journal: bool) {
-    let style = match format {
+/// Starts logging for the process.
+pub(crate) fn start(cli: &Cli, env: Env<'_>) {
+    let terminal = io::stderr().is_terminal();
+    let journal = env("JOURNAL_STREAM").is_some() && !terminal;
+    let style = match cli.common.log_format {
         LogFormat::Json => Style::Json,
         LogFormat::Text if journal => Style::Journal,
         LogFormat::Text => Style::Plain,
     };
     tracing_subscriber::fmt()
-        .with_max_level(level)
+        .with_max_level(level(cli, terminal || journal))
         .with_writer(BesideProgress)
         .event_format(Line { style })
         .init();
 }
 
-/// Whether standard error goes to systemd's journal.
-pub(crate) fn is_journal(env: crate::config::Env<'_>) -> bool {
-    env("JOURNAL_STREAM").is_some() && !io::stderr().is_terminal()
+/// The level from the options. By default cron gets warnings only, while a terminal or a journal (`has_reader`) gets the
+/// summary too, and so does every dry run: the summary is its only result.
+fn level(cli: &Cli, has_reader: bool) -> LevelFilter {
+    let common = &cli.common;
+    let dry_run = matches!(&cli.command, Cmd::Run(run) if run.dry_run);
+    match (common.quiet, common.verbose, common.log) {
+        (true, _, _) => LevelFilter::ERROR,
+        (_, 1, _) => LevelFilter::DEBUG,
+        (_, 2.., _) => LevelFilter::TRACE,
+        (_, _, Some(level)) => level,
+        _ if has_reader || dry_run => LevelFilter::INFO,
+        _ => LevelFilter::WARN,
+    }
 }
 
-/// Writes to standard error without tearing the progress bar.
+/// Writes to standard error without damaging the progress bar.
 struct BesideProgress;
 
 impl<'a> MakeWriter<'a> for BesideProgress {
@@ -63,8 +59,8 @@ impl<'a> MakeWriter<'a> for BesideProgress {
 
 impl io::Write for BesideProgress {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A log on a full disk (`2>>FILE` in a crontab) or with a reader that is gone must not keep a run from its work;
-        // nor is there anybody left to tell.
+        // A failure to log, e.g. to a full disk or a closed pipe, must not stop a run, and there is no other place to
+        // report it.
         let _ = progress::print(bytes);
         Ok(bytes.len())
     }
@@ -78,7 +74,7 @@ impl io::Write for BesideProgress {
 enum Style {
     /// `aweber-sync: level: message name=value`.
     Plain,
-    /// The same behind `<priority>`, which the journal understands (sd-daemon).
+    /// The same with a `<priority>` prefix, which the journal understands (sd-daemon).
     Journal,
     /// `{"time":…,"level":…,"event":…,"message":…,name:value…}`.
     Json,
@@ -99,7 +95,7 @@ where
         mut out: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        // Foreign crates log their own doings, some of them headers: not here.
+        // Other crates may log headers, which hold secrets.
         if !event.metadata().target().starts_with("aweber_sync") {
             return Ok(());
         }
@@ -129,7 +125,7 @@ where
     }
 }
 
-/// An event's message and fields. The field `event` names the event in JSON; the names are part of the contract.
+/// The message and fields of an event. The field `event` is its name; in JSON the names are part of the contract.
 #[derive(Default)]
 struct Fields {
     message: String,
@@ -141,7 +137,7 @@ impl Fields {
     fn into_text(self) -> String {
         let mut text = self.message;
         if let Some("failed" | "stopped" | "run_done") = self.event.as_deref() {
-            // The message has all of it.
+            // The message already contains the fields.
             return text;
         }
         for (name, value) in self.others {

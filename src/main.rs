@@ -1,7 +1,7 @@
-//! aweber-sync brings each new subscriber of an AWeber account into a CSV file, once.
+//! aweber-sync exports each new subscriber of an AWeber account to CSV, exactly once.
 //!
-//! `main` reads the command line, starts logging, runs the command and turns its outcome into an exit code. The
-//! modules are listed in the order in which data flows; each uses only those above it.
+//! `main` parses the command line, starts logging, makes the configuration, runs the command and turns its outcome into
+//! an exit code. The modules are listed in the order in which data flows; each uses only those above it.
 
 mod exit;
 mod hardening;
@@ -61,9 +61,6 @@ mod catch_up;
 
 mod report;
 
-mod metrics;
-mod ping;
-
 mod job;
 
 mod commands;
@@ -76,12 +73,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     hardening::apply();
     let cli = cli::parse();
-    let journal = logging::is_journal(&config::process_env);
-    logging::start(
-        logging::level(&cli, journal),
-        cli.common.log_format,
-        journal,
-    );
+    logging::start(&cli, &config::process_env);
     let exit = match Command::new(cli, &config::process_env).and_then(run) {
         Ok(()) => Exit::Done,
         Err(error) => {
@@ -95,12 +87,17 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // Look at the sockets only when no task is ready: one that has just got new tokens stores them first.
+        // Poll sockets only when no task is ready: a task that has just received tokens stores them first.
         .event_interval(u32::MAX)
         .build()
-        .map_err(|e| Error::new(Kind::LocalIo, format!("cannot start: {e}")))?;
+        .map_err(|e| {
+            Error::new(
+                Kind::LocalIo,
+                format!("cannot start the async runtime: {e}"),
+            )
+        })?;
     let outcome = runtime.block_on(carry_out(command));
-    // Does not wait for a thread that prints to somebody who does not read.
+    // Unlike a drop, does not wait for a thread that is blocked on writing to standard output.
     runtime.shutdown_background();
     outcome
 }

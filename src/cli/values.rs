@@ -1,4 +1,4 @@
-//! What a person types, value by value: durations, modes, and variables that are empty or hold several names.
+//! Parsers of single values: durations, file modes, and variables that are empty or hold several names.
 
 use crate::layout::split_record;
 use clap::builder::{OsStr, Resettable};
@@ -6,7 +6,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 use std::time::Duration;
 
-/// An EnvironmentFile or a compose file sets empty variables easily: they count as unset.
+/// Treats empty variables as unset: an EnvironmentFile or a compose file sets them easily.
 pub(super) fn ignore_empty_variables(command: Command) -> Command {
     command
         .mut_args(|arg| {
@@ -22,19 +22,19 @@ pub(super) fn ignore_empty_variables(command: Command) -> Command {
         .mut_subcommands(ignore_empty_variables)
 }
 
-/// A list name may hold a comma, so only the variable is split at commas, as one CSV record.
+/// Splits values from a variable, as one CSV record. An option is not split: the name of a list may contain a comma.
 pub(super) fn split_variable(values: &mut Vec<String>, matches: &ArgMatches, id: &str) {
     if matches.value_source(id) != Some(ValueSource::EnvVariable) {
         return;
     }
     *values = values.iter().flat_map(|text| split_record(text)).collect();
     if values.is_empty() {
-        // Nothing but commas: an empty name, which is an error, rather than all lists.
+        // Only commas: an empty name is an error later, while no name would mean all lists.
         values.push(String::new());
     }
 }
 
-/// `90s`, `26h`, `1h 30m`; a bare number is seconds.
+/// Parses `90s`, `26h`, `1h 30m`; a bare number is in seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u32>() {
         return Ok(Duration::from_secs(seconds.into()));
@@ -42,11 +42,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|e| format!("{e} (examples: 90s, 15m, 26h)"))
 }
 
-/// An octal file mode. The owner must be able to read and write what we go on writing.
+/// Parses an octal file mode. The owner needs read and write permission, since a growing file is written again.
 pub(super) fn mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
         Ok(mode) if mode <= 0o777 && mode & 0o600 == 0o600 => Ok(mode),
-        _ => Err("an octal mode with at least 0600 (examples: 0600, 0640)".to_owned()),
+        _ => Err("expected an octal mode that includes 0600 (examples: 0600, 0640)".to_owned()),
     }
 }
 
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_and_modes() {
+    fn durations_and_modes_are_parsed_or_rejected() {
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
         assert!(duration("soon").is_err());

@@ -1,4 +1,4 @@
-//! `aweber-sync forget`: the ledger forgets a list, so that the next run exports it again.
+//! `aweber-sync forget`: removes a list from the ledger, so that the next run exports it again.
 
 use super::print;
 use crate::config::{self, Paths};
@@ -11,57 +11,56 @@ use crate::stop::Stop;
 use crate::token::store::TokenStore;
 use chrono::NaiveTime;
 
-/// Forgets. A list given by its id needs no network.
+/// Removes a list, or its newer part, from the ledger.
 pub(crate) async fn forget(config: config::Forget) -> Result<()> {
     let paths = &config.base.paths;
-    let list = match config.list.trim().parse::<i64>() {
-        Ok(id) if known(paths, id)? => id,
-        _ => {
-            let mut connected = connect(&config.base).await?;
-            let all = fetch_lists(&mut connected.session, &connected.account).await?;
-            let found = select(all, std::slice::from_ref(&config.list), &[])?;
-            connected.finish()?;
-            found.first().map_or(0, |list| list.this.id)
-        }
-    };
+    let list = resolve(&config).await?;
     let mut stop = Stop::listen(None)?;
     let locks = Locks::take(paths, config.base.lock_wait, &mut stop).await?;
-    let Some(account) = locks.store.load()?.account_id else {
-        return Err(nothing_to_forget(list));
+    let Some(mut ledger) = open_ledger(paths, &locks.store)? else {
+        return Err(never_exported(list));
     };
-    let path = paths.ledger(&account);
-    if !path.exists() {
-        return Err(nothing_to_forget(list));
-    }
-    let mut ledger = Ledger::open(&path, false)?;
     if !ledger.knows_list(list)? {
-        return Err(nothing_to_forget(list));
+        return Err(never_exported(list));
     }
     if ledger.unfinished_batch()?.is_some() {
         return Err(Error::new(
             Kind::LockHeld,
-            "a stopped run has left a batch that is not published yet",
+            format!("cannot forget list {list}: a stopped run left an unpublished batch"),
         )
         .safe("nothing was forgotten")
-        .next("aweber-sync run, which publishes it, then forget again"));
+        .next("aweber-sync run, which publishes the batch, then forget again"));
     }
     let since = config
         .since
         .map(|day| day.and_time(NaiveTime::MIN).and_utc().timestamp());
     let forgotten = ledger.forget(list, since)?;
     ledger.commit()?;
-    let subscriptions = if forgotten == 1 {
-        "subscription"
-    } else {
-        "subscriptions"
+    let subscriptions = match forgotten {
+        1 => "subscription",
+        _ => "subscriptions",
     };
     print(&format!(
         "Forgot {forgotten} {subscriptions} of list {list}; the next run exports them again.\n"
     ))
 }
 
-/// Whether the ledger knows the list; asked without a lock, only to decide whether AWeber must be asked.
-fn known(paths: &Paths, id: i64) -> Result<bool> {
+/// Returns the id of the configured list. Only an id that is not in the ledger, or a name, needs the network.
+async fn resolve(config: &config::Forget) -> Result<i64> {
+    if let Ok(id) = config.list.trim().parse()
+        && is_in_ledger(&config.base.paths, id)?
+    {
+        return Ok(id);
+    }
+    let mut connected = connect(&config.base).await?;
+    let all = fetch_lists(&mut connected.session, &connected.account).await?;
+    let found = select(all, std::slice::from_ref(&config.list), &[])?;
+    connected.finish()?;
+    Ok(found.first().map_or(0, |list| list.this.id))
+}
+
+/// Reads the ledger without the lock: the answer only decides whether to ask AWeber.
+fn is_in_ledger(paths: &Paths, id: i64) -> Result<bool> {
     let store = TokenStore::at(&paths.token_file)?;
     let Some(account) = store.load()?.account_id else {
         return Ok(false);
@@ -72,10 +71,20 @@ fn known(paths: &Paths, id: i64) -> Result<bool> {
     }
 }
 
-fn nothing_to_forget(list: i64) -> Error {
-    Error::config(format!(
-        "nothing of list {list} was ever exported, so there is nothing to forget"
-    ))
-    .safe("nothing was changed")
-    .next("aweber-sync status shows the lists that the ledger knows")
+/// Opens the ledger of the account that the tokens belong to, if it exists.
+fn open_ledger(paths: &Paths, store: &TokenStore) -> Result<Option<Ledger>> {
+    let Some(account) = store.load()?.account_id else {
+        return Ok(None);
+    };
+    let path = paths.ledger(&account);
+    if !path.exists() {
+        return Ok(None);
+    }
+    Ledger::open(&path, false).map(Some)
+}
+
+fn never_exported(list: i64) -> Error {
+    Error::config(format!("cannot forget list {list}: it was never exported"))
+        .safe("nothing was changed")
+        .next("aweber-sync status, which shows the lists in the ledger")
 }

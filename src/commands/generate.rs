@@ -1,24 +1,23 @@
-//! `aweber-sync completions` and `aweber-sync man`: made from the very definition that parses the command line.
+//! `aweber-sync completions` and `aweber-sync man`, generated from the definition that parses the command line.
 
 use super::print;
 use crate::cli;
 use crate::error::{Error, Result};
-use clap::CommandFactory;
 use clap_complete::Shell;
 use std::path::Path;
 
-/// Prints the completion script of a shell.
+/// Prints the completion script for a shell.
 pub(crate) fn completions(shell: Shell) -> Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut cli::Cli::command(), "aweber-sync", &mut script);
+    clap_complete::generate(shell, &mut cli::definition(), "aweber-sync", &mut script);
     let script = String::from_utf8_lossy(&script);
-    // clap_complete 4.6 takes the hyphen in our name for one between commands, in the labels that its script jumps to
-    // and not in the jumps: nothing after a command would be completed.
+    // clap_complete 4.6 escapes the hyphen in our name differently in the labels of its script and in the jumps to them:
+    // nothing after a command would be completed.
     print(&script.replace("aweber__subcmd__sync__", "aweber__sync__"))
 }
 
-/// Writes `aweber-sync.1` and a page for each command.
+/// Writes `aweber-sync.1` and one page per command.
 pub(crate) fn man(directory: &Path) -> Result<()> {
-    clap_mangen::generate_to(cli::Cli::command(), directory)
-        .map_err(|e| Error::output("cannot write man pages into", directory, &e))
+    clap_mangen::generate_to(cli::definition(), directory)
+        .map_err(|e| Error::output("cannot write man pages to", directory, &e))
 }

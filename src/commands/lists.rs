@@ -1,4 +1,4 @@
-//! `aweber-sync lists`: the account's lists.
+//! `aweber-sync lists`: shows the account's lists.
 
 use super::print;
 use crate::config;
@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::lists::{List, fetch_lists};
 use serde_json::{Value, json};
 
-/// Prints them, as a table or as JSON.
+/// Prints the lists as a table or as JSON.
 pub(crate) async fn lists(config: config::Lists) -> Result<()> {
     let mut connected = connect(&config.base).await?;
     let lists = fetch_lists(&mut connected.session, &connected.account).await?;
@@ -36,7 +36,7 @@ fn to_json(account: &str, lists: &[List]) -> Value {
     json!({ "version": 1, "account_id": account, "lists": lists })
 }
 
-/// Columns as wide as their widest cell, numbers to the right.
+/// Aligns the columns, numbers to the right.
 fn table(lists: &[List]) -> String {
     let header = [
         "ID",
@@ -54,7 +54,7 @@ fn table(lists: &[List]) -> String {
             list.subscribed.to_string(),
             list.unconfirmed.to_string(),
             list.unsubscribed.to_string(),
-            // A name is the customer's text: no control characters on the terminal.
+            // Control characters in a name could change the terminal.
             list.this
                 .name
                 .chars()
@@ -84,7 +84,7 @@ mod tests {
     use crate::rows::ListRef;
 
     #[test]
-    fn the_table_is_aligned() {
+    fn columns_are_aligned_and_control_characters_replaced() {
         let lists =
             [(7, "News", 12), (1234567, "Offers\tand more", 3)].map(|(id, name, subscribed)| {
                 List {

@@ -1,4 +1,4 @@
-//! The commands, one module each. They know all the other modules; nobody knows them but `main`.
+//! The commands, one module each. They use all other modules; only `main` uses them.
 
 pub(crate) mod authorize;
 pub(crate) mod forget;
@@ -11,7 +11,7 @@ pub(crate) mod status;
 use crate::error::{Error, Kind, Result};
 use std::io::Write;
 
-/// Prints what was asked for, to standard output. Logs and errors go to standard error.
+/// Writes a command's result to standard output; logs and errors go to standard error.
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
@@ -21,7 +21,7 @@ fn print(text: &str) -> Result<()> {
                 Kind::Output,
                 format!("cannot write to standard output: {e}"),
             )
-            .safe("what the command had done before it spoke is stored")
-            .next("look at what takes its output: a disk without room, or a program that has ended")
+            .safe("changes made so far are saved")
+            .next("check where its output goes: the disk may be full, or the reading program may have exited")
         })
 }

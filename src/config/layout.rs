@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::layout::{Format, Layout, split_record};
 use crate::rows::Column;
 
-/// Format and columns as asked for. Errors: 2 for a column that does not exist.
+/// Combines --format, --excel and --columns. Errors: 2 if they conflict or a column does not exist.
 pub(super) fn layout(args: &cli::Run) -> Result<Layout> {
     let format = match (args.format, args.excel) {
         (cli::Format::Csv, false) => Format::Csv,

@@ -1,5 +1,5 @@
-//! The command to carry out, complete and checked: made once from the command line and the environment, before anything
-//! else is touched. Of the file system it reads only the files of secrets.
+//! The command to carry out, complete and checked: made once from command line and environment, before anything is
+//! changed. Reads no files except those that hold secrets.
 
 mod layout;
 mod network;
@@ -25,7 +25,7 @@ use std::time::Duration;
 /// Looks up an environment variable; an empty one counts as unset.
 pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// The process's environment, empty variables left out.
+/// Looks up a variable of the process.
 pub(crate) fn process_env(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
@@ -34,7 +34,7 @@ pub(crate) fn process_env(name: &str) -> Option<OsString> {
 #[derive(Debug)]
 pub(crate) enum Command {
     Authorize(Authorize),
-    /// What watches the job is told about an invalid option too.
+    /// The watchers are apart because they are told about an invalid option too.
     Run(Watchers, Result<Run>),
     Lists(Lists),
     Status(Status),
@@ -45,17 +45,17 @@ pub(crate) enum Command {
     Man(PathBuf),
 }
 
-/// What every command needs that talks to AWeber.
+/// Configuration of a command that talks to AWeber.
 #[derive(Debug)]
 pub(crate) struct Base {
     pub(crate) paths: Paths,
     pub(crate) network: Network,
     pub(crate) client: Client,
-    /// How long to wait for another run to end.
+    /// How long to wait for another run to finish.
     pub(crate) lock_wait: Duration,
 }
 
-/// The client as configured; the token file knows the rest.
+/// The client as configured; what is missing comes from the token file.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) id: Option<String>,
@@ -67,24 +67,24 @@ pub(crate) struct Authorize {
     pub(crate) base: Base,
     pub(crate) flow: Flow,
     pub(crate) redirect_uri: String,
-    /// Replace the tokens of another account.
+    /// Replace the tokens even if they belong to another account.
     pub(crate) force: bool,
 }
 
-/// The way to the tokens.
+/// How to obtain the tokens.
 #[derive(Debug)]
 pub(crate) enum Flow {
-    /// Print the URL and ask for the code.
+    /// Print the authorization URL and ask for the code.
     Prompt,
-    /// First half: print the URL.
+    /// Print the authorization URL only.
     PrintUrl,
-    /// Second half: the code, or the URL that holds it.
+    /// Complete the authorization begun by `PrintUrl` with this code or redirect URL.
     Code(String),
-    /// The credentials file of another program.
+    /// Take over the tokens in another program's credentials file.
     Import(PathBuf),
 }
 
-/// Where a run reports to; nowhere for a dry run.
+/// Where a run is reported to; a dry run is not reported.
 #[derive(Debug)]
 pub(crate) struct Watchers {
     pub(crate) metrics_file: Option<PathBuf>,
@@ -94,10 +94,10 @@ pub(crate) struct Watchers {
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) base: Base,
-    /// As typed: a slash at the end means a directory. `None`: `exports/` in the state directory.
+    /// As typed, since a trailing slash means a directory. `None`: `exports/` in the state directory.
     pub(crate) output: Option<PathBuf>,
     pub(crate) output_mode: u32,
-    /// Ids, unique_list_ids or names; empty: all lists.
+    /// Ids, unique_list_ids or names; all lists if empty.
     pub(crate) lists: Vec<String>,
     pub(crate) exclude_lists: Vec<String>,
     pub(crate) since: Since,
@@ -124,9 +124,9 @@ pub(crate) struct Status {
 #[derive(Debug)]
 pub(crate) struct Forget {
     pub(crate) base: Base,
-    /// Id, unique_list_id or name.
+    /// An id, unique_list_id or name.
     pub(crate) list: String,
-    /// Only subscriptions of this day (UTC) or later.
+    /// Forget only the subscriptions of this day (UTC) or later.
     pub(crate) since: Option<NaiveDate>,
 }
 
@@ -136,9 +136,9 @@ pub(crate) struct Revoke {
 }
 
 impl Command {
-    /// Checks the command line and fills it up from the environment.
+    /// Checks the command line and completes it from the environment.
     ///
-    /// Errors: 2 for an invalid value, 78 for a wrong URL or a secret that cannot be read.
+    /// Errors: 2 for an invalid value, 78 for an invalid URL or an unreadable secret.
     pub(crate) fn new(cli: cli::Cli, env: Env<'_>) -> Result<Command> {
         let common = cli.common;
         let base = |network: &cli::Network| Base::new(&common, network, env);
@@ -195,7 +195,7 @@ impl Base {
 }
 
 impl Client {
-    /// The secret alone, wherever it came from.
+    /// The secret, whatever its source.
     pub(crate) fn secret(&self) -> Option<SecretString> {
         self.secret.as_ref().map(|secret| secret.value.clone())
     }

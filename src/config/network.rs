@@ -1,4 +1,4 @@
-//! Which servers are asked, and at which pace.
+//! The servers to talk to, and how fast and how patiently.
 
 use crate::cli;
 use crate::error::{Error, Result};
@@ -12,18 +12,18 @@ pub(crate) struct Network {
     pub(crate) api: Url,
     /// Origin of the authorization server, path `/`.
     pub(crate) auth: Url,
-    /// At most so many requests in any 60 s.
+    /// Maximum number of requests in any 60 s.
     pub(crate) requests_per_minute: u32,
     /// Wait after a 'Rate Limit Error'.
     pub(crate) rate_limit_wait: Duration,
-    /// First wait after a failure, doubling.
+    /// Wait before the first retry, doubled with each further failure.
     pub(crate) retry_wait: Duration,
-    /// How long a server may stay silent.
+    /// How long a server may send nothing.
     pub(crate) timeout: Duration,
 }
 
 impl Network {
-    /// Checks the URLs: https, or plain http to loopback only.
+    /// Checks the URLs: https, or plain http to loopback.
     pub(crate) fn new(common: &cli::Common, network: &cli::Network) -> Result<Network> {
         Ok(Network {
             api: origin("--api-url", &common.api_url)?,
@@ -36,38 +36,38 @@ impl Network {
     }
 }
 
-/// An origin we may send a token to.
+/// Parses the URL of a server that tokens may be sent to.
 fn origin(option: &str, text: &str) -> Result<Url> {
     let bad = |why: &str| {
-        Error::config(format!("{option} {text}: {why}"))
+        Error::config(format!("invalid {option} {text}: {why}"))
             .safe("no request was sent")
-            .next(format!("leave {option} out for AWeber itself"))
+            .next(format!("correct {option}, or remove it to use AWeber"))
     };
     let url = Url::parse(text.trim()).map_err(|e| bad(&e.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {
-        // The text itself would put a password into the message.
+        // The message must not repeat the password in the URL.
         return Err(Error::config(format!(
-            "{option}: a user name or password does not belong into it"
+            "invalid {option}: must not contain a user name or password"
         )));
     }
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err(bad("a host is missing")),
+        None => return Err(bad("missing host")),
     };
     match url.scheme() {
         "https" => {}
         "http" if loopback => {}
         "http" => {
             return Err(bad(
-                "plain http would show the token to the network; only https is allowed here",
+                "plain http would expose the token; only https is allowed",
             ));
         }
-        _ => return Err(bad("only https is allowed here")),
+        _ => return Err(bad("only https is allowed")),
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(bad("scheme, host and port only: the path is ours"));
+        return Err(bad("expected scheme, host and port only"));
     }
     Ok(url)
 }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_travel_by_https_or_over_loopback_only() {
+    fn only_https_or_loopback_urls_are_accepted() {
         for good in [
             "https://api.aweber.com",
             "https://api.aweber.com/",

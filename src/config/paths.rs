@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Paths {
     /// Holds the ledger, the lock and (by default) the token file.
     pub(crate) state_dir: PathBuf,
-    /// As named by the user; symlinks are resolved by the token store.
+    /// As configured; the token store resolves symlinks.
     pub(crate) token_file: PathBuf,
 }
 
 impl Paths {
-    /// From the options, `$STATE_DIRECTORY` (systemd), `$XDG_STATE_HOME` or `$HOME`, in that order.
+    /// Takes the state directory from the option, `$STATE_DIRECTORY` (systemd), `$XDG_STATE_HOME` or `$HOME`, in that
+    /// order.
     pub(crate) fn new(common: &cli::Common, env: Env<'_>) -> Result<Paths> {
         let state_dir = match &common.state_dir {
             Some(dir) => dir.clone(),
@@ -32,12 +33,12 @@ impl Paths {
         })
     }
 
-    /// The run lock.
+    /// Path of the run lock.
     pub(crate) fn lock(&self) -> PathBuf {
         self.state_dir.join("lock")
     }
 
-    /// The ledger of one account.
+    /// Path of an account's ledger.
     pub(crate) fn ledger(&self, account: &str) -> PathBuf {
         self.state_dir.join(format!("ledger-{account}.sqlite3"))
     }
@@ -50,7 +51,7 @@ fn default_state_dir(env: Env<'_>) -> Result<PathBuf> {
     {
         return Ok(dir);
     }
-    // The XDG specification: a relative path is to be ignored.
+    // The XDG specification demands that a relative path is ignored.
     if let Some(xdg) = env("XDG_STATE_HOME").map(PathBuf::from)
         && xdg.is_absolute()
     {
@@ -58,12 +59,14 @@ fn default_state_dir(env: Env<'_>) -> Result<PathBuf> {
     }
     match env("HOME") {
         Some(home) => Ok(PathBuf::from(home).join(".local/state/aweber-sync")),
-        None => Err(Error::config("no place to keep the token: HOME is not set")
-            .next("give --state-dir DIR or set AWEBER_SYNC_STATE_DIR")),
+        None => Err(
+            Error::config("cannot choose a state directory: HOME is not set")
+                .next("set AWEBER_SYNC_STATE_DIR, or use --state-dir DIR"),
+        ),
     }
 }
 
-/// An absolute path, `.` and `..` kept as they are, without asking the file system.
+/// Makes a path absolute; keeps `.` and `..` and does not access the file system.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path)
         .map_err(|e| Error::config(format!("cannot make {} absolute: {e}", path.display())))

@@ -100,7 +100,7 @@ impl Job<'_> {
             Err(error) => Err(error),
         };
         let new = collector.rows() - before;
-        self.summary.lists.push((list.this.clone(), new));
+        self.summary.rows_by_list.push((list.this.clone(), new));
         outcome.map_err(|error| error.during(named(list)))?;
         tracing::debug!(
             event = "list_done",

@@ -1,34 +1,30 @@
-//! The metrics of a run in Prometheus' text format. Pure. Only ever numbers: nothing here can be a secret.
+//! The metrics of a run in Prometheus' text format. Numbers only: another user reads the file.
 
-use std::fmt::Write;
+use std::time::Duration;
 
-/// What is measured. Times in Unix seconds.
+/// The metrics of one run; times in Unix seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Metrics {
-    pub(crate) last_success: Option<i64>,
-    pub(crate) ended_at: i64,
-    pub(crate) exit_code: u8,
-    pub(crate) duration_seconds: f64,
-    pub(crate) rows: u64,
-    pub(crate) requests: u64,
-    pub(crate) refreshes: u64,
-    pub(crate) pending: Option<u64>,
-    pub(crate) token_expires_at: Option<i64>,
+pub(super) struct Metrics {
+    pub(super) last_success: Option<i64>,
+    pub(super) ended_at: i64,
+    pub(super) exit_code: u8,
+    pub(super) duration: Duration,
+    pub(super) rows: u64,
+    pub(super) requests: u64,
+    pub(super) refreshes: u64,
+    pub(super) pending: Option<u64>,
+    pub(super) token_expires_at: Option<i64>,
 }
 
 const LAST_SUCCESS: &str = "aweber_sync_last_success_timestamp_seconds";
 
 impl Metrics {
-    /// The text for the collector.
-    pub(crate) fn render(&self) -> String {
+    /// Renders the text for the collector; a metric without a value is left out.
+    pub(super) fn render(&self) -> String {
         let mut text = String::new();
         let mut gauge = |name: &str, help: &str, value: Option<f64>| {
             if let Some(value) = value {
-                // Writing into a string cannot fail.
-                let _ = write!(
-                    text,
-                    "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"
-                );
+                text += &format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
             }
         };
         let number = |n: u64| Some(n as f64);
@@ -50,7 +46,7 @@ impl Metrics {
         gauge(
             "aweber_sync_last_run_duration_seconds",
             "How long the last run took.",
-            Some(self.duration_seconds),
+            Some(self.duration.as_secs_f64()),
         );
         gauge(
             "aweber_sync_last_run_rows",
@@ -80,8 +76,8 @@ impl Metrics {
         text
     }
 
-    /// The last success in what an earlier run rendered: a run that fails early does not know it otherwise.
-    pub(crate) fn read_last_success(text: &str) -> Option<i64> {
+    /// Reads the last success from the metrics of an earlier run.
+    pub(super) fn read_last_success(text: &str) -> Option<i64> {
         let line = text
             .lines()
             .find_map(|line| line.strip_prefix(LAST_SUCCESS))?;
@@ -94,11 +90,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_metric_has_help_and_type_and_the_last_success_is_read_back() {
+    fn metrics_have_help_and_type_and_the_last_success_is_read_back() {
         let metrics = Metrics {
             last_success: Some(1_700_000_000),
             exit_code: 77,
-            duration_seconds: 1.5,
+            duration: Duration::from_millis(1500),
             pending: Some(3),
             token_expires_at: Some(1_700_007_200),
             ..Metrics::default()

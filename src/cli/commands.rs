@@ -1,0 +1,107 @@
+//! The options of all commands but `run`.
+
+use super::Network;
+use super::values::duration;
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Connect an AWeber account: print the authorization URL, read the code that AWeber shows, store the tokens.
+///
+/// With a client secret the app is a confidential client, without one a public client (PKCE). Register the app at
+/// labs.aweber.com/apps with the redirect URI urn:ietf:wg:oauth:2.0:oob, so that AWeber shows a code to copy. Requested
+/// scopes: account.read list.read subscriber.read.
+#[derive(Args, Debug)]
+pub(crate) struct Authorize {
+    /// Print the authorization URL and exit; --code completes the authorization later
+    #[arg(long, conflicts_with_all = ["code", "import"])]
+    pub(crate) print_url: bool,
+
+    /// The code that AWeber showed after --print-url, or the whole URL that it redirected to
+    #[arg(long, value_name = "CODE", conflicts_with = "import")]
+    pub(crate) code: Option<String>,
+
+    /// The redirect URI that the app is registered with
+    #[arg(
+        long,
+        env = "AWEBER_SYNC_REDIRECT_URI",
+        value_name = "URI",
+        default_value = "urn:ietf:wg:oauth:2.0:oob"
+    )]
+    pub(crate) redirect_uri: String,
+
+    /// Take over the tokens in a credentials file of AWeber's sample scripts or the aweber CLI. The first refresh here
+    /// invalidates the other program's token
+    #[arg(long, value_name = "FILE")]
+    pub(crate) import: Option<PathBuf>,
+
+    /// Replace the tokens even if they belong to another account
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Show the account's lists: id, name, counts.
+#[derive(Args, Debug)]
+pub(crate) struct Lists {
+    /// Print one JSON object; later versions may add fields but change none
+    #[arg(long, env = "AWEBER_SYNC_JSON")]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Show whether the job is healthy: token (never its value), last runs, exported rows, pending subscribers.
+///
+/// Uses no network and waits for no other run.
+#[derive(Args, Debug)]
+pub(crate) struct Status {
+    /// Print one JSON object; later versions may add fields but change none
+    #[arg(long, env = "AWEBER_SYNC_JSON")]
+    pub(crate) json: bool,
+
+    /// Exit with 1 if the last success is older than this, e.g. 26h for a daily job: for monitoring
+    #[arg(long, env = "AWEBER_SYNC_MAX_AGE", value_name = "D", value_parser = duration)]
+    pub(crate) max_age: Option<Duration>,
+}
+
+/// Make the ledger forget a list, so that the next run exports it again: for a lost CSV or an emptied CRM.
+#[derive(Args, Debug)]
+pub(crate) struct Forget {
+    /// The list: its id, unique_list_id or name. An id that is in the ledger needs no network
+    #[arg(long, env = "AWEBER_SYNC_FORGET_LIST", value_name = "ID|NAME")]
+    pub(crate) list: String,
+
+    /// Forget only the subscriptions of this day (UTC) or later
+    #[arg(long, env = "AWEBER_SYNC_FORGET_SINCE", value_name = "DATE")]
+    pub(crate) since: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Revoke the tokens at AWeber and remove the token file. Ledger and exports are kept.
+#[derive(Args, Debug)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Print a completion script for a shell.
+#[derive(Args, Debug)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Write the man pages to a directory, for packages.
+#[derive(Args, Debug)]
+pub(crate) struct Man {
+    /// The directory, which must exist
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+}

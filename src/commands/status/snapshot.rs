@@ -1,0 +1,99 @@
+//! The state of the job, read from token file and ledger.
+
+use crate::config::Paths;
+use crate::error::Result;
+use crate::ledger::Ledger;
+use crate::ledger::history::{ListHistory, PastRun};
+use crate::token::store::TokenStore;
+use std::path::{Path, PathBuf};
+
+/// Number of days in a list's history.
+pub(super) const DAYS: usize = 30;
+
+/// Number of runs to show.
+const RUNS: u32 = 5;
+
+/// The state of the job; times in Unix seconds.
+#[derive(Debug, Default)]
+pub(super) struct Snapshot {
+    pub(super) token_file: PathBuf,
+    /// Why the token file cannot be used.
+    pub(super) token_problem: Option<String>,
+    pub(super) account: Option<String>,
+    pub(super) token_expires_at: Option<i64>,
+    pub(super) last_success: Option<i64>,
+    /// The newest first.
+    pub(super) runs: Vec<PastRun>,
+    pub(super) lists: Vec<ListHistory>,
+    pub(super) unpublished: Option<Unpublished>,
+}
+
+/// A batch that a stopped run left for the next one.
+#[derive(Debug)]
+pub(super) struct Unpublished {
+    pub(super) rows: u64,
+    pub(super) target: PathBuf,
+}
+
+impl Snapshot {
+    /// Reads token file and ledger. An unusable token file is part of the state, an unusable ledger an error.
+    pub(super) fn take(paths: &Paths, now: i64) -> Result<Snapshot> {
+        let store = TokenStore::at(&paths.token_file)?;
+        let mut snapshot = Snapshot {
+            token_file: store.path().to_owned(),
+            ..Snapshot::default()
+        };
+        match store.load() {
+            Ok(tokens) => {
+                snapshot.account = tokens.account_id;
+                snapshot.token_expires_at = Some(tokens.expires_at);
+            }
+            Err(error) => snapshot.token_problem = Some(error.to_string()),
+        }
+        let path = match &snapshot.account {
+            Some(account) => Some(paths.ledger(account)),
+            // Without an account id, the history is still worth showing.
+            None => only_ledger(&paths.state_dir),
+        };
+        if let Some(path) = path
+            && let Some(ledger) = Ledger::look(&path)?
+        {
+            snapshot.read_ledger(&ledger, now)?;
+        }
+        Ok(snapshot)
+    }
+
+    fn read_ledger(&mut self, ledger: &Ledger, now: i64) -> Result<()> {
+        self.last_success = ledger.last_success()?;
+        self.runs = ledger.past_runs(RUNS)?;
+        self.lists = ledger.list_histories(now, DAYS)?;
+        self.unpublished = ledger.unfinished_batch()?.map(|batch| Unpublished {
+            rows: batch.rows,
+            target: batch.target,
+        });
+        Ok(())
+    }
+
+    /// Number of unconfirmed subscribers who may still confirm, on all lists.
+    pub(super) fn pending(&self) -> u64 {
+        self.lists.iter().map(|list| list.pending).sum()
+    }
+}
+
+/// The ledger in the state directory, if there is exactly one.
+fn only_ledger(state_dir: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(state_dir).ok()?;
+    let mut ledgers = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| is_ledger(path));
+    match (ledgers.next(), ledgers.next()) {
+        (Some(ledger), None) => Some(ledger),
+        _ => None,
+    }
+}
+
+fn is_ledger(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("ledger-") && name.ends_with(".sqlite3")
+}

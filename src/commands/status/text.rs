@@ -1,0 +1,132 @@
+//! The state of the job as text.
+
+use super::health::{age, is_healthy};
+use super::snapshot::{DAYS, Snapshot};
+use crate::ledger::history::{ListHistory, PastRun};
+use chrono::DateTime;
+
+/// Maximum length of a run's note, in characters.
+const NOTE_LENGTH: usize = 90;
+
+/// The heights of a sparkline.
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Renders the output of `status`.
+pub(super) fn render(snapshot: &Snapshot, now: i64) -> String {
+    let mut text = overview(snapshot, now);
+    if !snapshot.runs.is_empty() {
+        text += "\nLAST RUNS (UTC)       EXIT   ROWS  REQUESTS\n";
+        text.extend(snapshot.runs.iter().map(run_line));
+    }
+    if !snapshot.lists.is_empty() {
+        text += &format!(
+            "\n{:<12}{:>9}  {:>7}  LAST {DAYS} DAYS\n",
+            "LIST", "ROWS", "PENDING"
+        );
+        text.extend(snapshot.lists.iter().map(list_line));
+    }
+    text
+}
+
+fn overview(snapshot: &Snapshot, now: i64) -> String {
+    let mut text = format!("{}\n\n", verdict(snapshot, now));
+    match &snapshot.token_problem {
+        Some(problem) => {
+            let indented = problem.replace('\n', "\n          ");
+            text += &format!("token     {indented}\n");
+        }
+        None => {
+            let account = snapshot.account.as_deref().unwrap_or("not known yet");
+            let file = snapshot.token_file.display();
+            text += &format!("account   {account}\ntoken     {file} (refreshed by every run)\n");
+        }
+    }
+    if let Some(batch) = &snapshot.unpublished {
+        text += &format!(
+            "waiting   {} rows for {}: the next run publishes them\n",
+            batch.rows,
+            batch.target.display()
+        );
+    }
+    if snapshot.pending() > 0 {
+        text += &format!("pending   {} await confirmation\n", snapshot.pending());
+    }
+    text
+}
+
+fn verdict(snapshot: &Snapshot, now: i64) -> String {
+    let Some(at) = snapshot.last_success else {
+        return "not healthy: no run has succeeded yet".to_owned();
+    };
+    let health = if is_healthy(snapshot) {
+        "healthy"
+    } else {
+        "not healthy"
+    };
+    format!("{health}: last success {} ago", age(now - at))
+}
+
+fn run_line(run: &PastRun) -> String {
+    let began = DateTime::from_timestamp(run.began_at, 0).unwrap_or_default();
+    let exit = match (run.exit_code, run.ended_at) {
+        (Some(code), _) => code.to_string(),
+        (None, None) => "-".to_owned(),
+        (None, Some(_)) => "?".to_owned(),
+    };
+    let line = format!(
+        "{}  {exit:>5}  {:>5}  {:>8}  {}",
+        began.format("%Y-%m-%d %H:%M:%S"),
+        run.rows,
+        run.requests,
+        note(run)
+    );
+    format!("{}\n", line.trim_end())
+}
+
+fn note(run: &PastRun) -> String {
+    match (&run.message, run.ended_at) {
+        (Some(message), _) => {
+            let first = message.lines().next().unwrap_or_default();
+            first.chars().take(NOTE_LENGTH).collect()
+        }
+        (None, None) => "under way, or killed".to_owned(),
+        (None, Some(_)) => String::new(),
+    }
+}
+
+fn list_line(list: &ListHistory) -> String {
+    let note = if list.complete {
+        ""
+    } else {
+        "  first export not complete"
+    };
+    format!(
+        "{:<12}{:>9}  {:>7}  {}{note}\n",
+        list.id,
+        list.rows,
+        list.pending,
+        sparkline(&list.days)
+    )
+}
+
+/// Draws one character per day; a dot for a day without rows.
+fn sparkline(days: &[u64]) -> String {
+    let most = days.iter().copied().max().unwrap_or(0).max(1);
+    let bar = |rows: &u64| match rows {
+        0 => '·',
+        rows => BARS[((rows * 8).div_ceil(most) as usize).clamp(1, 8) - 1],
+    };
+    days.iter().map(bar).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sparkline_is_scaled_to_its_maximum() {
+        assert_eq!(sparkline(&[0, 1, 4, 8]), "·▁▄█");
+        assert_eq!(sparkline(&[0, 0]), "··");
+        assert_eq!(sparkline(&[1_000_000, 1]), "█▁");
+    }
+}
