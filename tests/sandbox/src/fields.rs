@@ -95,6 +95,10 @@ impl<'a> ObjectWriter<'a> {
         self.raw(key, &value.to_string());
     }
 
+    pub(crate) fn boolean(&mut self, key: &'static str, value: bool) {
+        self.raw(key, if value { "true" } else { "false" });
+    }
+
     pub(crate) fn finish(mut self) -> Vec<u8> {
         let overrides = self.overrides;
         for (key, text) in &overrides.0 {

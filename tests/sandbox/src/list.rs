@@ -9,6 +9,23 @@ use crate::fields::{ObjectWriter, Overrides};
 use crate::find::{Filter, SortKey};
 use crate::subscriber::{Status, Subscriber};
 
+/// The links of a list, relative to the list.
+const LINKS: [(&str, &str); 10] = [
+    ("subscribers_collection_link", "subscribers"),
+    ("custom_fields_collection_link", "custom_fields"),
+    ("campaigns_collection_link", "campaigns"),
+    ("segments_collection_link", "segments"),
+    ("landing_pages_collection_link", "landing_pages"),
+    ("web_forms_collection_link", "web_forms"),
+    (
+        "web_form_split_tests_collection_link",
+        "web_form_split_tests",
+    ),
+    ("draft_broadcasts_link", "broadcasts?status=draft"),
+    ("scheduled_broadcasts_link", "broadcasts?status=scheduled"),
+    ("sent_broadcasts_link", "broadcasts?status=sent"),
+];
+
 /// A custom field of a list.
 #[derive(Debug, Clone)]
 pub struct CustomField {
@@ -175,37 +192,9 @@ impl List {
         object.text("http_etag", &format!("\"{:x}\"", self.id));
         object.text("self_link", &link);
         object.text("resource_type_link", "https://api.aweber.com/1.0/#list");
-        object.text(
-            "subscribers_collection_link",
-            &format!("{link}/subscribers"),
-        );
-        object.text(
-            "custom_fields_collection_link",
-            &format!("{link}/custom_fields"),
-        );
-        object.text("campaigns_collection_link", &format!("{link}/campaigns"));
-        object.text("segments_collection_link", &format!("{link}/segments"));
-        object.text(
-            "landing_pages_collection_link",
-            &format!("{link}/landing_pages"),
-        );
-        object.text("web_forms_collection_link", &format!("{link}/web_forms"));
-        object.text(
-            "web_form_split_tests_collection_link",
-            &format!("{link}/web_form_split_tests"),
-        );
-        object.text(
-            "draft_broadcasts_link",
-            &format!("{link}/broadcasts?status=draft"),
-        );
-        object.text(
-            "scheduled_broadcasts_link",
-            &format!("{link}/broadcasts?status=scheduled"),
-        );
-        object.text(
-            "sent_broadcasts_link",
-            &format!("{link}/broadcasts?status=sent"),
-        );
+        for (key, path) in LINKS {
+            object.text(key, &format!("{link}/{path}"));
+        }
         object.finish()
     }
 }
@@ -217,14 +206,7 @@ impl CustomField {
         let mut object = ObjectWriter::new(&overrides);
         object.number("id", self.id);
         object.optional("name", self.name.as_deref());
-        object.raw(
-            "is_subscriber_updateable",
-            if self.is_subscriber_updateable {
-                "true"
-            } else {
-                "false"
-            },
-        );
+        object.boolean("is_subscriber_updateable", self.is_subscriber_updateable);
         object.text("self_link", &format!("{base}/{}", self.id));
         object.text(
             "resource_type_link",

@@ -52,6 +52,18 @@ pub enum Resubscribe {
     NewTime,
 }
 
+/// The fields that depend on the location; null unless a test sets them.
+const LOCATION: [&str; 8] = [
+    "country",
+    "region",
+    "city",
+    "postal_code",
+    "area_code",
+    "dma_code",
+    "latitude",
+    "longitude",
+];
+
 /// A subscriber of one list.
 ///
 /// Order and filters use these fields. Overrides of the JSON (`NewSubscriber::with`) also affect filters on text and
@@ -161,43 +173,21 @@ impl Subscriber {
         object.text("status", self.status.as_str());
         object.text("subscribed_at", &eastern::with_offset(self.subscribed_at));
         object.optional("verified_at", verified_at.as_deref());
-        object.optional(
-            "unsubscribed_at",
-            self.unsubscribed_at.map(eastern::with_offset).as_deref(),
-        );
-        object.raw(
-            "is_verified",
-            if self.verified_at.is_some() {
-                "true"
-            } else {
-                "false"
-            },
-        );
+        let unsubscribed_at = self.unsubscribed_at.map(eastern::with_offset);
+        object.optional("unsubscribed_at", unsubscribed_at.as_deref());
+        object.boolean("is_verified", self.verified_at.is_some());
         object.text("subscription_method", &self.subscription_method);
         object.raw("subscription_url", "null");
         object.optional("unsubscribe_method", self.unsubscribe_method.as_deref());
         object.raw("ad_tracking", "null");
         object.raw("tags", &string_array(&self.tags));
         object.raw("custom_fields", &self.custom_fields_json());
-        for key in [
-            "country",
-            "region",
-            "city",
-            "postal_code",
-            "area_code",
-            "dma_code",
-            "latitude",
-            "longitude",
-        ] {
+        for key in LOCATION {
             object.raw(key, "null");
         }
         object.raw("last_followup_message_number_sent", "0");
-        object.optional(
-            "last_followup_sent_at",
-            self.last_followup_sent_at
-                .map(eastern::with_offset)
-                .as_deref(),
-        );
+        let followup_at = self.last_followup_sent_at.map(eastern::with_offset);
+        object.optional("last_followup_sent_at", followup_at.as_deref());
         object.raw("last_followup_sent_link", "null");
         object.text("self_link", &format!("{list_link}/subscribers/{}", self.id));
         object.text(
