@@ -6,8 +6,8 @@ use crate::program::{Build, Program};
 use crate::server::Server;
 use crate::{Options, Result};
 use serde_json::{Value, json};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::io::ErrorKind;
+use std::process::Stdio;
 
 /// Prints and returns the instructions of one first export for each size and build.
 pub(crate) fn first_exports(builds: &[Build], options: &Options) -> Result<Value> {
@@ -57,34 +57,29 @@ fn first_export(build: &Build, subscribers: u64) -> Result<Option<(u64, &'static
         ),
     ] {
         program.reset()?;
-        let count = run(wrap(&program.command(&["run"]), tool, arguments), &file)?;
-        if let Some(count) = count.as_deref().and_then(parse) {
-            let rows = program.published()?.0;
-            if rows != subscribers {
-                return Err(format!("under {tool} the run exported {rows} rows").into());
-            }
-            return Ok(Some((count, tool)));
+        let mut command = wrap(&program.command(&["run"]), tool, arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let output = match command.stderr(Stdio::piped()).output() {
+            Ok(output) => output,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(format!("cannot run {command:?}: {error}").into()),
+        };
+        // Without a count the tool has failed, for example for lack of permission.
+        let counts = std::fs::read_to_string(&file).unwrap_or_default();
+        let Some(count) = parse(&counts) else {
+            continue;
+        };
+        let rows = program.published()?.0;
+        if !output.status.success() || rows != subscribers {
+            let (status, text) = (output.status, String::from_utf8_lossy(&output.stderr));
+            return Err(format!(
+                "{command:?} exported {rows} rows and ended with {status}: {text}"
+            )
+            .into());
         }
+        return Ok(Some((count, tool)));
     }
     Ok(None)
-}
-
-/// Runs the command and returns the content of the file that it wrote; `None` if the tool is not installed.
-fn run(mut command: Command, file: &Path) -> Result<Option<String>> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let output = match command.output() {
-        Ok(output) => output,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("cannot run {command:?}: {error}").into()),
-    };
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{command:?} ended with {}: {text}", output.status).into());
-    }
-    Ok(Some(std::fs::read_to_string(file)?))
 }
 
 /// `totals: 123456`
