@@ -1,7 +1,7 @@
 //! Clients and tokens, as tests change them: authorization without a browser, expiry, revocation.
 
 use crate::oauth;
-use crate::tokens::{Client, ClientKind, SCOPES_OF_THE_JOB, Tokens, random_token};
+use crate::tokens::{Client, ClientKind, EXPORT_SCOPES, Tokens, random_token};
 use crate::world::World;
 
 /// Clients and tokens.
@@ -30,9 +30,9 @@ impl World {
             .clone()
     }
 
-    /// Authorizes a client with the scopes of the job.
+    /// Authorizes a client with the scopes of an export.
     pub fn grant(&mut self, client_id: &str) -> Tokens {
-        self.grant_scopes(client_id, &SCOPES_OF_THE_JOB)
+        self.grant_scopes(client_id, &EXPORT_SCOPES)
     }
 
     /// Authorizes a client with these scopes.
@@ -47,7 +47,7 @@ impl World {
         )
     }
 
-    /// An authorization code with the scopes of the job; `challenge` is that of PKCE.
+    /// An authorization code with the scopes of an export; `challenge` is that of PKCE.
     pub fn new_code(
         &mut self,
         client_id: &str,
@@ -55,7 +55,7 @@ impl World {
         challenge: Option<&str>,
     ) -> String {
         self.client(client_id);
-        let scopes = SCOPES_OF_THE_JOB.map(str::to_owned).to_vec();
+        let scopes = EXPORT_SCOPES.map(str::to_owned).to_vec();
         oauth::new_code(
             self,
             client_id,

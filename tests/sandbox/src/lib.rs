@@ -64,5 +64,5 @@ pub use record::{Authorization, Origin, Recorded};
 pub use server::Sandbox;
 pub use settings::{Envelope, Missing, Rotation, Settings};
 pub use subscriber::{Resubscribe, Status, Subscriber};
-pub use tokens::{Client, ClientKind, SCOPES_OF_THE_JOB, Tokens};
+pub use tokens::{Client, ClientKind, EXPORT_SCOPES, Tokens};
 pub use world::World;

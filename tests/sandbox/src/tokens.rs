@@ -8,7 +8,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::settings::{Rotation, Settings};
 
 /// The scopes that an export of subscribers needs.
-pub const SCOPES_OF_THE_JOB: [&str; 3] = ["account.read", "list.read", "subscriber.read"];
+pub const EXPORT_SCOPES: [&str; 3] = ["account.read", "list.read", "subscriber.read"];
 
 /// The two kinds of OAuth client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
