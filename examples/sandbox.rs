@@ -1,9 +1,9 @@
-//! A sandbox AWeber to try the program by hand: `cargo run --example sandbox`, then follow what it prints.
+//! A sandbox AWeber for trying the program by hand: `cargo run --example sandbox` prints what to do next.
 
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "an example talks to the terminal"
+    reason = "an example prints to the terminal"
 )]
 
 use std::time::Duration;
@@ -14,16 +14,16 @@ use clap::Parser;
 /// Serves a small account on loopback until Ctrl-C.
 #[derive(Parser)]
 struct Options {
-    /// Port of the API origin; 0 takes a free one
+    /// Port of the API origin; 0 selects a free one
     #[arg(long, value_name = "PORT", default_value_t = 8010)]
     port_api: u16,
-    /// Port of the OAuth origin; 0 takes a free one
+    /// Port of the OAuth origin; 0 selects a free one
     #[arg(long, value_name = "PORT", default_value_t = 8011)]
     port_auth: u16,
-    /// Subscribers of the first list
+    /// Number of subscribers on the first list
     #[arg(long, value_name = "COUNT", default_value_t = 42)]
     subscribers: usize,
-    /// Time that each answer takes
+    /// Delay of each answer
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     latency_ms: u64,
 }
@@ -40,21 +40,23 @@ fn main() {
         Ok(sandbox) => sandbox,
         Err(error) => {
             eprintln!(
-                "the sandbox cannot start on these ports: {error}\ntry --port-api 0 --port-auth 0"
+                "sandbox: cannot listen on port {} or {}: {error}\n\
+                 next: cargo run --example sandbox -- --port-api 0 --port-auth 0",
+                options.port_api, options.port_auth
             );
             std::process::exit(69);
         }
     };
-    let lists = sandbox.with(|world| fill(world, options.subscribers));
+    let lists = sandbox.with(|world| add_lists(world, options.subscribers));
     print_guide(&sandbox, &lists);
     loop {
         std::thread::park();
     }
 }
 
-/// Three lists: a newsletter with sign-ups that wait for their confirmation, a customers' list, and one with every
-/// oddity that AWeber's answers have shown.
-fn fill(world: &mut World, subscribers: usize) -> [u64; 3] {
+/// Adds three lists: a newsletter with unconfirmed sign-ups, customers, and one subscriber for each irregularity that
+/// has been seen in AWeber's answers.
+fn add_lists(world: &mut World, subscribers: usize) -> [u64; 3] {
     let newsletter = world.add_list("Newsletter");
     let customers = world.add_list("Customers");
     let oddities = world.add_list("Oddities");
@@ -92,30 +94,30 @@ fn print_guide(sandbox: &Sandbox, lists: &[u64; 3]) {
         .unwrap_or_default();
     let [list, ..] = lists;
     println!(
-        "sandbox AWeber: API {api}, OAuth {auth}; Ctrl-C ends it
+        "sandbox AWeber: API {api}, OAuth {auth}; stop it with Ctrl-C
 
 In another terminal:
 
   export AWEBER_API_URL={api} AWEBER_AUTH_URL={auth} AWEBER_CLIENT_ID=public-client
-  aweber-sync authorize        # open the URL it prints (or curl it): the page shows the code to paste
+  aweber-sync authorize        # open the URL that it prints; the page shows the code to paste
   aweber-sync run
 
-The code without a browser:
+To get the code without a browser:
 
   curl -s 'AUTHORIZATION-URL' | sed -n 's/.*id=\"code\">\\([^<]*\\)<.*/\\1/p'
 
-A confidential client instead of the public one:
+To use a confidential client instead of the public one:
 
   export AWEBER_CLIENT_ID=confidential-client AWEBER_CLIENT_SECRET={secret}
 
-Change the world while it runs:
+Inspect and change the account while the sandbox runs:
 
   curl {api}/_sandbox/state
   curl {api}/_sandbox/requests
   curl -d '{{\"name\": \"New list\"}}' {api}/_sandbox/lists
   curl -d '{{\"email\": \"new@example.com\", \"name\": \"New\", \"status\": \"unconfirmed\"}}' {api}/_sandbox/lists/{list}/subscribers
   curl -X POST {api}/_sandbox/lists/{list}/subscribers/ID/confirm     # or unsubscribe, or delete
-  curl -X POST {api}/_sandbox/expire                                  # every access token expires
+  curl -X POST {api}/_sandbox/expire                                  # all access tokens expire
   curl -X POST {api}/_sandbox/revoke                                  # the customer revokes the app"
     );
 }

@@ -1,4 +1,5 @@
-//! An export at AWeber's rate limit: how much of it is used, and what a shut-out by somebody else costs.
+//! An export at AWeber's rate limit: how much of the limit it uses, and how long it waits after another client has
+//! exhausted it.
 
 use crate::Result;
 use crate::program::Program;
@@ -11,13 +12,13 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// AWeber's limit, used to the full.
+/// AWeber's limit.
 const PER_MINUTE: u64 = 120;
 
-/// When the neighbour comes.
-const NEIGHBOUR_AT: Duration = Duration::from_secs(20);
+/// When another client exhausts the limit.
+const NEIGHBOUR_AFTER: Duration = Duration::from_secs(20);
 
-/// Exports for so many minutes, and says how it went.
+/// Exports for this many minutes and prints the share of the limit that was used.
 pub(crate) fn at_the_limit(
     binary: &Path,
     minutes: u64,
@@ -25,12 +26,12 @@ pub(crate) fn at_the_limit(
     neighbour: bool,
 ) -> Result<()> {
     let scratch = tempfile::tempdir()?;
-    // More than can be read in that time.
+    // More than the export can read in that time.
     let subscribers = LISTS * 100 * PER_MINUTE * (minutes + 1);
     let mut server = Server::start(
         &json!({"subscribers": subscribers, "latency_ms": latency_ms, "rate_limit": true}),
     )?;
-    let program = Program::connect(binary, &server, scratch.path())?;
+    let program = Program::connect(binary, &mut server, scratch.path())?;
     let mut command = program.command(&["run", "-q"]);
     command
         .env("AWEBER_SYNC_REQUESTS_PER_MINUTE", PER_MINUTE.to_string())
@@ -40,29 +41,32 @@ pub(crate) fn at_the_limit(
     let mut child = command.spawn()?;
     let mut refused_neighbour = false;
     if neighbour {
-        std::thread::sleep(NEIGHBOUR_AT);
-        refused_neighbour = use_up(&server)?;
+        std::thread::sleep(NEIGHBOUR_AFTER);
+        refused_neighbour = exhaust_limit(&server)?;
     }
     let code = child.wait()?.code();
-    let log = server.ask("log")?;
+    let log = server.command("log")?;
     let answered: Vec<u64> = times(&log, true);
     let refused: Vec<u64> = times(&log, false);
     let allowed = PER_MINUTE * minutes;
     let used = 100.0 * answered.len() as f64 / allowed as f64;
     println!(
-        "{minutes} min at {PER_MINUTE} a minute, {latency_ms} ms an answer; exit code {code:?} (75: the time was up)"
+        "{minutes} min at {PER_MINUTE} requests a minute, {latency_ms} ms an answer; exit code {code:?} (75: time limit reached)"
     );
     println!(
         "requests answered: {} of {allowed} ({used:.1} %)",
         answered.len()
     );
     println!(
-        "'Rate Limit Error' to the export: {}; neighbour shut out: {refused_neighbour}",
+        "rate limit errors of the export: {}; of the other client: {refused_neighbour}",
         refused.len()
     );
     for at in &refused {
         if let Some(next) = answered.iter().find(|answer| *answer > at) {
-            println!("a shut-out cost {:.1} s", (next - at) as f64 / 1000.0);
+            println!(
+                "wait after a rate limit error: {:.1} s",
+                (next - at) as f64 / 1000.0
+            );
         }
     }
     Ok(())
@@ -76,7 +80,7 @@ fn times(log: &Value, answered: bool) -> Vec<u64> {
     wanted.filter_map(of).collect()
 }
 
-/// In the server: each request to the API, when it came and whether it was answered.
+/// In the server process: the time of each API request and whether it was answered.
 pub(crate) fn log(sandbox: &Sandbox) -> Value {
     sandbox.with(|world| {
         let first = world.requests.first().map(|request| request.at);
@@ -84,7 +88,7 @@ pub(crate) fn log(sandbox: &Sandbox) -> Value {
             let since = first.map_or(Duration::ZERO, |first| request.at.duration_since(first));
             json!({
                 "ms": since.as_millis() as u64,
-                // None: given up when the time was up.
+                // None: the export cancelled it at its time limit.
                 "answered": request.status.map(|status| status < 400),
                 "ours": matches!(&request.authorization, Authorization::Bearer(_))
                     && request.user_agent.as_deref().is_some_and(|agent| agent.starts_with("aweber-sync/")),
@@ -94,11 +98,11 @@ pub(crate) fn log(sandbox: &Sandbox) -> Value {
     })
 }
 
-/// Asks as somebody else until the limit is reached.
-fn use_up(server: &Server) -> Result<bool> {
+/// Sends requests as another client until the limit is reached; returns whether one was rejected.
+fn exhaust_limit(server: &Server) -> Result<bool> {
     let host = server.text("api")?.replace("http://", "");
     let token = server.text("other_token")?;
-    let ask = || -> Result<String> {
+    let send = || -> Result<String> {
         let mut stream = TcpStream::connect(&host)?;
         let head = "GET /1.0/accounts HTTP/1.1\r\nUser-Agent: neighbour\r\nConnection: close";
         write!(
@@ -110,11 +114,13 @@ fn use_up(server: &Server) -> Result<bool> {
         Ok(answer)
     };
     std::thread::scope(|scope| {
-        // At once, or the window would move on.
-        let asked: Vec<_> = (0..PER_MINUTE)
-            .map(|_| scope.spawn(|| ask().unwrap_or_default()))
+        // In parallel, so that all of them fall into one window.
+        let requests: Vec<_> = (0..PER_MINUTE)
+            .map(|_| scope.spawn(|| send().unwrap_or_default()))
             .collect();
-        let answers = asked.into_iter().map(|one| one.join().unwrap_or_default());
+        let answers = requests
+            .into_iter()
+            .map(|one| one.join().unwrap_or_default());
         Ok(answers
             .into_iter()
             .any(|answer| answer.contains("Rate Limit")))

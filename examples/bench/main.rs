@@ -1,62 +1,73 @@
-//! How fast and how frugal the program is, on your machine: `cargo run --release --example bench`.
+//! Measures time, memory and requests of the program: `cargo run --release --example bench`.
 //!
-//! Builds the release binary, starts an AWeber in a process of its own (the sandbox, with pages put together in
-//! advance, see [`server`]), and runs the program as a whole process: a first export, a run with a few new ones, an
-//! idle run, and starting alone. Beside it the same work by curl, which does nothing with the pages, by the parser
-//! alone, and, where they are there, by two other tools. `--at-the-limit` measures something else: how much of
-//! `--requests-per-minute` an export uses when AWeber's rate limit is in force.
+//! Builds the release binary, starts an AWeber server in a process of its own (see [`serve`]), and runs the program as a
+//! whole process: a first export, a run with a few new subscribers, an idle run, and start-up alone. Beside it, curl
+//! fetches the same pages and discards them, the JSON parser runs alone, and two other tools are measured if they are
+//! installed. `--program` measures another build beside the new one. `--instructions` counts instructions instead, and
+//! `--at-the-limit` measures how much of AWeber's rate limit an export uses.
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    reason = "an example talks to the terminal, and its files are scratch"
+    reason = "an example prints to the terminal, and its files are temporary"
 )]
 
+#[path = "../support/build.rs"]
+mod build;
+mod instructions;
 mod limit;
 mod measure;
+mod pages;
 mod program;
-mod scenes;
+mod serve;
 mod server;
 mod table;
+mod workloads;
 mod yardsticks;
 
 use clap::Parser;
-use serde_json::json;
+use program::Build;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Why the bench cannot go on, in words.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Measures the release binary against a sandbox AWeber.
 #[derive(Parser)]
 struct Options {
-    /// Subscribers on all lists together; comma-separated for more than one size
+    /// Subscribers on all lists together; several sizes separated by commas
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
     sizes: Vec<u64>,
-    /// How often each thing is measured
+    /// Number of measurements of each kind
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// Write everything measured to this file, as JSON
+    /// Write all results to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// The `aweber` command of the crate of that name, as a yardstick
+    /// Measure this build of aweber-sync too, for a comparison with the new one
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// Measure the `aweber` command of the crate of that name, if it is installed
     #[arg(long, value_name = "FILE", default_value = "aweber")]
     aweber_cli: PathBuf,
-    /// A python3 that has requests and requests_oauthlib, for the other yardstick
+    /// Measure a script with this python3, which needs requests and requests_oauthlib
     #[arg(long, value_name = "FILE")]
     python: Option<PathBuf>,
-    /// Exit 1 if one of the counts is not kept that hold on any machine: requests, memory, rows, size of the binary
+    /// Exit with 1 if a machine-independent limit is exceeded: requests, memory, or exported rows
     #[arg(long)]
     check: bool,
-    /// Instead of all that: export for so many minutes at AWeber's rate limit
+    /// Instead of times: count the instructions of one first export per size with valgrind, or else with perf
+    #[arg(long, conflicts_with_all = ["check", "at_the_limit"])]
+    instructions: bool,
+    /// Instead of times: export for this many minutes at AWeber's rate limit
     #[arg(long, value_name = "MINUTES")]
     at_the_limit: Option<u64>,
-    /// With --at-the-limit: how long each answer takes
+    /// With --at-the-limit: delay of each answer
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 300)]
     latency_ms: u64,
-    /// With --at-the-limit: after 20 seconds somebody else uses up the limit once
+    /// With --at-the-limit: after 20 seconds another client exhausts the rate limit once
     #[arg(long)]
     neighbour: bool,
 }
@@ -64,8 +75,8 @@ struct Options {
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let outcome = match arguments.next().as_deref() {
-        // This program is also the server, and the parser alone, as processes of their own.
-        Some("serve") => server::serve(arguments.next().as_deref()),
+        // The bench starts itself as the server process and as the process that only parses.
+        Some("serve") => serve::serve(arguments.next().as_deref()),
         Some("parse") => {
             yardsticks::parse(arguments.next().as_deref(), arguments.next().as_deref())
         }
@@ -73,35 +84,48 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(wrong) => {
-            eprintln!("bench: {wrong}");
+        Err(error) => {
+            eprintln!("bench: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
 fn bench(options: &Options) -> Result<()> {
-    let binary = program::build()?;
-    if let Some(minutes) = options.at_the_limit {
-        return limit::at_the_limit(&binary, minutes, options.latency_ms, options.neighbour);
+    let mut builds = vec![Build::new(build::build("bench", Some("release"))?)];
+    if let Some(file) = &options.program {
+        builds.push(Build::other(file)?);
     }
-    let mut results = vec![];
-    let size = std::fs::metadata(&binary)?.len();
-    println!("binary: {size} bytes");
-    let start = scenes::cold_start(&binary)?;
-    table::print("starting", &start);
-    for subscribers in &options.sizes {
-        let rows = scenes::size(&binary, *subscribers, options)?;
-        table::print(
-            &format!("{subscribers} subscribers on {} lists", server::LISTS),
-            &rows,
-        );
-        results.push(json!({"subscribers": subscribers, "measured": rows.iter().map(table::json).collect::<Vec<_>>()}));
-    }
+    let results = match options.at_the_limit {
+        Some(minutes) => {
+            return limit::at_the_limit(
+                &builds[0].binary,
+                minutes,
+                options.latency_ms,
+                options.neighbour,
+            );
+        }
+        None if options.instructions => instructions::first_exports(&builds, options)?,
+        None => times(&builds, options)?,
+    };
     if let Some(file) = &options.json {
-        let start = start.iter().map(table::json).collect::<Vec<_>>();
-        let all = json!({"binary_bytes": size, "starting": start, "sizes": results});
-        std::fs::write(file, serde_json::to_vec_pretty(&all)?)?;
+        std::fs::write(file, serde_json::to_vec_pretty(&results)?)?;
     }
     Ok(())
+}
+
+fn times(builds: &[Build], options: &Options) -> Result<Value> {
+    let mut sizes = vec![];
+    for build in builds {
+        println!("binary{}: {} bytes", build.suffix, build.bytes()?);
+    }
+    let start = workloads::start_up(builds)?;
+    table::print("starting", &start);
+    for subscribers in &options.sizes {
+        let rows = workloads::measure_size(builds, *subscribers, options)?;
+        let title = format!("{subscribers} subscribers on {} lists", server::LISTS);
+        table::print(&title, &rows);
+        sizes.push(json!({"subscribers": subscribers, "measured": table::json(&rows)}));
+    }
+    Ok(json!({"binary_bytes": builds[0].bytes()?, "starting": table::json(&start), "sizes": sizes}))
 }

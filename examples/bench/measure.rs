@@ -1,23 +1,22 @@
-//! One process from its start to its end: what it cost.
+//! Runs a process and measures its cost.
 
 use crate::Result;
-use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use wait4::Wait4;
 
-/// What one process cost.
+/// The cost of one process.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
     pub(crate) wall: Duration,
-    /// User and system together.
+    /// User and system time.
     pub(crate) cpu: Duration,
-    /// The most memory it held, in bytes.
+    /// Peak resident memory, in bytes.
     pub(crate) peak: u64,
 }
 
-/// The cost of one thing, measured several times, and what it did.
+/// Several measurements of the same work, and counts of what it did.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Measured {
     pub(crate) what: String,
@@ -29,26 +28,27 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    /// Of that name, with nothing measured yet.
-    pub(crate) fn new(what: &str) -> Measured {
+    pub(crate) fn new(what: impl Into<String>) -> Measured {
         Measured {
-            what: what.to_owned(),
+            what: what.into(),
             ..Measured::default()
         }
     }
 }
 
-/// Runs a command to its end. Its exit code has to be `code`.
+/// Runs a command to its end; fails if its exit code is not `code`.
 pub(crate) fn run(command: &mut Command, code: i32) -> Result<Cost> {
     command.stdin(Stdio::null());
     if code != 0 {
-        // It says why it ends like that.
+        // Its error message is expected.
         command.stderr(Stdio::null());
     }
-    let began = Instant::now();
-    let child = command.spawn().map_err(|e| format!("{command:?}: {e}"))?;
+    let start = Instant::now();
+    let child = command
+        .spawn()
+        .map_err(|e| format!("cannot run {command:?}: {e}"))?;
     let used = child.wait4()?;
-    let wall = began.elapsed();
+    let wall = start.elapsed();
     if used.status.code() != Some(code) {
         return Err(format!("{command:?} ended with {}", used.status).into());
     }
@@ -59,29 +59,36 @@ pub(crate) fn run(command: &mut Command, code: i32) -> Result<Cost> {
     })
 }
 
-/// How often the command syncs a file or directory, if strace is there to count. The command runs once more for it.
+/// Runs the command once more under strace and counts its calls of fsync; `None` if strace is missing or may not trace.
 pub(crate) fn fsyncs(command: &Command, scratch: &Path) -> Result<Option<u64>> {
     let log = scratch.join("strace.log");
-    let mut traced = Command::new("strace");
-    traced.args(["-f", "-qq", "-e", "trace=fsync,fdatasync", "-o"]);
-    traced.arg(&log).arg(command.get_program());
-    traced.args(command.get_args());
-    for (name, value) in command.get_envs() {
-        let value: Option<&OsStr> = value;
-        match value {
-            Some(value) => traced.env(name, value),
-            None => traced.env_remove(name),
-        };
-    }
-    traced.stdin(Stdio::null()).stdout(Stdio::null());
-    match traced.stderr(Stdio::null()).status() {
-        // Not there, or not allowed to trace.
-        Err(_) => return Ok(None),
-        Ok(status) if !status.success() => return Ok(None),
-        Ok(_) => {}
+    let output = log.to_string_lossy();
+    let options = ["-f", "-qq", "-e", "trace=fsync,fdatasync", "-o", &output];
+    let mut traced = wrap(command, "strace", &options);
+    traced
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if !traced.status().is_ok_and(|status| status.success()) {
+        return Ok(None);
     }
     let log = std::fs::read_to_string(log)?;
-    Ok(Some(
-        log.lines().filter(|line| line.contains("sync(")).count() as u64,
-    ))
+    let calls = log.lines().filter(|line| line.contains("sync("));
+    Ok(Some(calls.count() as u64))
+}
+
+/// The same command run by a tool. The environment is that of the command, which must have cleared it.
+pub(crate) fn wrap(command: &Command, tool: &str, arguments: &[&str]) -> Command {
+    let mut wrapped = Command::new(tool);
+    wrapped
+        .args(arguments)
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear();
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            wrapped.env(name, value);
+        }
+    }
+    wrapped
 }

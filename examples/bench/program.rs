@@ -1,4 +1,4 @@
-//! The program that is measured: building it, and a state directory and a command line for it.
+//! A build of the program, and a state directory and command lines for it.
 
 use crate::Result;
 use crate::server::Server;
@@ -8,36 +8,30 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Builds the release binary into the target directory that this bench was built in.
-pub(crate) fn build() -> Result<PathBuf> {
-    let me = std::env::current_exe()?;
-    // TARGET/PROFILE/examples/bench
-    let target = me.ancestors().nth(3).ok_or("no target directory")?;
-    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    build
-        // Naming the bench too takes the libraries as they were built for it, instead of building them anew.
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--bin=aweber-sync",
-            "--example=bench",
-        ])
-        .arg("--manifest-path")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-        .arg("--target-dir")
-        .arg(target);
-    for (variable, _) in std::env::vars_os() {
-        // What cargo tells a program about its package would make the inner cargo build some libraries anew.
-        let text = variable.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            build.env_remove(&variable);
-        }
+/// A binary to be measured.
+pub(crate) struct Build {
+    pub(crate) binary: PathBuf,
+    /// What its results are marked with; empty for the build under test.
+    pub(crate) suffix: String,
+}
+
+impl Build {
+    pub(crate) fn new(binary: PathBuf) -> Build {
+        let suffix = String::new();
+        Build { binary, suffix }
     }
-    if !build.status()?.success() {
-        return Err("the program cannot be built".into());
+
+    /// Another build, to compare with.
+    pub(crate) fn other(file: &Path) -> Result<Build> {
+        let binary = std::fs::canonicalize(file)
+            .map_err(|error| format!("cannot find program {}: {error}", file.display()))?;
+        let suffix = format!(" ({})", file.display());
+        Ok(Build { binary, suffix })
     }
-    Ok(target.join("release/aweber-sync"))
+
+    pub(crate) fn bytes(&self) -> Result<u64> {
+        Ok(std::fs::metadata(&self.binary)?.len())
+    }
 }
 
 /// The program with a state directory.
@@ -50,10 +44,10 @@ pub(crate) struct Program<'a> {
 }
 
 impl<'a> Program<'a> {
-    /// Connected to `server`, with the state directory and the token file in `scratch`.
+    /// Connects the program to `server`; state directory and token file are in `scratch`.
     pub(crate) fn connect(
         binary: &'a Path,
-        server: &Server,
+        server: &mut Server,
         scratch: &Path,
     ) -> Result<Program<'a>> {
         let program = Program {
@@ -63,13 +57,14 @@ impl<'a> Program<'a> {
             api: server.text("api")?,
             auth: server.text("auth")?,
         };
-        let token = json!({
+        let tokens = server.command("grant")?;
+        let token_file = json!({
             "version": 1,
             "generation": 1,
             "client_id": server.text("client_id")?,
             "account_id": server.text("account")?,
-            "access_token": server.text("access_token")?,
-            "refresh_token": server.text("refresh_token")?,
+            "access_token": tokens["access_token"],
+            "refresh_token": tokens["refresh_token"],
             "expires_at": 0,
         });
         let mut options = std::fs::OpenOptions::new();
@@ -78,25 +73,25 @@ impl<'a> Program<'a> {
             .create_new(true)
             .mode(0o600)
             .open(&program.token_file)?;
-        file.write_all(token.to_string().as_bytes())?;
+        file.write_all(token_file.to_string().as_bytes())?;
         Ok(program)
     }
 
-    /// Forgets everything but the tokens.
-    pub(crate) fn begin_anew(&self) -> Result<()> {
+    /// Removes the state directory, so that the next run is a first export. The tokens are kept.
+    pub(crate) fn reset(&self) -> Result<()> {
         if self.state.exists() {
             std::fs::remove_dir_all(&self.state)?;
         }
         Ok(())
     }
 
-    /// A command with arguments, set up for the server.
+    /// A command with a cleared environment, configured for the server.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.binary);
         command
             .args(arguments)
             .env_clear()
-            .env("PATH", "/usr/bin:/bin")
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", &self.state)
             .env("AWEBER_API_URL", &self.api)
             .env("AWEBER_AUTH_URL", &self.auth)
@@ -106,7 +101,7 @@ impl<'a> Program<'a> {
         command
     }
 
-    /// Rows (records without the headers) and bytes of everything published.
+    /// Number of rows, without headers, and of bytes in all published files.
     pub(crate) fn published(&self) -> Result<(u64, u64)> {
         let (mut rows, mut bytes) = (0, 0);
         let exports = self.state.join("exports");
@@ -125,7 +120,6 @@ impl<'a> Program<'a> {
         Ok((rows, bytes))
     }
 
-    /// Where its state is.
     pub(crate) fn state(&self) -> &Path {
         &self.state
     }

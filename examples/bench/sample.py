@@ -1,4 +1,4 @@
-"""All subscribers of some lists as CSV, the way one writes it in an afternoon: a yardstick for the bench.
+"""All subscribers of some lists as CSV, as a quick script would do it: a yardstick for the bench.
 
 sample.py API-URL ACCOUNT FILE LIST..., with the access token in ACCESS_TOKEN.
 """

@@ -1,7 +1,7 @@
-//! The same pages by others: curl, which does nothing with them; the parser alone; the `aweber` command; and a script
-//! in the manner of AWeber's own sample.
+//! The same pages read by other programs: curl, which discards them; the JSON parser alone; the `aweber` command; and a
+//! script in the manner of AWeber's own sample.
 
-use crate::measure::{self, Measured};
+use crate::measure::{self, Cost, Measured};
 use crate::server::Server;
 use crate::{Options, Result};
 use std::io::{Read, Write};
@@ -9,22 +9,33 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Measures those that are there.
+/// Measures the programs that are installed.
 pub(crate) fn all(
     server: &mut Server,
     subscribers: u64,
     options: &Options,
     scratch: &Path,
 ) -> Result<Vec<Measured>> {
-    let mut found = vec![];
-    found.extend(curl(server, subscribers, options, scratch)?);
-    found.push(parser(server, subscribers, options)?);
-    found.extend(aweber_cli(server, subscribers, options, scratch)?);
-    found.extend(python(server, subscribers, options, scratch)?);
-    Ok(found)
+    let mut rows = vec![];
+    if is_installed(Path::new("curl")) {
+        rows.push(curl(server, subscribers, options.runs, scratch)?);
+    }
+    rows.push(parser(server, subscribers, options.runs)?);
+    if is_installed(&options.aweber_cli) {
+        rows.push(aweber_cli(server, subscribers, options, scratch)?);
+    }
+    if let Some(python) = &options.python {
+        rows.push(script(
+            server,
+            subscribers,
+            (python, options.runs),
+            scratch,
+        )?);
+    }
+    Ok(rows)
 }
 
-fn is_there(program: &Path) -> bool {
+fn is_installed(program: &Path) -> bool {
     let mut command = Command::new(program);
     command
         .arg("--version")
@@ -33,7 +44,23 @@ fn is_there(program: &Path) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-fn collection(server: &Server, list: u64) -> Result<String> {
+/// Measures `run` several times, with the requests of the last time.
+fn repeat(
+    what: &str,
+    runs: usize,
+    server: &mut Server,
+    mut run: impl FnMut(&Server) -> Result<Cost>,
+) -> Result<Measured> {
+    let mut measured = Measured::new(what);
+    for _ in 0..runs {
+        server.requests()?;
+        measured.costs.push(run(server)?);
+        measured.requests = Some(server.requests()?);
+    }
+    Ok(measured)
+}
+
+fn collection_url(server: &Server, list: u64) -> Result<String> {
     let (api, account) = (server.text("api")?, server.text("account")?);
     Ok(format!(
         "{api}/1.0/accounts/{account}/lists/{list}/subscribers"
@@ -41,95 +68,71 @@ fn collection(server: &Server, list: u64) -> Result<String> {
 }
 
 /// One curl for all pages of all lists, over one connection.
-fn curl(
-    server: &mut Server,
-    subscribers: u64,
-    options: &Options,
-    scratch: &Path,
-) -> Result<Option<Measured>> {
-    if !is_there(Path::new("curl")) {
-        return Ok(None);
-    }
+fn curl(server: &mut Server, subscribers: u64, runs: usize, scratch: &Path) -> Result<Measured> {
     let lists = server.lists();
-    let mut config = format!(
-        "header = \"Authorization: Bearer {}\"\n",
-        server.text("other_token")?
-    );
+    let token = server.text("other_token")?;
+    let mut config = format!("header = \"Authorization: Bearer {token}\"\n");
     for list in &lists {
-        let collection = collection(server, *list)?;
+        let url = collection_url(server, *list)?;
         for start in (0..subscribers / lists.len() as u64).step_by(100) {
-            config += &format!(
-                "url = \"{collection}?ws.start={start}&ws.size=100\"\noutput = /dev/null\n"
-            );
+            config +=
+                &format!("url = \"{url}?ws.start={start}&ws.size=100\"\noutput = /dev/null\n");
         }
     }
     let file = scratch.join("curl.config");
     std::fs::write(&file, config)?;
-    let mut measured = Measured::new("curl, pages thrown away");
-    for _ in 0..options.runs {
-        server.requests()?;
+    repeat("curl, pages thrown away", runs, server, |_| {
         let mut command = Command::new("curl");
         command.args(["--silent", "--fail", "--config"]).arg(&file);
-        measured
-            .costs
-            .push(measure::run(command.stdout(Stdio::null()), 0)?);
-        measured.requests = Some(server.requests()?);
-    }
-    Ok(Some(measured))
+        measure::run(command.stdout(Stdio::null()), 0)
+    })
 }
 
-/// The bench itself as a process that does nothing but read one page of JSON as often as there are pages.
-fn parser(server: &mut Server, subscribers: u64, options: &Options) -> Result<Measured> {
-    let url = collection(server, server.lists()[0])?;
-    let mut measured = Measured::new("serde_json alone, nothing kept");
-    for _ in 0..options.runs {
+/// The bench itself as a process that only parses one page, as often as there are pages.
+fn parser(server: &mut Server, subscribers: u64, runs: usize) -> Result<Measured> {
+    let url = collection_url(server, server.lists()[0])?;
+    let times = (subscribers / 100).to_string();
+    let measured = repeat("serde_json alone, nothing kept", runs, server, |_| {
         let mut command = Command::new(std::env::current_exe()?);
-        command
-            .arg("parse")
-            .arg(&url)
-            .arg((subscribers / 100).to_string());
-        measured.costs.push(measure::run(&mut command, 0)?);
-    }
-    Ok(measured)
+        measure::run(command.args(["parse", &url, &times]), 0)
+    })?;
+    Ok(Measured {
+        requests: None,
+        ..measured
+    })
 }
 
-/// Reads the page at `url` and parses it so many times.
+/// Fetches the page at `url` and parses it this many times.
 pub(crate) fn parse(url: Option<&str>, times: Option<&str>) -> Result<()> {
     let url = url
         .and_then(|url| url.strip_prefix("http://"))
-        .ok_or("parse what?")?;
-    let (host, path) = url.split_once('/').ok_or("no path")?;
+        .ok_or("parse: missing URL")?;
+    let (host, path) = url.split_once('/').ok_or("parse: no path in the URL")?;
     let mut stream = TcpStream::connect(host)?;
     write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\n\r\n")?;
     stream.shutdown(std::net::Shutdown::Write)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let (_, body) = answer.split_once("\r\n\r\n").ok_or("no answer")?;
+    let (_, body) = answer.split_once("\r\n\r\n").ok_or("parse: no answer")?;
     for _ in 0..times.unwrap_or("1").parse::<u64>()? {
         serde_json::from_str::<serde::de::IgnoredAny>(std::hint::black_box(body))?;
     }
     Ok(())
 }
 
-/// `aweber subscribers list`, list by list, as a shell would: the sum is one measurement.
+/// `aweber subscribers list` for one list after the other; their sum is one measurement.
 fn aweber_cli(
     server: &mut Server,
     subscribers: u64,
     options: &Options,
     scratch: &Path,
-) -> Result<Option<Measured>> {
-    let program = &options.aweber_cli;
-    if !is_there(program) {
-        return Ok(None);
-    }
+) -> Result<Measured> {
     let file = scratch.join("cli.jsonl");
-    let mut measured = Measured::new("the aweber command");
-    for _ in 0..options.runs {
-        server.requests()?;
-        let mut sum = measure::Cost::default();
+    let mut measured = repeat("the aweber command", options.runs, server, |server| {
+        let mut sum = Cost::default();
         let out = std::fs::File::create(&file)?;
         for list in server.lists() {
-            let mut command = Command::new(program);
+            let mut command = Command::new(&options.aweber_cli);
             command
                 .args(["subscribers", "list", "--list-id", &list.to_string()])
                 .env("AWEBER_API_URL", server.text("api")?)
@@ -142,49 +145,38 @@ fn aweber_cli(
             sum.cpu += cost.cpu;
             sum.peak = sum.peak.max(cost.peak);
         }
-        measured.costs.push(sum);
-        measured.requests = Some(server.requests()?);
-        measured.bytes = Some(std::fs::metadata(&file)?.len());
-    }
-    let lines = std::fs::read(&file)?
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count() as u64;
+        Ok(sum)
+    })?;
+    let output = std::fs::read(&file)?;
+    let lines = output.iter().filter(|byte| **byte == b'\n').count() as u64;
     if lines != subscribers {
         println!("(the aweber command wrote {lines} lines for {subscribers} subscribers)");
     }
     measured.rows = Some(lines);
-    Ok(Some(measured))
+    measured.bytes = Some(output.len() as u64);
+    Ok(measured)
 }
 
-/// `sample.py`.
-fn python(
+/// `sample.py`, with the given Python and number of runs.
+fn script(
     server: &mut Server,
     subscribers: u64,
-    options: &Options,
+    (python, runs): (&Path, usize),
     scratch: &Path,
-) -> Result<Option<Measured>> {
-    let Some(python) = &options.python else {
-        return Ok(None);
-    };
+) -> Result<Measured> {
     let file = scratch.join("sample.csv");
-    let mut measured = Measured::new("a Python script");
-    for _ in 0..options.runs {
-        server.requests()?;
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/bench/sample.py");
+    let mut measured = repeat("a Python script", runs, server, |server| {
         let mut command = Command::new(python);
         command
-            .arg(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/examples/bench/sample.py"
-            ))
+            .arg(sample)
             .arg(server.text("api")?)
             .arg(server.text("account")?)
             .arg(&file)
             .args(server.lists().iter().map(u64::to_string))
             .env("ACCESS_TOKEN", server.text("other_token")?);
-        measured.costs.push(measure::run(&mut command, 0)?);
-        measured.requests = Some(server.requests()?);
-    }
+        measure::run(&mut command, 0)
+    })?;
     let mut rows = 0;
     for record in csv::Reader::from_path(&file)?.byte_records() {
         record?;
@@ -195,5 +187,5 @@ fn python(
     }
     measured.rows = Some(rows);
     measured.bytes = Some(std::fs::metadata(&file)?.len());
-    Ok(Some(measured))
+    Ok(measured)
 }

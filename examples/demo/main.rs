@@ -1,27 +1,28 @@
-//! The whole job in some five seconds, without an AWeber account: `cargo run --example demo`.
+//! The whole job in about five seconds, without an AWeber account: `cargo run --example demo`.
 //!
-//! Builds the program, starts a sandbox AWeber on loopback and tells a story with the real commands and their real
-//! output. Every claim is checked against what the sandbox knows; the demo exits 1 if one of them is not true.
+//! Builds the program, starts a sandbox AWeber on loopback and runs the real commands against it, with their real
+//! output. Every claim is checked against the data in the sandbox; the demo exits with 1 if one is false.
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "an example talks to the terminal"
+    reason = "an example prints to the terminal"
 )]
 
-mod books;
+#[path = "../support/build.rs"]
+mod build;
+mod checks;
+mod output;
 mod program;
-mod story;
-mod teller;
+mod scenario;
 
 use clap::Parser;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Why the demo cannot go on, in words.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// A story in six chapters: connect, export, a changing list, two kills, and the books.
+/// Shows the whole job in six steps: connect, export, a changing list, two kills, and a final check.
 #[derive(Parser)]
 struct Options {
     /// Keep the directory with the token file, the ledger and the exported files
@@ -30,42 +31,32 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match build_and_tell(&Options::parse()) {
+    match run(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(wrong) => {
-            eprintln!("\ndemo: THIS IS NOT AS IT SHOULD BE: {wrong}");
+        Err(error) => {
+            eprintln!("\ndemo: FAILED: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn build_and_tell(options: &Options) -> Result<()> {
-    let binary = program::build()?;
-    let began = Instant::now();
+fn run(options: &Options) -> Result<()> {
+    output::text("Building the program: cargo build --bin aweber-sync");
+    let binary = build::build("demo", None)?;
+    let start = Instant::now();
     let directory = tempfile::Builder::new()
         .prefix("aweber-sync-demo-")
         .tempdir()?;
-    let outcome = story::tell(binary, directory.path());
+    let outcome = scenario::run(binary, directory.path());
     if options.keep || outcome.is_err() {
         let kept = directory.keep();
-        teller::text(&format!("Kept for you to look at: {}", kept.display()));
+        output::text(&format!("Kept for inspection: {}", kept.display()));
     } else {
         directory.close()?;
-        teller::text("The directory of the demo is removed again (--keep keeps it).");
+        output::text("The demo directory has been removed (use --keep to keep it).");
     }
     outcome?;
-    let seconds = began.elapsed().as_secs_f32();
-    teller::text(&format!(
-        "All of it was checked, and is true. ({seconds:.1} s)"
-    ));
+    let seconds = start.elapsed().as_secs_f32();
+    output::text(&format!("All checks passed. ({seconds:.1} s)"));
     Ok(())
-}
-
-/// Ends the demo with `wrong` unless `is_true`.
-fn check(is_true: bool, wrong: impl Into<String>) -> Result<()> {
-    if is_true {
-        Ok(())
-    } else {
-        Err(wrong.into().into())
-    }
 }

@@ -1,7 +1,7 @@
-//! The program under demonstration: building it, and running it as a user would, with every output searched for
-//! secrets.
+//! Runs the program as a user would and searches all of its output for secrets.
 
-use crate::{Result, check, teller};
+use crate::checks::check;
+use crate::{Result, output};
 use aweber_sandbox::Sandbox;
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,51 +10,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-/// Longer than this nothing in the demo takes, on any machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// No run takes this long, on any machine.
+const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Builds the program into the target directory and with the profile that this demo was built with.
-pub(crate) fn build() -> Result<PathBuf> {
-    let me = std::env::current_exe()?;
-    // TARGET/PROFILE/examples/demo
-    let directory = |n| me.ancestors().nth(n).unwrap_or(Path::new("/"));
-    let (profile, target) = (directory(2), directory(3));
-    let name = match profile.file_name().and_then(|name| name.to_str()) {
-        Some("debug") | None => "dev",
-        Some(name) => name,
-    };
-    teller::text("Building the program: cargo build --bin aweber-sync");
-    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    build
-        // Naming the demo too takes the libraries as they were built for it, instead of with fewer features.
-        .args(["build", "--quiet", "--bin=aweber-sync", "--example=demo"])
-        .args(["--profile", name, "--manifest-path"])
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-        .arg("--target-dir")
-        .arg(target)
-        .stdin(Stdio::null());
-    for (variable, _) in std::env::vars_os() {
-        // What cargo tells a program about its package would make the inner cargo build some libraries anew.
-        let text = variable.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            build.env_remove(&variable);
-        }
-    }
-    check(build.status()?.success(), "the program cannot be built")?;
-    Ok(profile.join("aweber-sync"))
-}
-
-/// The program, set up for a sandbox.
+/// The program, configured for a sandbox.
 pub(crate) struct Program<'a> {
     binary: PathBuf,
     sandbox: &'a Sandbox,
     environment: [(&'static str, String); 5],
-    /// How often `run` was started.
+    /// Number of `run` commands started.
     pub(crate) runs: Cell<u32>,
 }
 
 impl<'a> Program<'a> {
-    /// With everything in `state`.
+    /// Configures the program to keep all of its files in `state`.
     pub(crate) fn new(binary: PathBuf, sandbox: &'a Sandbox, state: &Path) -> Program<'a> {
         let environment = [
             ("AWEBER_API_URL", sandbox.api_url()),
@@ -71,37 +40,34 @@ impl<'a> Program<'a> {
         }
     }
 
-    /// Says how it is set up.
-    pub(crate) fn show_environment(&self) {
+    pub(crate) fn print_environment(&self) {
         let lines = self.environment.iter();
         let lines: Vec<String> = lines
             .map(|(name, value)| format!("export {name}={value}"))
             .collect();
-        teller::output(&format!("\n{}", lines.join("\n")));
+        output::command_output(&format!("\n{}", lines.join("\n")));
     }
 
-    /// `aweber-sync run`, which must end well; what it said.
+    /// Runs `aweber-sync run`, which must succeed; returns its output.
     pub(crate) fn run(&self) -> Result<String> {
         let output = self.start("run")?.wait_with_output()?;
         self.finish(&output, "")
     }
 
-    /// `aweber-sync authorize`; the part of the person with the browser is `visit`: from the address to the code.
+    /// Runs `aweber-sync authorize`; `visit` stands for the user with the browser: it takes the URL and returns the code.
     pub(crate) fn authorize(&self, visit: impl FnOnce(&str) -> Result<String>) -> Result<String> {
         let mut child = self.start("authorize")?;
         let mut lines = BufReader::new(child.stdout.take().ok_or("no standard output")?);
-        let mut said = String::new();
+        let mut shown = String::new();
         let url = loop {
-            let from = said.len();
-            check(
-                lines.read_line(&mut said)? > 0,
-                "authorize showed no address",
-            )?;
-            if said[from..].trim().starts_with("http") {
-                break said[from..].trim().to_owned();
+            let start = shown.len();
+            let length = lines.read_line(&mut shown)?;
+            check(length > 0, "authorize printed no URL")?;
+            if shown[start..].trim().starts_with("http") {
+                break shown[start..].trim().to_owned();
             }
         };
-        teller::output(&said);
+        output::command_output(&shown);
         let code = visit(&url)?;
         let mut input = child.stdin.take().ok_or("no standard input")?;
         writeln!(input, "{code}")?;
@@ -111,33 +77,30 @@ impl<'a> Program<'a> {
         self.finish(&child.wait_with_output()?, rest.trim_start())
     }
 
-    /// `aweber-sync run`, killed (SIGKILL) as soon as it has asked `times` times for `held`, the last time without an
-    /// answer.
-    pub(crate) fn run_and_kill(&self, held: &str, times: u32) -> Result<()> {
-        let before_kill = self.sandbox.with(|world| world.count(held)) + times as usize;
+    /// Runs `aweber-sync run` and kills it (SIGKILL) at its `nth` request whose URL contains `url_part`. The sandbox must
+    /// leave that request unanswered.
+    pub(crate) fn run_and_kill(&self, url_part: &str, nth: u32) -> Result<()> {
+        let expected = self.sandbox.with(|world| world.count(url_part)) + nth as usize;
         let mut child = self.start("run")?;
-        let is_held = self
+        let arrived = self
             .sandbox
-            .wait_until(PATIENCE, |world| world.count(held) >= before_kill);
-        teller::command(&format!("kill -9 {}", child.id()));
+            .wait_until(DEADLINE, |world| world.count(url_part) >= expected);
+        output::command(&format!("kill -9 {}", child.id()));
         child.kill()?;
         let output = child.wait_with_output()?;
-        let said = self.searched(&output)?;
-        check(
-            is_held,
-            format!("the run never asked for {held}; it said: {said}"),
-        )?;
+        let text = self.text_without_secrets(&output)?;
+        let message = format!("the run never requested {url_part}; its output: {text}");
+        check(arrived, message)?;
         let killed = output.status.code().is_none();
-        check(killed, format!("the run ended before the kill: {said}"))
+        check(killed, format!("the run ended before the kill: {text}"))
     }
 
-    /// Starts it, as typed.
     fn start(&self, command: &str) -> Result<Child> {
-        teller::command(&format!("aweber-sync {command}"));
+        output::command(&format!("aweber-sync {command}"));
         self.runs.set(self.runs.get() + u32::from(command == "run"));
         let mut process = Command::new(&self.binary);
         for (name, _) in std::env::vars_os() {
-            // The user's own settings have no part in this.
+            // The user's own settings must not change the demo.
             if name.to_string_lossy().starts_with("AWEBER_") {
                 process.env_remove(&name);
             }
@@ -154,32 +117,30 @@ impl<'a> Program<'a> {
     }
 
     fn finish(&self, output: &Output, earlier: &str) -> Result<String> {
-        let said = earlier.to_owned() + &self.searched(output)?;
-        teller::output(&format!("{said}\n"));
-        check(
-            output.status.success(),
-            format!("the last command ended with {}", output.status),
-        )?;
-        Ok(said)
+        let text = earlier.to_owned() + &self.text_without_secrets(output)?;
+        output::command_output(&format!("{text}\n"));
+        let message = format!("the last command ended with {}", output.status);
+        check(output.status.success(), message)?;
+        Ok(text)
     }
 
-    /// What it printed, without a secret in it.
-    fn searched(&self, output: &Output) -> Result<String> {
-        let said = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat())
-            .into_owned();
+    /// Returns the output; fails if it contains a secret.
+    fn text_without_secrets(&self, output: &Output) -> Result<String> {
+        let bytes = [&output.stdout[..], &output.stderr[..]].concat();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         let secrets = self.sandbox.with(|world| world.secrets());
-        let shown = secrets.iter().any(|secret| said.contains(secret.as_str()));
-        check(!shown, "the program printed a secret")?;
-        Ok(said)
+        let leaked = secrets.iter().any(|secret| text.contains(secret.as_str()));
+        check(!leaked, "the program printed a secret")?;
+        Ok(text)
     }
 }
 
-/// Opens a page as a browser would, and takes the code that stands on it.
+/// Opens the authorization page as a browser would and returns the code shown on it.
 pub(crate) fn code_on_page(url: &str) -> Result<String> {
     let (host, path) = url
         .strip_prefix("http://")
         .and_then(|rest| rest.split_once('/'))
-        .ok_or("that is no page of the sandbox")?;
+        .ok_or("not a URL of the sandbox")?;
     let mut stream = TcpStream::connect(host)?;
     let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
@@ -188,6 +149,6 @@ pub(crate) fn code_on_page(url: &str) -> Result<String> {
     let code = page
         .split_once("<code id=\"code\">")
         .and_then(|(_, rest)| rest.split_once("</code>"));
-    let (code, _) = code.ok_or_else(|| format!("AWeber's page shows no code: {page}"))?;
+    let (code, _) = code.ok_or_else(|| format!("no code on the authorization page: {page}"))?;
     Ok(code.to_owned())
 }

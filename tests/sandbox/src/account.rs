@@ -3,12 +3,12 @@
 use crate::answer::{Answer, envelope_a};
 use crate::fields::{ObjectWriter, Overrides};
 
-/// The account that tokens belong to; its fields may be changed while the sandbox runs.
+/// The account that tokens belong to. Its fields may be changed while the sandbox runs.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// Its id, as it stands in every path.
+    /// The id, which is part of every path.
     pub id: u64,
-    /// Its uuid.
+    /// The uuid.
     pub uuid: String,
     /// The customer's company.
     pub company: String,
@@ -24,23 +24,23 @@ impl Default for Account {
     }
 }
 
-/// Whether AWeber serves the account.
+/// The state of the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AccountState {
-    /// It does.
+    /// AWeber serves it.
     #[default]
     Open,
-    /// The account was closed: 401 `UnauthorizedError` "Invalid Account".
+    /// Closed: 401 `UnauthorizedError` "Invalid Account".
     Closed,
-    /// 403 "Account Temporarily Suspended".
+    /// Suspended: 403 "Account Temporarily Suspended".
     Suspended,
     /// AWeber blocked the integration: 410 `BlockedError`, on the OAuth endpoints too.
     Blocked,
 }
 
 impl AccountState {
-    /// The answer that the state forces on API requests.
-    pub(crate) fn refusal(self) -> Option<Answer> {
+    /// The error that API requests get; `None` for an open account.
+    pub(crate) fn rejection(self) -> Option<Answer> {
         match self {
             AccountState::Open => None,
             AccountState::Closed => Some(invalid_account()),
@@ -54,12 +54,11 @@ impl AccountState {
     }
 }
 
-/// A closed account, or one that the token is not for.
+/// For a closed account, or one that does not belong to the token.
 pub(crate) fn invalid_account() -> Answer {
     envelope_a(401, "UnauthorizedError", "Invalid Account")
 }
 
-/// An integration that AWeber has blocked.
 pub(crate) fn blocked() -> Answer {
     envelope_a(
         410,
@@ -68,7 +67,7 @@ pub(crate) fn blocked() -> Answer {
     )
 }
 
-/// The account as JSON; `base` is the link to the collection of accounts.
+/// Renders the account as JSON; `base` is the link to the collection of accounts.
 pub(crate) fn render(account: &Account, base: &str) -> Vec<u8> {
     let overrides = Overrides::default();
     let link = format!("{base}/{}", account.id);

@@ -1,13 +1,12 @@
-//! An answer before it goes out, and the error bodies in their two envelopes.
+//! An HTTP answer before faults apply, and AWeber's errors in their two envelopes.
 
 use serde_json::{Value, json};
 
 use crate::settings::Envelope;
 
-/// The content type of the live API, quotes included.
+/// The content type as the live API sends it, with quotes.
 pub(crate) const JSON: &str = "application/json; charset=\"utf-8\"";
 
-/// Status, headers, body.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -17,17 +16,14 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// A JSON answer.
     pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Answer {
         Answer::of(status, JSON, body)
     }
 
-    /// A JSON answer from a value.
     pub(crate) fn value(status: u16, body: &Value) -> Answer {
         Answer::json(status, body.to_string())
     }
 
-    /// An answer of any content type.
     pub(crate) fn of(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
         Answer {
             status,
@@ -37,14 +33,14 @@ impl Answer {
         }
     }
 
-    /// With one more header.
+    /// Adds a header.
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Answer {
         self.headers.push((name, value.into()));
         self
     }
 }
 
-/// Envelope A.
+/// Envelope A: an object with status, type and message.
 pub(crate) fn envelope_a(status: u16, kind: &str, message: &str) -> Answer {
     Answer::value(
         status,
@@ -57,7 +53,7 @@ pub(crate) fn envelope_a(status: u16, kind: &str, message: &str) -> Answer {
     )
 }
 
-/// Envelope B.
+/// Envelope B: as in OAuth 2.
 pub(crate) fn envelope_b(status: u16, error: &str, description: &str) -> Answer {
     Answer::value(
         status,
@@ -65,7 +61,7 @@ pub(crate) fn envelope_b(status: u16, error: &str, description: &str) -> Answer 
     )
 }
 
-/// A refused bearer token.
+/// For an invalid bearer token.
 pub(crate) fn invalid_token(envelope: Envelope) -> Answer {
     match envelope {
         Envelope::A => envelope_a(401, "UnauthorizedError", "Invalid Token"),
@@ -77,27 +73,26 @@ pub(crate) fn invalid_token(envelope: Envelope) -> Answer {
     }
 }
 
-/// A path that does not exist: live, AWeber answers 401 and not 404.
+/// For an unknown path: the live API answers 401, not 404.
 pub(crate) fn unknown_path() -> Answer {
     envelope_a(401, "UnauthorizedError", "Unauthorized")
 }
 
-/// A method that a path does not have.
 pub(crate) fn wrong_method(allowed: &str) -> Answer {
     envelope_a(405, "MethodNotAllowedError", "Method not allowed").header("allow", allowed)
 }
 
-/// A bad `ws.*` or sort parameter.
+/// For an invalid `ws.*` or sort parameter.
 pub(crate) fn bad_window(message: &str) -> Answer {
     envelope_a(400, "WebServiceError", message)
 }
 
-/// A filter whose value is not of its type.
+/// For an invalid filter or operation.
 pub(crate) fn bad_request(message: &str) -> Answer {
     envelope_a(400, "BadRequestError", message)
 }
 
-/// A removed or foreign list.
+/// For a list that does not exist.
 pub(crate) fn no_list() -> Answer {
     envelope_a(404, "ListNotFoundError", "List not found")
 }

@@ -1,4 +1,4 @@
-//! The API: who asks, what for, whether they may, and then the answer.
+//! The API: authentication, routing, authorization, then the answer.
 
 use crate::account::{AccountState, blocked, invalid_account};
 use crate::answer::{Answer, envelope_a, invalid_token, wrong_method};
@@ -8,13 +8,12 @@ use crate::resources;
 use crate::routes::{Endpoint, Route};
 use crate::world::World;
 
-/// Answers one API request.
 pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
-    checked(world, request).unwrap_or_else(|refusal| refusal)
+    try_answer(world, request).unwrap_or_else(|rejection| rejection)
 }
 
-/// Identity before everything else: no path is told apart from another without a good token.
-fn checked(world: &mut World, request: &Request) -> Result<Answer, Answer> {
+/// The token is checked first: without a valid one the answer does not depend on the path.
+fn try_answer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
     if world.account_state == AccountState::Blocked {
         return Err(blocked());
     }
@@ -22,8 +21,8 @@ fn checked(world: &mut World, request: &Request) -> Result<Answer, Answer> {
     if !world.use_access_token(&token) {
         return Err(invalid_token(world.settings.bad_token_envelope));
     }
-    if let Some(refusal) = world.account_state.refusal() {
-        return Err(refusal);
+    if let Some(rejection) = world.account_state.rejection() {
+        return Err(rejection);
     }
     let route = Route::parse(request)?;
     if request.method != "GET" {
@@ -59,7 +58,7 @@ fn bearer(request: &Request) -> Result<String, Answer> {
     }
 }
 
-/// The wording is OAuth 1's: AWeber falls back to it when it cannot read the header.
+/// AWeber falls back to this OAuth 1 error if it cannot parse the header.
 fn missing_parameters() -> Answer {
     let names =
         "oauth_consumer_key, oauth_nonce, oauth_signature, oauth_signature_method, oauth_timestamp";
@@ -71,7 +70,7 @@ fn missing_parameters() -> Answer {
 }
 
 fn check_scope(world: &World, token: &str, scope: &str) -> Result<(), Answer> {
-    // The extended scope has been equal to the plain one since 2021.
+    // The extended scope has been equivalent to the plain one since 2021.
     let is_enough = |own: &String| {
         own == scope || (scope == "subscriber.read" && own == "subscriber.read-extended")
     };

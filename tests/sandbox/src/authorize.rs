@@ -1,4 +1,4 @@
-//! The authorization page in the browser: who asks, PKCE, scopes, and the code, shown or sent back.
+//! The authorization page: checks client, redirect URI, PKCE and scopes, then shows the code or redirects with it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,7 +12,7 @@ use crate::world::World;
 
 const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 
-/// Every scope that AWeber knows.
+/// All scopes of AWeber.
 const SCOPES: [&str; 9] = [
     "account.read",
     "list.read",
@@ -25,7 +25,7 @@ const SCOPES: [&str; 9] = [
     "landing-page.read",
 ];
 
-/// The page in the browser. Visiting it is consenting.
+/// Answers a visit to the page. A visit counts as consent.
 pub(crate) fn authorize(world: &mut World, request: &Request) -> Result<Answer, Answer> {
     let client = request
         .param("client_id")
@@ -39,21 +39,21 @@ pub(crate) fn authorize(world: &mut World, request: &Request) -> Result<Answer, 
         .ok_or_else(|| envelope_b(400, "invalid_request", "Invalid redirect URI"))?
         .to_owned();
     let state = request.param("state").map(str::to_owned);
-    let refuse = |error: &str, description: &str| {
+    let reject = |error: &str, description: &str| {
         let pairs = [("error", error), ("error_description", description)];
         if redirect == OUT_OF_BAND {
             envelope_b(400, error, description)
         } else {
-            send_back(&redirect, state.as_deref(), &pairs)
+            redirect_to_client(&redirect, state.as_deref(), &pairs)
         }
     };
     if request.param("response_type") != Some("code") {
-        return Err(refuse(
+        return Err(reject(
             "unsupported_response_type",
             "response_type must be code",
         ));
     }
-    check_challenge(request, client.kind).map_err(|message| refuse("invalid_request", message))?;
+    check_challenge(request, client.kind).map_err(|message| reject("invalid_request", message))?;
     let scopes: Vec<String> = request
         .param("scope")
         .unwrap_or("")
@@ -62,13 +62,13 @@ pub(crate) fn authorize(world: &mut World, request: &Request) -> Result<Answer, 
         .map(str::to_owned)
         .collect();
     if scopes.is_empty() || scopes.iter().any(|scope| !SCOPES.contains(&scope.as_str())) {
-        return Err(refuse(
+        return Err(reject(
             "invalid_scope",
             "The requested scope is missing, unknown or malformed",
         ));
     }
     if world.settings.customer_refuses {
-        return Err(refuse(
+        return Err(reject(
             "access_denied",
             "The resource owner denied the request",
         ));
@@ -82,10 +82,14 @@ pub(crate) fn authorize(world: &mut World, request: &Request) -> Result<Answer, 
         );
         return Ok(Answer::of(200, "text/html; charset=utf-8", page));
     }
-    Ok(send_back(&redirect, state.as_deref(), &[("code", &code)]))
+    Ok(redirect_to_client(
+        &redirect,
+        state.as_deref(),
+        &[("code", &code)],
+    ))
 }
 
-/// PKCE at the authorization page: required of public clients, forbidden to confidential ones.
+/// PKCE is required for public clients and forbidden for confidential ones.
 fn check_challenge(request: &Request, kind: ClientKind) -> Result<(), &'static str> {
     let (challenge, method) = (
         request.param("code_challenge"),
@@ -113,8 +117,8 @@ fn check_challenge(request: &Request, kind: ClientKind) -> Result<(), &'static s
     }
 }
 
-/// A redirect to the client, state first, as AWeber prints it.
-fn send_back(redirect: &str, state: Option<&str>, pairs: &[(&str, &str)]) -> Answer {
+/// A redirect to the client. AWeber puts the state first.
+fn redirect_to_client(redirect: &str, state: Option<&str>, pairs: &[(&str, &str)]) -> Answer {
     let target = Url::parse(redirect).map(|mut url| {
         url.query_pairs_mut()
             .extend_pairs(state.map(|state| ("state", state)))

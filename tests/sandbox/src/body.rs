@@ -1,4 +1,4 @@
-//! Bodies as they go out: whole, half, endless, huge.
+//! Response bodies: complete, cut off, endless, huge.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,33 +11,33 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-const PIECE: u64 = 64 * 1024;
+const CHUNK: u64 = 64 * 1024;
 
-/// Time for the first half to leave before the connection is cut.
-const BEFORE_THE_CUT: Duration = Duration::from_millis(30);
+/// Delay for the first half to reach the client before the connection is closed.
+const BEFORE_CUT: Duration = Duration::from_millis(30);
 
 /// Time between two bytes of the endless body.
 const BETWEEN_BYTES: Duration = Duration::from_millis(10);
 
-/// A body on its way out.
+/// A response body.
 pub(crate) enum Outgoing {
-    /// All of it at once.
+    /// The complete body at once.
     Whole(Option<Bytes>),
-    /// This much, a pause, and then the connection is cut.
+    /// These bytes, a pause, then the connection is closed.
     Cut(Option<Bytes>, Pin<Box<Sleep>>),
-    /// A byte now and then, for ever.
+    /// One byte after another, forever.
     Trickle(Pin<Box<Sleep>>),
-    /// A JSON string of so many further bytes.
-    Huge { left: u64, begun: bool },
+    /// A JSON object with a string of `left` bytes.
+    Huge { left: u64, started: bool },
 }
 
-/// The end of a body that was cut on purpose.
+/// The error that makes hyper close the connection.
 #[derive(Debug)]
 pub(crate) struct CutOff;
 
 impl fmt::Display for CutOff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection was cut on purpose")
+        f.write_str("connection closed by a fault")
     }
 }
 
@@ -55,7 +55,7 @@ impl Outgoing {
     }
 
     pub(crate) fn cut_after(bytes: Vec<u8>) -> Outgoing {
-        Outgoing::Cut(Some(bytes.into()), Box::pin(sleep(BEFORE_THE_CUT)))
+        Outgoing::Cut(Some(bytes.into()), Box::pin(sleep(BEFORE_CUT)))
     }
 
     pub(crate) fn trickle() -> Outgoing {
@@ -65,7 +65,7 @@ impl Outgoing {
     pub(crate) fn huge(bytes: u64) -> Outgoing {
         Outgoing::Huge {
             left: bytes,
-            begun: false,
+            started: false,
         }
     }
 }
@@ -95,15 +95,15 @@ impl Body for Outgoing {
                     data(Bytes::from_static(b" "))
                 }
             },
-            Outgoing::Huge { begun, .. } if !*begun => {
-                *begun = true;
+            Outgoing::Huge { started, .. } if !*started => {
+                *started = true;
                 data(Bytes::from_static(b"{\"entries\":[],\"padding\":\""))
             }
             Outgoing::Huge { left: 0, .. } => Poll::Ready(None),
             Outgoing::Huge { left, .. } => {
-                let piece = PIECE.min(*left);
-                *left -= piece;
-                let mut bytes = vec![b'x'; piece as usize];
+                let chunk = CHUNK.min(*left);
+                *left -= chunk;
+                let mut bytes = vec![b'x'; chunk as usize];
                 if *left == 0 {
                     bytes.extend_from_slice(b"\"}");
                 }

@@ -1,20 +1,20 @@
-//! The sandbox's idea of now: it drives the `Date` header, the life of tokens and codes, and the times of new
-//! subscribers. The rate limit does not use it: that runs on the monotonic clock, as a real wait does.
+//! The sandbox's clock: for the `Date` header, the expiry of tokens and codes, and the times of new subscribers. The
+//! rate limit uses the monotonic clock instead, because clients wait in real time.
 
 use chrono::{DateTime, SubsecRound, Utc};
 
-/// Where "now" comes from.
+/// The source of the current time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Clock {
     /// The machine's clock, to the microsecond.
     #[default]
     Real,
-    /// Stands still until it is set again (`World::set_now`).
+    /// Stopped until it is set again (`World::set_now`).
     Fixed(DateTime<Utc>),
 }
 
 impl Clock {
-    /// The present instant.
+    /// The current time.
     pub fn now(&self) -> DateTime<Utc> {
         match self {
             Clock::Real => Utc::now().trunc_subsecs(6),

@@ -1,4 +1,4 @@
-//! Collections: `ws.start`, `ws.size`, `ws.show`, and the page with its links.
+//! Pages of collections: `ws.start`, `ws.size`, `ws.show`, entries and links.
 
 use url::form_urlencoded;
 
@@ -10,7 +10,7 @@ use crate::settings::Settings;
 
 const LARGEST_PAGE: usize = 100;
 
-/// The part of a collection that is asked for.
+/// The requested part of a collection.
 pub(crate) struct Window {
     start: usize,
     size: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Reads the `ws.*` parameters; out of range is an error, as at AWeber.
+    /// Parses the `ws.*` parameters. As at AWeber, a value out of range is an error.
     pub(crate) fn parse(request: &Request) -> Result<Window, Answer> {
         let start = number(request, "ws.start", 0)?;
         let size = number(request, "ws.size", LARGEST_PAGE as i64)?;
@@ -43,7 +43,6 @@ impl Window {
         })
     }
 
-    /// The positions on this page.
     pub(crate) fn positions(&self, total: usize) -> std::ops::Range<usize> {
         let end = self.start.saturating_add(self.size).min(total);
         self.start.min(end)..end
@@ -59,19 +58,17 @@ fn number(request: &Request, key: &str, default: i64) -> Result<i64, Answer> {
     }
 }
 
-/// What kind of collection a page belongs to.
+/// The kind of a collection.
 pub(crate) struct Kind {
     /// As in `#subscribers-page-resource`.
     pub(crate) resource: &'static str,
-    /// A find: no `total_size`, but a link to it.
+    /// Pages of a find carry a link to `total_size` instead of the number.
     pub(crate) is_find: bool,
-    /// Whether it carries `self_link`.
     pub(crate) has_self_link: bool,
-    /// Whether it carries next and prev links.
-    pub(crate) has_links: bool,
+    pub(crate) has_next_and_prev_links: bool,
 }
 
-/// A page; `entry` renders what stands at a position.
+/// Renders a page; `entry` renders the item at a position.
 pub(crate) fn page(
     request: &Request,
     settings: &Settings,
@@ -123,7 +120,7 @@ pub(crate) fn page(
         ("next_collection_link", next),
         ("prev_collection_link", prev),
     ] {
-        let link = link.filter(|_| kind.has_links);
+        let link = link.filter(|_| kind.has_next_and_prev_links);
         if link.is_some() || settings.null_links {
             object.optional(key, link.as_deref());
         }
@@ -141,7 +138,7 @@ pub(crate) fn page(
     Ok(Answer::json(200, object.finish()))
 }
 
-/// The request's own address with other `ws.*` parameters.
+/// The request's own URL with other `ws.*` parameters.
 fn link(request: &Request, origin: &str, window: &[(&str, &str)]) -> String {
     let kept = request.params.iter().filter(|(key, _)| {
         !matches!(

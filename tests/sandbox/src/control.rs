@@ -1,5 +1,5 @@
-//! The control interface for people and programs without Rust, under `/_sandbox/` on the API origin. Its requests are
-//! not recorded and count towards no limit.
+//! The control interface for use without Rust: `/_sandbox/` on the API origin. Its requests are neither recorded nor
+//! counted towards the rate limit.
 
 use serde_json::{Value, json};
 
@@ -12,12 +12,11 @@ use crate::world::World;
 
 pub(crate) const PREFIX: &str = "/_sandbox/";
 
-/// Answers one control request.
 pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
     let path = request.path.strip_prefix(PREFIX).unwrap_or("");
     let segments: Vec<&str> = path.split('/').collect();
     let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
-    let done = match (request.method.as_str(), segments.as_slice()) {
+    let outcome = match (request.method.as_str(), segments.as_slice()) {
         ("GET", ["state"]) => Ok(state(world)),
         ("GET", ["requests"]) => Ok(world.requests.iter().map(record).collect()),
         ("POST", ["lists"]) => add_list(world, &body),
@@ -27,21 +26,22 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
         }
         ("POST", ["expire"]) => {
             world.expire_access_tokens();
-            Ok(json!({"done": "every access token has expired"}))
+            Ok(json!({"done": "expired all access tokens"}))
         }
         ("POST", ["revoke"]) => {
             world.revoke_everything();
-            Ok(json!({"done": "every token is revoked"}))
+            Ok(json!({"done": "revoked all tokens"}))
         }
-        _ => Err((404, "no such control call".to_owned())),
+        _ => Err((404, "unknown control request".to_owned())),
     };
-    match done {
+    match outcome {
         Ok(value) => Answer::value(200, &value),
-        Err((status, why)) => Answer::value(status, &json!({"error": why})),
+        Err((status, error)) => Answer::value(status, &json!({"error": error})),
     }
 }
 
-type Done = Result<Value, (u16, String)>;
+/// The answer, or a status and an error message.
+type Outcome = Result<Value, (u16, String)>;
 
 fn state(world: &World) -> Value {
     let lists: Vec<Value> = world
@@ -102,30 +102,31 @@ fn record(request: &Recorded) -> Value {
     })
 }
 
-fn add_list(world: &mut World, body: &Value) -> Done {
-    let name = text(body, "name").ok_or_else(|| bad("a list needs a name"))?;
+fn add_list(world: &mut World, body: &Value) -> Outcome {
+    let name = text(body, "name").ok_or_else(|| bad_request("missing name"))?;
     let id = world.add_list(name);
     Ok(json!({"id": id, "name": name}))
 }
 
-/// Any key that is not one of the known ones is sent as it is in the subscriber's JSON.
-fn add_subscriber(world: &mut World, list: &str, body: &Value) -> Done {
-    let list = known_list(world, list)?;
-    let email = text(body, "email").ok_or_else(|| bad("a subscriber needs an email"))?;
+/// A key that is not handled here becomes a field of the subscriber's JSON.
+fn add_subscriber(world: &mut World, list: &str, body: &Value) -> Outcome {
+    let list = list_id(world, list)?;
+    let email = text(body, "email").ok_or_else(|| bad_request("missing email"))?;
     let mut new = NewSubscriber::new(email);
     for (key, value) in body.as_object().into_iter().flatten() {
         new = match (key.as_str(), value) {
             ("email", _) => new,
             ("name", Value::String(name)) => new.name(name),
-            ("status", Value::String(word)) => new.status(
-                Status::parse(word)
-                    .ok_or_else(|| bad("status: subscribed, unsubscribed or unconfirmed"))?,
-            ),
-            ("subscribed_at", Value::String(instant)) => new.subscribed_at(
-                instant
-                    .parse()
-                    .map_err(|_| bad("subscribed_at: like 2026-11-20T08:30:00Z"))?,
-            ),
+            ("status", Value::String(word)) => {
+                new.status(Status::parse(word).ok_or_else(|| {
+                    bad_request("invalid status: expected subscribed, unsubscribed or unconfirmed")
+                })?)
+            }
+            ("subscribed_at", Value::String(instant)) => {
+                new.subscribed_at(instant.parse().map_err(|_| {
+                    bad_request("invalid subscribed_at: expected a time like 2026-11-20T08:30:00Z")
+                })?)
+            }
             ("tags", Value::Array(tags)) => new.tags(tags.iter().filter_map(Value::as_str)),
             ("custom_fields", Value::Object(fields)) => fields
                 .iter()
@@ -137,8 +138,8 @@ fn add_subscriber(world: &mut World, list: &str, body: &Value) -> Done {
     Ok(json!({"list": list, "id": id, "email": email}))
 }
 
-fn change_subscriber(world: &mut World, list: &str, id: &str, change: &str) -> Done {
-    let list = known_list(world, list)?;
+fn change_subscriber(world: &mut World, list: &str, id: &str, change: &str) -> Outcome {
+    let list = list_id(world, list)?;
     let id = id
         .parse()
         .ok()
@@ -148,12 +149,17 @@ fn change_subscriber(world: &mut World, list: &str, id: &str, change: &str) -> D
         "confirm" => world.confirm(list, id),
         "unsubscribe" => world.unsubscribe(list, id),
         "delete" => world.delete(list, id),
-        _ => return Err((404, "confirm, unsubscribe or delete".to_owned())),
+        _ => {
+            return Err((
+                404,
+                "unknown change: expected confirm, unsubscribe or delete".to_owned(),
+            ));
+        }
     }
     Ok(json!({"list": list, "id": id, "done": change}))
 }
 
-fn known_list(world: &World, list: &str) -> Result<u64, (u16, String)> {
+fn list_id(world: &World, list: &str) -> Result<u64, (u16, String)> {
     let id = list.parse().ok().filter(|id| world.list(*id).is_some());
     id.ok_or_else(|| (404, "no such list".to_owned()))
 }
@@ -164,6 +170,6 @@ fn text<'a>(body: &'a Value, key: &str) -> Option<&'a str> {
         .filter(|text| !text.is_empty())
 }
 
-fn bad(why: &str) -> (u16, String) {
-    (400, why.to_owned())
+fn bad_request(error: &str) -> (u16, String) {
+    (400, error.to_owned())
 }

@@ -1,5 +1,5 @@
-//! US Eastern time, in which AWeber prints: `subscribed_at` with the offset of the season, `verified_at` without any.
-//! The rule of 2007 and the one before it are enough here; a time zone database would be too much for test support.
+//! US Eastern time, which AWeber uses: `subscribed_at` with its offset, `verified_at` without one. Two rules are built
+//! in, that of 2007 and the one before; a time zone database is not worth it in test support.
 
 use chrono::{DateTime, Datelike, Days, FixedOffset, NaiveDate, Utc, Weekday};
 
@@ -13,24 +13,24 @@ pub(crate) fn with_offset(instant: DateTime<Utc>) -> String {
     }
 }
 
-/// `2025-11-21T10:56:38`: the wall clock, no offset, no fraction.
+/// `2025-11-21T10:56:38`: local time without offset and fraction.
 pub(crate) fn wall_clock(instant: DateTime<Utc>) -> String {
     let local = instant.with_timezone(&offset_at(instant));
     local.format("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
-/// The same form for those who hold such a time to be UTC.
+/// The same form in UTC.
 pub(crate) fn utc_wall_clock(instant: DateTime<Utc>) -> String {
     instant.format("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
 fn offset_at(instant: DateTime<Utc>) -> FixedOffset {
-    let hours = if is_summer(instant) { -4 } else { -5 };
+    let hours = if is_daylight_saving(instant) { -4 } else { -5 };
     FixedOffset::east_opt(hours * 3600).expect("a whole number of hours is a valid offset")
 }
 
-/// Both changes are at two in the morning: 07:00 UTC in spring, 06:00 UTC in autumn.
-fn is_summer(instant: DateTime<Utc>) -> bool {
+/// Clocks change at 2 a.m. local time: 07:00 UTC in spring, 06:00 UTC in autumn.
+fn is_daylight_saving(instant: DateTime<Utc>) -> bool {
     let year = instant.year();
     let (first, last) = if year >= 2007 {
         (sunday(year, 3, 8), sunday(year, 11, 1))

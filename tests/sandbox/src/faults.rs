@@ -1,4 +1,4 @@
-//! Faults on order: what goes wrong, for which requests, how often. And hooks: changes of the world at a given request.
+//! Fault injection: which fault, for which requests, how often. And hooks: changes of the world at a given request.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use serde_json::Value;
 use crate::answer::{self, Answer};
 use crate::world::World;
 
-/// What goes wrong.
+/// The kinds of faults.
 #[derive(Clone)]
 pub enum FaultKind {
-    /// This answer instead of the work.
+    /// This answer; the request is not processed.
     Status {
         /// The status.
         status: u16,
@@ -21,47 +21,47 @@ pub enum FaultKind {
         /// The content type.
         content_type: String,
     },
-    /// The connection is reset before any work is done.
+    /// The connection is reset; the request is not processed.
     ResetBefore,
-    /// The work is done (a refresh has rotated the token), and then the connection is reset: no byte of the answer.
+    /// The request is processed (a refresh rotates the token), then the connection is reset without an answer.
     ResetAfter,
-    /// The work is done; headers for the whole body, half of it, then the connection closes.
+    /// The request is processed. The answer has the headers of the whole body, but the connection closes after half of it.
     HalfBody,
-    /// The request waits this long before it is worked on.
+    /// The request is processed after this delay.
     DelayBefore(Duration),
-    /// No answer until the client leaves or the sandbox is dropped.
+    /// No answer until the client disconnects or the sandbox is dropped.
     Never {
-        /// Whether the work is done all the same.
+        /// Whether the request is processed.
         work_done: bool,
     },
-    /// A body that trickles for ever, in chunks, byte by byte. The work is done.
+    /// A chunked body that sends single bytes forever. The request is processed.
     EndlessBody,
-    /// A JSON body of this many bytes, in chunks. The work is done.
+    /// A chunked JSON body of this many bytes. The request is processed.
     HugeBody(u64),
-    /// A redirect instead of the work.
+    /// A redirect; the request is not processed.
     Redirect {
         /// 301, 302, 303, 307 or 308.
         status: u16,
-        /// Where to.
+        /// The target.
         location: String,
     },
-    /// The real page with its entries taken out and without a next link: a 200 that lies.
+    /// The real page without its entries and without a next link: a wrong answer with status 200.
     EmptyPage,
-    /// Another page than the one asked for, rendered as if it had been asked for: it begins at the row that `start`
-    /// makes of the one asked for, and has up to `size` rows, also more than AWeber's hundred.
+    /// Another page than the requested one, rendered as if it had been requested. It may be larger than AWeber's 100 rows.
     OtherPage {
-        /// From the row asked for to the row served.
+        /// Maps the requested first row to the first row served.
         start: Arc<dyn Fn(u64) -> u64 + Send + Sync>,
-        /// The most rows on it.
+        /// Maximum number of rows.
         size: u64,
     },
-    /// The real JSON body, changed. Digits go through `serde_json`; use `ReplaceBytes` where they must survive.
+    /// The real JSON body, changed. Digits go through `serde_json`; use `ReplaceBytes` to preserve them.
     Replace(Arc<dyn Fn(Value) -> Value + Send + Sync>),
     /// The real body, changed.
     ReplaceBytes(Arc<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>),
-    /// A gzip body that unpacks to this many bytes of JSON, whatever the client accepts. The work is done.
+    /// A gzip body that expands to this many bytes of JSON, even if the client does not accept gzip. The request is
+    /// processed.
     GzipBomb(u64),
-    /// The real body, called `text/html`.
+    /// The real body with content type `text/html`.
     WrongContentType,
 }
 
@@ -76,12 +76,12 @@ impl FaultKind {
         FaultKind::from_answer(answer::envelope_b(status, error, description))
     }
 
-    /// The 403 of the rate limit.
+    /// The 403 for exceeding the rate limit.
     pub fn rate_limit() -> FaultKind {
         FaultKind::from_answer(rate_limit_error())
     }
 
-    /// A gateway's page.
+    /// An HTML error page, as gateways send it.
     pub fn html(status: u16) -> FaultKind {
         let body = format!(
             "<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n"
@@ -93,7 +93,7 @@ impl FaultKind {
         }
     }
 
-    /// An empty body with this status.
+    /// This status with an empty body.
     pub fn status(status: u16) -> FaultKind {
         FaultKind::Status {
             status,
@@ -112,7 +112,7 @@ impl FaultKind {
         FaultKind::ReplaceBytes(Arc::new(change))
     }
 
-    /// Another page than the one asked for.
+    /// Another page than the requested one.
     pub fn other_page(start: impl Fn(u64) -> u64 + Send + Sync + 'static, size: u64) -> FaultKind {
         FaultKind::OtherPage {
             start: Arc::new(start),
@@ -153,12 +153,12 @@ impl fmt::Debug for FaultKind {
     }
 }
 
-/// AWeber's answer to one request too many.
+/// AWeber's answer to a request over the rate limit.
 pub(crate) fn rate_limit_error() -> Answer {
     answer::envelope_a(403, "ForbiddenError", "Rate Limit Error")
 }
 
-/// A fault, and the requests it is for.
+/// A fault and the requests that it applies to.
 #[derive(Debug, Clone)]
 pub struct Fault {
     on: String,
@@ -169,8 +169,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// For requests whose origin, path and query contain this text, as they came: `Fault::on("/oauth2/token")`.
-    /// Once, the first time, unless something else is said.
+    /// For requests whose raw URL (origin, path and query) contains this text: `Fault::on("/oauth2/token")`. By default
+    /// the fault applies to the first one only.
     pub fn on(text: impl Into<String>) -> FaultBuilder {
         FaultBuilder {
             on: text.into(),
@@ -180,8 +180,7 @@ impl Fault {
         }
     }
 
-    /// As [`Fault::on`], for requests whose path is exactly this one, whatever their query: `/1.0/accounts` and
-    /// nothing below it.
+    /// For requests with exactly this path and any query: `/1.0/accounts`, but no path below it.
     pub fn on_path(path: impl Into<String>) -> FaultBuilder {
         FaultBuilder {
             whole_path: true,
@@ -189,7 +188,7 @@ impl Fault {
         }
     }
 
-    fn is_for(&self, address: &str) -> bool {
+    fn applies_to(&self, address: &str) -> bool {
         if !self.whole_path {
             return address.contains(&self.on);
         }
@@ -198,7 +197,7 @@ impl Fault {
     }
 }
 
-/// A fault whose kind is still to be said.
+/// A fault without its kind.
 #[derive(Debug, Clone)]
 pub struct FaultBuilder {
     on: String,
@@ -208,25 +207,25 @@ pub struct FaultBuilder {
 }
 
 impl FaultBuilder {
-    /// For so many matching requests.
+    /// Applies to this many matching requests.
     pub fn times(mut self, times: u32) -> FaultBuilder {
         self.times = Some(times);
         self
     }
 
-    /// For every matching request.
+    /// Applies to every matching request.
     pub fn always(mut self) -> FaultBuilder {
         self.times = None;
         self
     }
 
-    /// Only after so many matching requests have gone by; those that another fault answers count too.
+    /// Skips this many matching requests first, including those that another fault answers.
     pub fn skip(mut self, skip: u32) -> FaultBuilder {
         self.skip = skip;
         self
     }
 
-    /// What goes wrong.
+    /// Completes the fault with its kind.
     pub fn answer(self, kind: FaultKind) -> Fault {
         Fault {
             on: self.on,
@@ -238,7 +237,7 @@ impl FaultBuilder {
     }
 }
 
-/// A change of the world, to be made once.
+/// A single change of the world.
 pub(crate) type Change = Box<dyn FnOnce(&mut World) + Send>;
 
 struct Hook {
@@ -247,14 +246,14 @@ struct Hook {
     change: Change,
 }
 
-/// The faults and hooks that wait for their requests.
+/// Faults and hooks that are still to be applied.
 #[derive(Default)]
-pub(crate) struct Disturbances {
+pub(crate) struct Injections {
     faults: Vec<Fault>,
     hooks: Vec<Hook>,
 }
 
-impl Disturbances {
+impl Injections {
     pub(crate) fn add_fault(&mut self, fault: Fault) {
         self.faults.push(fault);
     }
@@ -271,10 +270,14 @@ impl Disturbances {
         });
     }
 
-    /// The fault for this request: of several the one ordered first.
+    /// The fault for this request; if several match, the first one added.
     pub(crate) fn fault_for(&mut self, address: &str) -> Option<FaultKind> {
         let mut due = None;
-        for fault in self.faults.iter_mut().filter(|fault| fault.is_for(address)) {
+        for fault in self
+            .faults
+            .iter_mut()
+            .filter(|fault| fault.applies_to(address))
+        {
             if fault.skip > 0 {
                 fault.skip -= 1;
             } else if due.is_none() && fault.times != Some(0) {
@@ -286,7 +289,7 @@ impl Disturbances {
         due
     }
 
-    /// The changes that are due at this request.
+    /// The changes to make before this request is processed.
     pub(crate) fn hooks_for(&mut self, address: &str) -> Vec<Change> {
         let mut due = Vec::new();
         for mut hook in std::mem::take(&mut self.hooks) {

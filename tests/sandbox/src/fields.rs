@@ -1,5 +1,5 @@
-//! JSON objects written field by field, so that a test can replace or remove any of them, and so that digits survive:
-//! a field is JSON *text*, and `40.10` stays `40.10`.
+//! JSON objects written field by field, so that a test can replace or remove any field. Fields are JSON *text*, so that
+//! digits are preserved: `40.10` stays `40.10`.
 
 use std::collections::HashSet;
 
@@ -7,22 +7,21 @@ use serde_json::Value;
 
 use crate::settings::Missing;
 
-/// Fields that a test sets (JSON text) or removes (none), by key.
+/// Fields that a test has set (to JSON text) or removed (`None`), by key.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Overrides(Vec<(String, Option<Box<str>>)>);
 
 impl Overrides {
-    /// Sets a field to JSON text. The text is not checked: a broken body can be wanted.
+    /// Sets a field to JSON text. Invalid text is allowed: a test may want a broken body.
     pub(crate) fn set(&mut self, key: &str, text: &str) {
         self.put(key, Some(text.into()));
     }
 
-    /// Leaves a field out.
     pub(crate) fn remove(&mut self, key: &str) {
         self.put(key, None);
     }
 
-    /// What is said about a field: nothing, "not there", or its text.
+    /// `None` if the field is not overridden, `Some(None)` if it is removed.
     pub(crate) fn get(&self, key: &str) -> Option<Option<&str>> {
         self.0
             .iter()
@@ -30,7 +29,7 @@ impl Overrides {
             .map(|(_, text)| text.as_deref())
     }
 
-    /// The value of a field that was set, if it is JSON.
+    /// The value of an overridden field; null if it is removed or not valid JSON.
     pub(crate) fn value(&self, key: &str) -> Option<Value> {
         self.get(key).map(|text| {
             text.and_then(|text| serde_json::from_str(text).ok())
@@ -46,7 +45,7 @@ impl Overrides {
     }
 }
 
-/// Writes one object, fields in the order they are put, overrides in their place, new ones at the end.
+/// Writes one object. Fields keep their order, overridden ones too; additional ones come last.
 pub(crate) struct ObjectWriter<'a> {
     out: Vec<u8>,
     overrides: &'a Overrides,
@@ -64,13 +63,13 @@ impl<'a> ObjectWriter<'a> {
         }
     }
 
-    /// Fields without a value go out like this; what a test sets itself goes out as it was set.
+    /// Sets the form of fields without a value. Overridden fields are not affected.
     pub(crate) fn sending_missing_as(mut self, missing: Missing) -> ObjectWriter<'a> {
         self.missing = missing;
         self
     }
 
-    /// A field as JSON text.
+    /// Writes a field as JSON text.
     pub(crate) fn raw(&mut self, key: &'static str, text: &str) {
         if self.overrides.0.is_empty() {
             self.write_own(key, text);
@@ -84,22 +83,22 @@ impl<'a> ObjectWriter<'a> {
         }
     }
 
-    /// A text field.
     pub(crate) fn text(&mut self, key: &'static str, value: &str) {
         self.raw(key, &quoted(value));
     }
 
-    /// A text field that may be null.
     pub(crate) fn optional(&mut self, key: &'static str, value: Option<&str>) {
         self.raw(key, &value.map_or_else(|| "null".to_owned(), quoted));
     }
 
-    /// A whole number.
     pub(crate) fn number(&mut self, key: &'static str, value: u64) {
         self.raw(key, &value.to_string());
     }
 
-    /// The object as bytes.
+    pub(crate) fn boolean(&mut self, key: &'static str, value: bool) {
+        self.raw(key, if value { "true" } else { "false" });
+    }
+
     pub(crate) fn finish(mut self) -> Vec<u8> {
         let overrides = self.overrides;
         for (key, text) in &overrides.0 {
@@ -122,7 +121,7 @@ impl<'a> ObjectWriter<'a> {
         }
     }
 
-    /// A key of ours needs no escapes.
+    /// The keys in this crate need no escapes.
     fn write_known(&mut self, key: &'static str, text: &str) {
         self.out
             .extend_from_slice(if self.out.is_empty() { b"{\"" } else { b",\"" });
@@ -141,7 +140,7 @@ impl<'a> ObjectWriter<'a> {
 
 /// A JSON string.
 pub(crate) fn quoted(text: &str) -> String {
-    // Nearly every text needs no escape, and this is the hot path of a page.
+    // Most texts need no escapes, and rendering a page spends most of its time here.
     if text
         .bytes()
         .any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\')

@@ -1,5 +1,5 @@
-//! The filters of both subscriber finds: every row of the reference's table, whole values, case-sensitive, all of
-//! them together. A value that is not of its type is refused: a client that sends one would otherwise seem to work.
+//! The filters and sort parameters of both subscriber finds, as in the reference: whole values, case-sensitive, all of
+//! them combined. An invalid value is rejected, because a client that sends one would otherwise seem to work.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use serde_json::{Map, Value};
@@ -7,18 +7,18 @@ use serde_json::{Map, Value};
 use crate::answer::{Answer, bad_request, bad_window};
 use crate::request::Request;
 use crate::settings::Settings;
-use crate::subscriber::{Status, Subscriber};
+use crate::subscriber::Subscriber;
 
-/// Order of a find.
+/// The order of a find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SortKey {
-    /// The order of being added, when no key is given.
+    /// In the order of addition: without `sort_key`.
     Added,
     SubscribedAt,
     UnsubscribedAt,
 }
 
-/// What a find asks for.
+/// The conditions of a find.
 #[derive(Debug)]
 pub(crate) struct Filter {
     conditions: Vec<Condition>,
@@ -51,143 +51,130 @@ enum Side {
     Before,
 }
 
-/// Text filters and the longest value each takes.
-const TEXTS: [(&str, usize); 8] = [
-    ("ad_tracking", 20),
-    ("city", 100),
-    ("country", 100),
-    ("region", 100),
-    ("postal_code", 100),
-    ("email", 50),
-    ("misc_notes", 60),
-    ("name", 60),
-];
+/// The type of a filter's value.
+enum Kind {
+    /// Text of at most this many characters.
+    Text(usize),
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// An integer in this range.
+    Integer(i64, i64),
+    Float,
+    Day(Moment, Side),
+    Tags,
+    NoneOfTags,
+    CustomFields,
+}
 
-/// Text filters that take only certain words.
-const CHOICES: [(&str, &[&str]); 2] = [
+const STATUSES: Kind = Kind::Word(&["subscribed", "unsubscribed", "unconfirmed"]);
+const SUBSCRIPTION_METHODS: Kind = Kind::Word(&["api", "email", "import", "webform"]);
+const UNSUBSCRIBE_METHODS: Kind = Kind::Word(&[
+    "unsubscribe link",
+    "customer cp",
+    "undeliverable",
+    "api: unsubscribe",
+    "api: move",
+]);
+const FOLLOWUP_DAY: Kind = Kind::Day(Moment::LastFollowup, Side::On);
+
+/// Every filter, by its query parameter.
+const FILTERS: [(&str, Kind); 27] = [
+    ("ad_tracking", Kind::Text(20)),
+    ("city", Kind::Text(100)),
+    ("country", Kind::Text(100)),
+    ("region", Kind::Text(100)),
+    ("postal_code", Kind::Text(100)),
+    ("email", Kind::Text(50)),
+    ("misc_notes", Kind::Text(60)),
+    ("name", Kind::Text(60)),
+    ("subscription_method", SUBSCRIPTION_METHODS),
+    ("unsubscribe_method", UNSUBSCRIBE_METHODS),
+    ("status", STATUSES),
+    ("area_code", Kind::Integer(0, 999)),
+    ("dma_code", Kind::Integer(0, 881)),
+    ("last_followup_message_number_sent", Kind::Integer(0, 1001)),
+    ("latitude", Kind::Float),
+    ("longitude", Kind::Float),
     (
-        "subscription_method",
-        &["api", "email", "import", "webform"],
+        "subscribed_after",
+        Kind::Day(Moment::Subscribed, Side::After),
+    ),
+    ("subscribed_at", Kind::Day(Moment::Subscribed, Side::On)),
+    (
+        "subscribed_before",
+        Kind::Day(Moment::Subscribed, Side::Before),
     ),
     (
-        "unsubscribe_method",
-        &[
-            "unsubscribe link",
-            "customer cp",
-            "undeliverable",
-            "api: unsubscribe",
-            "api: move",
-        ],
+        "unsubscribed_after",
+        Kind::Day(Moment::Unsubscribed, Side::After),
     ),
-];
-
-/// Whole numbers and their range.
-const INTEGERS: [(&str, i64, i64); 3] = [
-    ("area_code", 0, 999),
-    ("dma_code", 0, 881),
-    ("last_followup_message_number_sent", 0, 1001),
-];
-
-/// Days: the parameter, the moment it is about, and which side of it.
-const DAYS: [(&str, Moment, Side); 8] = [
-    ("subscribed_after", Moment::Subscribed, Side::After),
-    ("subscribed_at", Moment::Subscribed, Side::On),
-    ("subscribed_before", Moment::Subscribed, Side::Before),
-    ("unsubscribed_after", Moment::Unsubscribed, Side::After),
-    ("unsubscribed_at", Moment::Unsubscribed, Side::On),
-    ("unsubscribed_before", Moment::Unsubscribed, Side::Before),
-    ("verified_at", Moment::Verified, Side::On),
+    ("unsubscribed_at", Kind::Day(Moment::Unsubscribed, Side::On)),
     (
-        "last_followup_message_sent_at",
-        Moment::LastFollowup,
-        Side::On,
+        "unsubscribed_before",
+        Kind::Day(Moment::Unsubscribed, Side::Before),
     ),
+    ("verified_at", Kind::Day(Moment::Verified, Side::On)),
+    ("last_followup_message_sent_at", FOLLOWUP_DAY),
+    ("tags", Kind::Tags),
+    ("tags_not_in", Kind::NoneOfTags),
+    ("custom_fields", Kind::CustomFields),
 ];
+
+impl Kind {
+    fn parse(&self, key: &'static str, value: &str) -> Result<Condition, Answer> {
+        let invalid = |expected: String| bad_request(&format!("{key}: must {expected}"));
+        let tags = || {
+            // A plain string is invalid too.
+            serde_json::from_str(value).map_err(|_| invalid("be a JSON array of strings".into()))
+        };
+        let text = || Condition::Text(key, value.to_owned());
+        match self {
+            Kind::Text(most) if value.chars().count() > *most => {
+                Err(invalid(format!("have 1 to {most} characters")))
+            }
+            Kind::Text(_) => Ok(text()),
+            Kind::Word(words) if words.contains(&value) => Ok(text()),
+            Kind::Word(words) => Err(invalid(format!("be one of {}", words.join(", ")))),
+            Kind::Integer(min, max) => match value.parse::<i64>() {
+                Ok(number) if (min..=max).contains(&&number) => {
+                    Ok(Condition::Number(key, number as f64))
+                }
+                _ => Err(invalid(format!("be an integer from {min} to {max}"))),
+            },
+            Kind::Float => match value.parse::<f64>() {
+                Ok(number) if number.is_finite() => Ok(Condition::Number(key, number)),
+                _ => Err(invalid("be a number".into())),
+            },
+            Kind::Day(moment, side) => {
+                let day = parse_day(value).ok_or_else(|| invalid("be a date, YYYY-MM-DD".into()));
+                day.map(|day| Condition::Day(*moment, *side, day))
+            }
+            Kind::Tags => tags().map(Condition::Tags),
+            Kind::NoneOfTags => tags().map(Condition::NoneOfTags),
+            Kind::CustomFields => serde_json::from_str(value)
+                .map(Condition::CustomFields)
+                .map_err(|_| invalid("be a JSON object".into())),
+        }
+    }
+}
 
 impl Filter {
-    /// The filters of a request; an empty value counts as not given, an unknown parameter filters nothing.
+    /// The filters of a request. An empty value counts as absent; unknown parameters filter nothing.
     pub(crate) fn parse(request: &Request, settings: &Settings) -> Result<Filter, Answer> {
         let mut conditions = Vec::new();
-        for (key, longest) in TEXTS {
+        for (key, kind) in &FILTERS {
             if let Some(value) = request.param(key) {
-                if value.chars().count() > longest {
-                    return Err(bad_request(&format!(
-                        "{key}: must have 1 to {longest} characters"
-                    )));
-                }
-                conditions.push(Condition::Text(key, value.to_owned()));
+                conditions.push(kind.parse(key, value)?);
             }
         }
-        for (key, words) in CHOICES {
-            if let Some(value) = request.param(key) {
-                if !words.contains(&value) {
-                    return Err(bad_request(&format!(
-                        "{key}: must be one of {}",
-                        words.join(", ")
-                    )));
-                }
-                conditions.push(Condition::Text(key, value.to_owned()));
-            }
-        }
-        if let Some(value) = request.param("status") {
-            if Status::parse(value).is_none() {
-                return Err(bad_request(
-                    "status: must be one of subscribed, unsubscribed, unconfirmed",
-                ));
-            }
-            conditions.push(Condition::Text("status", value.to_owned()));
-        }
-        for (key, least, most) in INTEGERS {
-            if let Some(value) = request.param(key) {
-                let number = value
-                    .parse::<i64>()
-                    .ok()
-                    .filter(|number| (least..=most).contains(number));
-                let number = number.ok_or_else(|| {
-                    bad_request(&format!("{key}: must be an integer from {least} to {most}"))
-                })?;
-                conditions.push(Condition::Number(key, number as f64));
-            }
-        }
-        for key in ["latitude", "longitude"] {
-            if let Some(value) = request.param(key) {
-                let number = value
-                    .parse::<f64>()
-                    .ok()
-                    .filter(|number| number.is_finite());
-                conditions.push(Condition::Number(
-                    key,
-                    number.ok_or_else(|| bad_request(&format!("{key}: must be a number")))?,
-                ));
-            }
-        }
-        for (key, moment, side) in DAYS {
-            if let Some(value) = request.param(key) {
-                let day = parse_day(value)
-                    .ok_or_else(|| bad_request(&format!("{key}: must be a date, YYYY-MM-DD")))?;
-                conditions.push(Condition::Day(moment, side, day));
-            }
-        }
-        if let Some(value) = request.param("tags") {
-            conditions.push(Condition::Tags(parse_tags("tags", value)?));
-        }
-        if let Some(value) = request.param("tags_not_in") {
-            conditions.push(Condition::NoneOfTags(parse_tags("tags_not_in", value)?));
-        }
-        if let Some(value) = request.param("custom_fields") {
-            let object = serde_json::from_str(value)
-                .map_err(|_| bad_request("custom_fields: must be a JSON object"))?;
-            conditions.push(Condition::CustomFields(object));
-        }
-        let zone = Duration::hours(i64::from(settings.day_zone_hours));
         Ok(Filter {
             conditions,
-            zone,
+            zone: Duration::hours(i64::from(settings.day_zone_hours)),
             includes_day: settings.after_includes_day,
         })
     }
 
-    /// Whether a subscriber passes every condition.
+    /// Returns true if a subscriber passes every condition.
     pub(crate) fn matches(&self, subscriber: &Subscriber) -> bool {
         self.conditions
             .iter()
@@ -235,18 +222,11 @@ impl Moment {
     }
 }
 
-/// Whether a query parameter is a filter.
 pub(crate) fn is_filter(key: &str) -> bool {
-    matches!(
-        key,
-        "status" | "latitude" | "longitude" | "tags" | "tags_not_in" | "custom_fields"
-    ) || TEXTS.iter().any(|(name, _)| *name == key)
-        || CHOICES.iter().any(|(name, _)| *name == key)
-        || INTEGERS.iter().any(|(name, _, _)| *name == key)
-        || DAYS.iter().any(|(name, _, _)| *name == key)
+    FILTERS.iter().any(|(name, _)| *name == key)
 }
 
-/// `sort_key`, by default the order of being added.
+/// `sort_key`; by default the order of addition.
 pub(crate) fn sort_key(request: &Request) -> Result<SortKey, Answer> {
     match request.param("sort_key") {
         None => Ok(SortKey::Added),
@@ -258,7 +238,7 @@ pub(crate) fn sort_key(request: &Request) -> Result<SortKey, Answer> {
     }
 }
 
-/// `sort_order`: true for newest first.
+/// `sort_order`: true for `desc`.
 pub(crate) fn is_descending(request: &Request) -> Result<bool, Answer> {
     match request.param("sort_order") {
         None | Some("asc") => Ok(false),
@@ -269,7 +249,7 @@ pub(crate) fn is_descending(request: &Request) -> Result<bool, Answer> {
     }
 }
 
-/// `YYYY-MM-DD` or `MM-DD-YYYY`, every digit there.
+/// `YYYY-MM-DD` or `MM-DD-YYYY`, with leading zeros.
 fn parse_day(text: &str) -> Option<NaiveDate> {
     let digits = |part: &str| {
         part.bytes()
@@ -292,12 +272,6 @@ fn parse_day(text: &str) -> Option<NaiveDate> {
         digits(month)?,
         digits(day)?,
     )
-}
-
-/// A JSON array of strings; a plain string does not work.
-fn parse_tags(key: &str, text: &str) -> Result<Vec<String>, Answer> {
-    serde_json::from_str(text)
-        .map_err(|_| bad_request(&format!("{key}: must be a JSON array of strings")))
 }
 
 fn text_is(own: &Value, wanted: &str) -> bool {

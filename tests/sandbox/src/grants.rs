@@ -1,7 +1,7 @@
-//! Clients and tokens as a test sees them: authorizations without a browser, and what becomes of them.
+//! Clients and tokens, as tests change them: authorization without a browser, expiry, revocation.
 
 use crate::oauth;
-use crate::tokens::{Client, ClientKind, SCOPES_OF_THE_JOB, Tokens, random_token};
+use crate::tokens::{Client, ClientKind, EXPORT_SCOPES, Tokens, random_token};
 use crate::world::World;
 
 /// Clients and tokens.
@@ -30,12 +30,12 @@ impl World {
             .clone()
     }
 
-    /// Tokens of an authorization that has been given, with the scopes of the job.
+    /// Authorizes a client with the scopes of an export.
     pub fn grant(&mut self, client_id: &str) -> Tokens {
-        self.grant_scopes(client_id, &SCOPES_OF_THE_JOB)
+        self.grant_scopes(client_id, &EXPORT_SCOPES)
     }
 
-    /// Tokens of an authorization with these scopes.
+    /// Authorizes a client with these scopes.
     pub fn grant_scopes(&mut self, client_id: &str, scopes: &[&str]) -> Tokens {
         self.client(client_id);
         let (settings, now) = (self.settings.clone(), self.now());
@@ -47,7 +47,7 @@ impl World {
         )
     }
 
-    /// The code that the customer is shown, with the scopes of the job; `challenge` as PKCE asks for it.
+    /// An authorization code with the scopes of an export; `challenge` is that of PKCE.
     pub fn new_code(
         &mut self,
         client_id: &str,
@@ -55,7 +55,7 @@ impl World {
         challenge: Option<&str>,
     ) -> String {
         self.client(client_id);
-        let scopes = SCOPES_OF_THE_JOB.map(str::to_owned).to_vec();
+        let scopes = EXPORT_SCOPES.map(str::to_owned).to_vec();
         oauth::new_code(
             self,
             client_id,
@@ -65,32 +65,32 @@ impl World {
         )
     }
 
-    /// All access tokens die; the refresh tokens live.
+    /// Expires all access tokens. Refresh tokens stay valid.
     pub fn expire_access_tokens(&mut self) {
-        self.tokens.kill_access();
+        self.tokens.revoke_all_access();
     }
 
-    /// The customer revokes every app: all tokens die.
+    /// Revokes all tokens, as a customer does who revokes the app.
     pub fn revoke_everything(&mut self) {
-        self.tokens.kill_everything();
+        self.tokens.revoke_all();
     }
 
-    /// The refresh tokens that work, oldest first.
+    /// The valid refresh tokens, oldest first.
     pub fn live_refresh_tokens(&self) -> Vec<String> {
         self.tokens.live_refresh(&self.settings, self.now())
     }
 
-    /// Whether a refresh token works.
+    /// Returns true if a refresh token is valid.
     pub fn is_live_refresh_token(&self, token: &str) -> bool {
         self.live_refresh_tokens().iter().any(|own| own == token)
     }
 
-    /// The access tokens that work, oldest first.
+    /// The valid access tokens, oldest first.
     pub fn live_access_tokens(&self) -> Vec<String> {
         self.tokens.live_access(self.now())
     }
 
-    /// Every secret ever issued, configured or seen in a request: tokens, codes, client secrets, code verifiers.
+    /// All secrets issued, configured or received so far: tokens, codes, client secrets, code verifiers.
     pub fn secrets(&self) -> Vec<String> {
         self.tokens.secrets().to_vec()
     }

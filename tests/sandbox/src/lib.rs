@@ -1,9 +1,9 @@
 //! A sandbox AWeber: a real HTTP server on loopback that behaves as AWeber's API and OAuth 2 endpoints do.
 //!
-//! It has memory instead of a script: an account, lists, subscribers, clients, tokens. Tests change the world
-//! (`sandbox.with(|world| world.delete(list, id))`), run a client against the two URLs and look at the world again.
-//! It is written from the API's reference, not from what a client happens to send; what the reference calls
-//! undocumented is an option in [`Settings`], for both readings. Nothing here is shipped: it is test support.
+//! It has state instead of scripted answers: an account, lists, subscribers, clients, tokens. Tests change that state
+//! (`sandbox.with(|world| world.delete(list, id))`), run a client against the two URLs and inspect the state again.
+//! It is written from the API reference, not from what a particular client sends. Where the reference leaves a
+//! behaviour open, [`Settings`] has an option for each reading. It is test support and not shipped.
 //!
 //! ```
 //! use aweber_sandbox::{Fault, FaultKind, NewSubscriber, Sandbox};
@@ -16,7 +16,7 @@
 //!     world.before("ws.start=100", 1, move |world| world.remove_list(list));
 //!     world.grant("public-client")
 //! });
-//! // Run a client against sandbox.api_url() and sandbox.auth_url() with these tokens, and then:
+//! // Run a client against sandbox.api_url() and sandbox.auth_url() with these tokens, then:
 //! sandbox.with(|world| {
 //!     assert_eq!(world.count("/subscribers"), 0);
 //!     assert!(world.is_live_refresh_token(&tokens.refresh_token));
@@ -30,14 +30,15 @@ mod authorize;
 mod body;
 mod clock;
 mod collection;
+mod connection;
 mod control;
 mod eastern;
+mod edge_cases;
 mod faults;
 mod fields;
 mod find;
 mod grants;
 mod list;
-mod nasty;
 mod new_subscriber;
 mod oauth;
 mod rate;
@@ -45,13 +46,12 @@ mod record;
 mod request;
 mod resources;
 mod respond;
-mod roster;
 mod routes;
 mod server;
 mod settings;
 mod subscriber;
+mod subscriptions;
 mod tokens;
-mod wire;
 mod world;
 
 pub use account::{Account, AccountState};
@@ -64,5 +64,5 @@ pub use record::{Authorization, Origin, Recorded};
 pub use server::Sandbox;
 pub use settings::{Envelope, Missing, Rotation, Settings};
 pub use subscriber::{Resubscribe, Status, Subscriber};
-pub use tokens::{Client, ClientKind, SCOPES_OF_THE_JOB, Tokens};
+pub use tokens::{Client, ClientKind, EXPORT_SCOPES, Tokens};
 pub use world::World;

@@ -1,5 +1,5 @@
-//! A list: its subscribers in the order they were added, and indexes that are built when they are asked for, so that
-//! a page out of 200,000 subscribers costs no more than a page out of 200.
+//! A list: its subscribers in the order of addition, and indexes that are built on first use, so that a page of a list
+//! of 200,000 subscribers costs no more than one of a list of 200.
 
 use std::collections::HashMap;
 
@@ -9,34 +9,51 @@ use crate::fields::{ObjectWriter, Overrides};
 use crate::find::{Filter, SortKey};
 use crate::subscriber::{Status, Subscriber};
 
+/// The links of a list, relative to the list.
+const LINKS: [(&str, &str); 10] = [
+    ("subscribers_collection_link", "subscribers"),
+    ("custom_fields_collection_link", "custom_fields"),
+    ("campaigns_collection_link", "campaigns"),
+    ("segments_collection_link", "segments"),
+    ("landing_pages_collection_link", "landing_pages"),
+    ("web_forms_collection_link", "web_forms"),
+    (
+        "web_form_split_tests_collection_link",
+        "web_form_split_tests",
+    ),
+    ("draft_broadcasts_link", "broadcasts?status=draft"),
+    ("scheduled_broadcasts_link", "broadcasts?status=scheduled"),
+    ("sent_broadcasts_link", "broadcasts?status=sent"),
+];
+
 /// A custom field of a list.
 #[derive(Debug, Clone)]
 pub struct CustomField {
-    /// Its id.
+    /// The id.
     pub id: u64,
-    /// Its name; null was seen.
+    /// The name. AWeber has sent null.
     pub name: Option<String>,
-    /// Whether subscribers may change it.
+    /// True if subscribers may change it.
     pub is_subscriber_updateable: bool,
 }
 
 /// A list.
 #[derive(Debug)]
 pub struct List {
-    /// Its id.
+    /// The id.
     pub id: u64,
-    /// Its uuid.
+    /// The uuid.
     pub uuid: String,
-    /// Its name, which the customer may change.
+    /// The name, which the customer may change.
     pub name: String,
     /// `awlist456`
     pub unique_list_id: String,
-    /// Its custom fields, by id.
+    /// The custom fields, by id.
     pub custom_fields: Vec<CustomField>,
     overrides: Overrides,
     subscribers: Vec<Subscriber>,
     by_id: Option<HashMap<u64, usize>>,
-    /// The positions that the last find came to, under its filter and order: the next page asks the same again.
+    /// Filter and order of the last find and the positions found: the next page repeats the same find.
     found: Option<(String, Vec<u32>)>,
 }
 
@@ -55,29 +72,28 @@ impl List {
         }
     }
 
-    /// Replaces a field of the list's JSON, such as a count that does not add up.
+    /// Replaces a field of the list's JSON, such as a wrong count.
     pub fn set_field(&mut self, key: &str, value: &Value) {
         self.overrides.set(key, &value.to_string());
     }
 
-    /// Leaves a field out of the list's JSON.
+    /// Removes a field from the list's JSON.
     pub fn remove_field(&mut self, key: &str) {
         self.overrides.remove(key);
     }
 
-    /// The subscribers, in the order they were added.
+    /// The subscribers, in the order of addition.
     pub fn subscribers(&self) -> &[Subscriber] {
         &self.subscribers
     }
 
-    /// The subscribers, to be changed: every index is built anew after it.
+    /// The subscribers, for a change. Drops all indexes.
     pub(crate) fn subscribers_mut(&mut self) -> &mut Vec<Subscriber> {
         self.by_id = None;
         self.found = None;
         &mut self.subscribers
     }
 
-    /// Where a subscriber stands.
     pub(crate) fn position(&mut self, id: u64) -> Option<usize> {
         let subscribers = &self.subscribers;
         let index = self.by_id.get_or_insert_with(|| {
@@ -90,7 +106,7 @@ impl List {
         index.get(&id).copied()
     }
 
-    /// The positions that pass a filter, in the order asked for.
+    /// The positions of the subscribers that pass a filter, in the requested order.
     pub(crate) fn find(&mut self, filter: &Filter, sort: SortKey, descending: bool) -> &[u32] {
         let key = format!("{sort:?} {descending} {filter:?}");
         if self.found.as_ref().is_none_or(|(last, _)| *last != key) {
@@ -109,7 +125,7 @@ impl List {
             SortKey::SubscribedAt => {
                 positions.sort_by_key(|at| subscribers[*at as usize].subscribed_at);
             }
-            // Those never unsubscribed come last.
+            // Subscribers that never unsubscribed come last.
             SortKey::UnsubscribedAt => positions.sort_by_key(|at| {
                 let instant = subscribers[*at as usize].unsubscribed_at;
                 (instant.is_none(), instant)
@@ -139,7 +155,7 @@ impl List {
             .collect()
     }
 
-    /// The list as JSON; `base` is the link to the collection of lists, `today` the day whose newcomers count.
+    /// Renders the list as JSON; `base` is the link to the collection of lists.
     pub(crate) fn render(&self, base: &str, today: chrono::NaiveDate) -> Vec<u8> {
         let count = |status| {
             self.subscribers
@@ -176,56 +192,21 @@ impl List {
         object.text("http_etag", &format!("\"{:x}\"", self.id));
         object.text("self_link", &link);
         object.text("resource_type_link", "https://api.aweber.com/1.0/#list");
-        object.text(
-            "subscribers_collection_link",
-            &format!("{link}/subscribers"),
-        );
-        object.text(
-            "custom_fields_collection_link",
-            &format!("{link}/custom_fields"),
-        );
-        object.text("campaigns_collection_link", &format!("{link}/campaigns"));
-        object.text("segments_collection_link", &format!("{link}/segments"));
-        object.text(
-            "landing_pages_collection_link",
-            &format!("{link}/landing_pages"),
-        );
-        object.text("web_forms_collection_link", &format!("{link}/web_forms"));
-        object.text(
-            "web_form_split_tests_collection_link",
-            &format!("{link}/web_form_split_tests"),
-        );
-        object.text(
-            "draft_broadcasts_link",
-            &format!("{link}/broadcasts?status=draft"),
-        );
-        object.text(
-            "scheduled_broadcasts_link",
-            &format!("{link}/broadcasts?status=scheduled"),
-        );
-        object.text(
-            "sent_broadcasts_link",
-            &format!("{link}/broadcasts?status=sent"),
-        );
+        for (key, path) in LINKS {
+            object.text(key, &format!("{link}/{path}"));
+        }
         object.finish()
     }
 }
 
 impl CustomField {
-    /// The custom field as JSON; `base` is the link to the list's custom fields.
+    /// Renders the custom field as JSON; `base` is the link to the list's custom fields.
     pub(crate) fn render(&self, base: &str) -> Vec<u8> {
         let overrides = Overrides::default();
         let mut object = ObjectWriter::new(&overrides);
         object.number("id", self.id);
         object.optional("name", self.name.as_deref());
-        object.raw(
-            "is_subscriber_updateable",
-            if self.is_subscriber_updateable {
-                "true"
-            } else {
-                "false"
-            },
-        );
+        object.boolean("is_subscriber_updateable", self.is_subscriber_updateable);
         object.text("self_link", &format!("{base}/{}", self.id));
         object.text(
             "resource_type_link",

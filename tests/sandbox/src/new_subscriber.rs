@@ -1,4 +1,4 @@
-//! A subscriber to be added, in builder style.
+//! A builder for subscribers.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::fields::Overrides;
 use crate::subscriber::{Status, Subscriber};
 
-/// A subscriber before it has an id. Subscribed, now, by a web form, unless something else is said.
+/// A subscriber before it is added. By default it is subscribed, now, by a web form.
 #[derive(Debug, Clone)]
 pub struct NewSubscriber {
     subscriber: Subscriber,
@@ -14,7 +14,7 @@ pub struct NewSubscriber {
 }
 
 impl NewSubscriber {
-    /// A subscriber with this address.
+    /// Starts with an address.
     pub fn new(email: impl Into<String>) -> NewSubscriber {
         NewSubscriber {
             subscriber: Subscriber {
@@ -37,37 +37,37 @@ impl NewSubscriber {
         }
     }
 
-    /// With an id of the test's choice instead of the next one.
+    /// Sets the id, instead of the next free one.
     pub fn id(mut self, id: u64) -> Self {
         self.subscriber.id = id;
         self
     }
 
-    /// With a name.
+    /// Sets the name.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.subscriber.name = Some(name.into());
         self
     }
 
-    /// With a status.
+    /// Sets the status.
     pub fn status(mut self, status: Status) -> Self {
         self.subscriber.status = status;
         self
     }
 
-    /// Created at this instant instead of now.
+    /// Sets the time of subscription, instead of now.
     pub fn subscribed_at(mut self, instant: DateTime<Utc>) -> Self {
         self.subscribed_at = Some(instant);
         self
     }
 
-    /// Confirmed at this instant.
+    /// Sets the time of confirmation.
     pub fn verified_at(mut self, instant: DateTime<Utc>) -> Self {
         self.subscriber.verified_at = Some(instant);
         self
     }
 
-    /// Unsubscribed at this instant, in this way; the status too.
+    /// Sets time and method of unsubscription, and the status.
     pub fn unsubscribed_at(mut self, instant: DateTime<Utc>, method: &str) -> Self {
         self.subscriber.status = Status::Unsubscribed;
         self.subscriber.unsubscribed_at = Some(instant);
@@ -75,19 +75,19 @@ impl NewSubscriber {
         self
     }
 
-    /// `api`, `email`, `import`, `webform`, or one of the older words.
+    /// Sets the subscription method: `api`, `email`, `import`, `webform`, or an older value.
     pub fn method(mut self, method: &str) -> Self {
         self.subscriber.subscription_method = method.to_owned();
         self
     }
 
-    /// The last follow-up was sent at this instant.
+    /// Sets the time of the last follow-up message.
     pub fn last_followup_sent_at(mut self, instant: DateTime<Utc>) -> Self {
         self.subscriber.last_followup_sent_at = Some(instant);
         self
     }
 
-    /// With tags.
+    /// Adds tags.
     pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
         self.subscriber
             .tags
@@ -95,7 +95,7 @@ impl NewSubscriber {
         self
     }
 
-    /// With a custom field: a string, or `Value::Null`.
+    /// Adds a custom field. At AWeber its value is a string or null.
     pub fn custom(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.subscriber
             .custom_fields
@@ -103,26 +103,25 @@ impl NewSubscriber {
         self
     }
 
-    /// With this value for a field of the JSON, known or new.
+    /// Sets a field of the JSON, a known or an additional one.
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.subscriber.set_field(key, &value.into());
         self
     }
 
-    /// With this JSON text for a field, so that digits survive: `with_raw("latitude", "40.10")`.
+    /// Sets a field to JSON text, which preserves digits: `with_raw("latitude", "40.10")`.
     pub fn with_raw(mut self, key: &str, json: &str) -> Self {
         self.subscriber.set_raw_field(key, json);
         self
     }
 
-    /// Without a field of the JSON.
+    /// Removes a field from the JSON.
     pub fn without(mut self, key: &str) -> Self {
         self.subscriber.remove_field(key);
         self
     }
 
-    /// The id asked for, if any.
-    pub(crate) fn wanted_id(&self) -> Option<u64> {
+    pub(crate) fn requested_id(&self) -> Option<u64> {
         (self.subscriber.id != 0).then_some(self.subscriber.id)
     }
 

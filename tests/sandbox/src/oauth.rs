@@ -1,5 +1,5 @@
-//! The OAuth 2 endpoints: token and revoke here, with AWeber's rules for the two kinds of client and its errors; the
-//! page in the browser in `authorize`.
+//! The OAuth 2 token and revoke endpoints, with AWeber's rules for the two kinds of client and its errors. The
+//! authorization page is in `authorize`.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +18,6 @@ use crate::world::World;
 
 type Form = [(String, String)];
 
-/// Answers one request to the OAuth origin.
 pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
     let allowed = match request.path.as_str() {
         "/oauth2/authorize" => "GET",
@@ -37,11 +36,11 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
         _ => revoke(world, request),
     };
     answer
-        .unwrap_or_else(|refusal| refusal)
+        .unwrap_or_else(|rejection| rejection)
         .header("cache-control", "no-store")
 }
 
-/// A code for a client, remembered with what it was asked for.
+/// Issues an authorization code.
 pub(crate) fn new_code(
     world: &mut World,
     client_id: &str,
@@ -49,14 +48,14 @@ pub(crate) fn new_code(
     challenge: Option<String>,
     scopes: Vec<String>,
 ) -> String {
-    let life = i64::try_from(world.settings.code_expires_in).unwrap_or(600);
+    let lifetime = i64::try_from(world.settings.code_expires_in).unwrap_or(600);
     let code = Code {
         code: random_token("CODE"),
         client_id: client_id.to_owned(),
         redirect_uri: redirect.to_owned(),
         challenge,
         scopes,
-        expires_at: world.now() + Duration::seconds(life),
+        expires_at: world.now() + Duration::seconds(lifetime),
         spent: false,
     };
     world.tokens.new_code(code)
@@ -66,7 +65,7 @@ fn token(world: &mut World, request: &Request) -> Result<Answer, Answer> {
     let form = form_of(request)?;
     let client = authenticate(world, request, &form)?;
     let tokens = match required(&form, "grant_type")? {
-        "authorization_code" => trade_code(world, &client, &form)?,
+        "authorization_code" => exchange_code(world, &client, &form)?,
         "refresh_token" => {
             let (settings, now) = (world.settings.clone(), world.now());
             let old = required(&form, "refresh_token")?;
@@ -84,8 +83,8 @@ fn token(world: &mut World, request: &Request) -> Result<Answer, Answer> {
     Ok(Answer::value(200, &token_answer(world, &tokens)))
 }
 
-fn trade_code(world: &mut World, client: &Client, form: &Form) -> Result<Tokens, Answer> {
-    let verifier = given(form, "code_verifier");
+fn exchange_code(world: &mut World, client: &Client, form: &Form) -> Result<Tokens, Answer> {
+    let verifier = form_value(form, "code_verifier");
     match (client.kind, verifier) {
         (ClientKind::Public, None) => return Err(invalid_request("Public Client MUST Use PKCE")),
         (ClientKind::Confidential, Some(_)) => {
@@ -100,7 +99,7 @@ fn trade_code(world: &mut World, client: &Client, form: &Form) -> Result<Tokens,
     }
     let code = required(form, "code")?;
     let now = world.now();
-    let dead = || invalid_grant("The authorization code is invalid, used or expired");
+    let invalid = || invalid_grant("The authorization code is invalid, used or expired");
     let own = world
         .tokens
         .codes
@@ -108,16 +107,16 @@ fn trade_code(world: &mut World, client: &Client, form: &Form) -> Result<Tokens,
         .find(|own| own.code == code && own.client_id == client.client_id);
     let own = own
         .filter(|own| !own.spent && now < own.expires_at)
-        .ok_or_else(dead)?;
-    if given(form, "redirect_uri").is_some_and(|uri| uri != own.redirect_uri) {
+        .ok_or_else(invalid)?;
+    if form_value(form, "redirect_uri").is_some_and(|uri| uri != own.redirect_uri) {
         return Err(invalid_request("Invalid redirect URI"));
     }
-    // A code is good for one attempt: a wrong verifier is somebody guessing.
+    // A wrong verifier spends the code too: it may be a guess.
     own.spent = true;
     let (scopes, challenge) = (own.scopes.clone(), own.challenge.clone());
     if challenge.as_deref() != verifier.map(challenge_of).as_deref() {
         return Err(invalid_grant(
-            "The code verifier does not fit the code challenge",
+            "The code verifier does not match the code challenge",
         ));
     }
     let settings = world.settings.clone();
@@ -151,7 +150,7 @@ fn revoke(world: &mut World, request: &Request) -> Result<Answer, Answer> {
     let form = form_of(request)?;
     let client = authenticate(world, request, &form)?;
     let token = required(&form, "token")?;
-    if given(&form, "token_type_hint")
+    if form_value(&form, "token_type_hint")
         .is_some_and(|hint| !["access_token", "refresh_token"].contains(&hint))
     {
         return Err(invalid_request(
@@ -165,14 +164,14 @@ fn revoke(world: &mut World, request: &Request) -> Result<Answer, Answer> {
     }
 }
 
-/// Who the client is: Basic, or id and secret in the form. A public client has no secret to send.
+/// Identifies the client by Basic authentication or by the form. A public client must not send a secret.
 fn authenticate(world: &World, request: &Request, form: &Form) -> Result<Client, Answer> {
     let (id, secret) = match request.authorization() {
         Authorization::Basic { id, secret } => (id, Some(secret)),
-        _ => match given(form, "client_id") {
+        _ => match form_value(form, "client_id") {
             Some(id) => (
                 id.to_owned(),
-                given(form, "client_secret").map(str::to_owned),
+                form_value(form, "client_secret").map(str::to_owned),
             ),
             None => {
                 return Err(envelope_a(
@@ -183,13 +182,13 @@ fn authenticate(world: &World, request: &Request, form: &Form) -> Result<Client,
             }
         },
     };
-    let refused = || match world.settings.bad_client_envelope {
+    let rejected = || match world.settings.bad_client_envelope {
         Envelope::A => envelope_a(401, "UnauthorizedError", "Invalid client credentials"),
         Envelope::B => envelope_b(401, "invalid_client", "Invalid client credentials"),
     };
-    let client = world.tokens.client(&id).ok_or_else(refused)?;
+    let client = world.tokens.client(&id).ok_or_else(rejected)?;
     match client.kind {
-        ClientKind::Public if secret.is_some() || given(form, "client_secret").is_some() => {
+        ClientKind::Public if secret.is_some() || form_value(form, "client_secret").is_some() => {
             let message = "public clients MUST NOT include secrets";
             let status = world.settings.public_secret_status;
             Err(envelope_b(
@@ -202,7 +201,7 @@ fn authenticate(world: &World, request: &Request, form: &Form) -> Result<Client,
                 message,
             ))
         }
-        ClientKind::Confidential if secret != client.client_secret => Err(refused()),
+        ClientKind::Confidential if secret != client.client_secret => Err(rejected()),
         _ => Ok(client.clone()),
     }
 }
@@ -219,12 +218,12 @@ fn form_of(request: &Request) -> Result<Vec<(String, String)>, Answer> {
     }
 }
 
-fn given<'a>(form: &'a Form, name: &str) -> Option<&'a str> {
+fn form_value<'a>(form: &'a Form, name: &str) -> Option<&'a str> {
     value_of(form, name).filter(|value| !value.is_empty())
 }
 
 fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, Answer> {
-    given(form, name).ok_or_else(|| invalid_request(&format!("Missing {name}")))
+    form_value(form, name).ok_or_else(|| invalid_request(&format!("Missing {name}")))
 }
 
 fn invalid_request(message: &str) -> Answer {

@@ -1,16 +1,16 @@
-//! The rate limit: so many requests in a window, and whoever goes over it is shut out for a while.
+//! The rate limit: a number of requests in a sliding window. A client that exceeds it is blocked for a while.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How many requests are let through, and what going over costs.
+/// A rate limit and the penalty for exceeding it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Requests allowed in the window.
+    /// Number of requests allowed in the window.
     pub limit: usize,
-    /// The window, sliding.
+    /// The sliding window.
     pub window: Duration,
-    /// Time for which nothing gets through after the limit was passed. Counting begins anew after it.
+    /// How long all requests are rejected once the limit is exceeded. Counting then restarts at zero.
     pub shut_out: Duration,
 }
 
@@ -28,17 +28,17 @@ impl Default for RateLimit {
 #[derive(Debug, Default)]
 pub(crate) struct RateMeter {
     seen: VecDeque<Instant>,
-    shut_until: Option<Instant>,
+    blocked_until: Option<Instant>,
 }
 
 impl RateMeter {
-    /// Counts a request; false when it must be refused. Refused requests do not make the wait longer.
+    /// Counts a request; returns false if it is to be rejected. Rejected requests do not prolong the block.
     pub(crate) fn admit(&mut self, rule: &RateLimit, now: Instant) -> bool {
-        if let Some(until) = self.shut_until {
+        if let Some(until) = self.blocked_until {
             if now < until {
                 return false;
             }
-            self.shut_until = None;
+            self.blocked_until = None;
             self.seen.clear();
         }
         while self
@@ -49,7 +49,7 @@ impl RateMeter {
             self.seen.pop_front();
         }
         if self.seen.len() >= rule.limit {
-            self.shut_until = Some(now + rule.shut_out);
+            self.blocked_until = Some(now + rule.shut_out);
             return false;
         }
         self.seen.push_back(now);
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn over_the_limit_nothing_gets_through_until_the_shut_out_ends() {
+    fn over_the_limit_all_requests_are_rejected_until_the_block_ends() {
         let rule = RateLimit::default();
         let begin = Instant::now();
         let at = |seconds| begin + Duration::from_secs(seconds);
@@ -71,7 +71,7 @@ mod tests {
         assert!(!meter.admit(&rule, at(30)));
         assert!(
             !meter.admit(&rule, at(61)),
-            "the window is over, the shut-out is not"
+            "the window has passed, the block has not"
         );
         assert!(meter.admit(&rule, at(90)));
     }

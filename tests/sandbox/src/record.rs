@@ -1,8 +1,8 @@
-//! What the sandbox remembers of each request, for tests that ask what a client sent, where, and how often.
+//! The record of each request, for tests that check what a client sent, where to, and how often.
 
 use std::time::{Instant, SystemTime};
 
-/// Which of the two origins a request came to.
+/// The two origins of AWeber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// `api.aweber.com`
@@ -11,10 +11,10 @@ pub enum Origin {
     Auth,
 }
 
-/// How a request said who it is.
+/// The credentials of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorization {
-    /// Not at all.
+    /// None.
     None,
     /// A bearer token in the header.
     Bearer(String),
@@ -25,34 +25,34 @@ pub enum Authorization {
         /// The client secret.
         secret: String,
     },
-    /// An `access_token` in the query: AWeber takes it, but no client should send it.
+    /// An `access_token` in the query: AWeber accepts it, but no client should send it.
     Query(String),
-    /// Anything else, as it came.
+    /// Any other header, as received.
     Other(String),
 }
 
-/// One request.
+/// A recorded request.
 #[derive(Debug, Clone)]
 pub struct Recorded {
-    /// Its number since the start, from 1; it goes on counting when the records are cleared.
+    /// Its number, counted from 1 since the start of the sandbox, even if records have been cleared.
     pub number: u64,
-    /// When it arrived, on the monotonic clock.
+    /// Arrival on the monotonic clock.
     pub at: Instant,
-    /// When it arrived, on the machine's clock.
+    /// Arrival on the system clock.
     pub at_time: SystemTime,
-    /// Where it arrived.
+    /// The origin that it was sent to.
     pub origin: Origin,
     /// `GET`, `POST`, …
     pub method: String,
     /// The path.
     pub path: String,
-    /// The query without the question mark; empty if there is none.
+    /// The query without the question mark; may be empty.
     pub query: String,
-    /// Path and query as they came.
+    /// Path and query as received.
     pub path_and_query: String,
-    /// The query, decoded.
+    /// The decoded query.
     pub params: Vec<(String, String)>,
-    /// The fields of a form body, decoded; empty for other bodies.
+    /// The decoded fields of a form body; empty for other bodies.
     pub form: Vec<(String, String)>,
     /// `User-Agent`.
     pub user_agent: Option<String>,
@@ -60,9 +60,9 @@ pub struct Recorded {
     pub accept: Option<String>,
     /// `Authorization`.
     pub authorization: Authorization,
-    /// The status sent; none if no answer went out (or not yet).
+    /// The status sent; `None` without an answer so far.
     pub status: Option<u16>,
-    /// The answer was a fault on order, not AWeber's.
+    /// True if a fault applied to it.
     pub fault: bool,
 }
 
@@ -77,7 +77,7 @@ impl Recorded {
         value_of(&self.form, name)
     }
 
-    /// The access token it carried, in whatever way.
+    /// The access token, in the header or in the query.
     pub fn access_token(&self) -> Option<&str> {
         match &self.authorization {
             Authorization::Bearer(token) | Authorization::Query(token) => Some(token),
@@ -86,7 +86,7 @@ impl Recorded {
     }
 }
 
-/// The first value of a name, which is the one that counts.
+/// The first value of a name: later ones are ignored.
 pub(crate) fn value_of<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs
         .iter()

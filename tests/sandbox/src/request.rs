@@ -1,4 +1,4 @@
-//! A request, read in full and taken apart once: what the endpoints work on.
+//! A request, read in full and parsed.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,24 +17,23 @@ pub(crate) struct Request {
     pub(crate) params: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-    /// A fault asks for it: pages may be larger than AWeber's.
+    /// A fault lifts the limit on `ws.size`.
     pub(crate) any_page_size: bool,
 }
 
 impl Request {
-    /// A header as text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// A parameter of the query; an empty one counts as not given.
+    /// A parameter of the query; an empty one counts as absent.
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
         value_of(&self.params, name).filter(|value| !value.is_empty())
     }
 
     /// The same request for another page, of any size.
     pub(crate) fn for_page(&self, start: impl Fn(u64) -> u64, size: u64) -> Request {
-        let asked = self.param("ws.start").and_then(|text| text.parse().ok());
+        let requested = self.param("ws.start").and_then(|text| text.parse().ok());
         let mut other = Request {
             any_page_size: true,
             ..self.clone()
@@ -42,13 +41,16 @@ impl Request {
         other
             .params
             .retain(|(key, _)| key != "ws.start" && key != "ws.size");
-        for (key, value) in [("ws.start", start(asked.unwrap_or(0))), ("ws.size", size)] {
+        for (key, value) in [
+            ("ws.start", start(requested.unwrap_or(0))),
+            ("ws.size", size),
+        ] {
             other.params.push((key.to_owned(), value.to_string()));
         }
         other
     }
 
-    /// Path and query as they came.
+    /// Path and query as received.
     pub(crate) fn path_and_query(&self) -> String {
         if self.query.is_empty() {
             self.path.clone()
@@ -57,7 +59,6 @@ impl Request {
         }
     }
 
-    /// Whether the body says it is a form.
     pub(crate) fn is_form(&self) -> bool {
         self.header("content-type")
             .and_then(|kind| kind.split(';').next())
@@ -67,7 +68,7 @@ impl Request {
             })
     }
 
-    /// The fields of a form body; none for any other body.
+    /// The fields of a form body; empty for other bodies.
     pub(crate) fn form(&self) -> Vec<(String, String)> {
         if self.is_form() {
             form_urlencoded::parse(&self.body).into_owned().collect()
@@ -76,7 +77,7 @@ impl Request {
         }
     }
 
-    /// Who the request says it is.
+    /// The credentials in the header or, without a header, in the query.
     pub(crate) fn authorization(&self) -> Authorization {
         let Some(header) = self.headers.get("authorization") else {
             return match self.param("access_token") {
@@ -104,7 +105,7 @@ impl Request {
     }
 }
 
-/// OAuth 2 form-encodes id and secret before it packs them into the header.
+/// In OAuth 2, id and secret are form-encoded before they go into the header.
 fn form_decoded(text: &str) -> String {
     match form_urlencoded::parse(text.as_bytes()).next() {
         Some((key, value)) if value.is_empty() && !text.contains(['&', '=']) => key.into_owned(),

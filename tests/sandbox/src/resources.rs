@@ -1,4 +1,4 @@
-//! What stands behind the API's paths: accounts, lists, and the people on them, as pages or alone.
+//! The resources of the API: accounts, lists, custom fields, tags and subscribers, as pages or single items.
 
 use crate::account;
 use crate::answer::{Answer, bad_request, envelope_a, no_list};
@@ -6,14 +6,14 @@ use crate::collection::{Kind, page};
 use crate::find::{Filter, SortKey, is_descending, sort_key};
 use crate::list::List;
 use crate::request::Request;
-use crate::subscriber::{Place, string_array};
+use crate::subscriber::{View, string_array};
 use crate::world::World;
 
 const ACCOUNTS: Kind = Kind {
     resource: "accounts",
     is_find: false,
     has_self_link: false,
-    has_links: true,
+    has_next_and_prev_links: true,
 };
 const LISTS: Kind = Kind {
     resource: "lists",
@@ -67,7 +67,7 @@ pub(crate) fn lists(world: &World, request: &Request, is_find: bool) -> Result<A
     );
     let kind = Kind {
         is_find,
-        has_links: !is_find || world.settings.find_has_next_link,
+        has_next_and_prev_links: !is_find || world.settings.find_has_next_link,
         ..LISTS
     };
     page(
@@ -118,11 +118,11 @@ pub(crate) fn subscriber(world: &mut World, list: u64, id: u64) -> Result<Answer
         .ok_or_else(|| envelope_a(404, "NotFoundError", "Subscriber not found"))?;
     Ok(Answer::json(
         200,
-        list.subscribers()[position].render(&link, Place::Single, &settings),
+        list.subscribers()[position].render(&link, View::Single, &settings),
     ))
 }
 
-/// Everybody, in the order of being added.
+/// All subscribers of a list, in the order of addition.
 pub(crate) fn subscribers(world: &World, request: &Request, id: u64) -> Result<Answer, Answer> {
     let all = world.list(id).ok_or_else(no_list)?.subscribers();
     let (settings, link) = (&world.settings, format!("{}/{id}", lists_link(world)));
@@ -135,7 +135,7 @@ pub(crate) fn subscribers(world: &World, request: &Request, id: u64) -> Result<A
         all.len(),
         |at| {
             let at = if descending { all.len() - 1 - at } else { at };
-            all[at].render(&link, Place::Collection, settings)
+            all[at].render(&link, View::Collection, settings)
         },
     )
 }
@@ -152,9 +152,9 @@ pub(crate) fn find_in_list(
     let found = list
         .find(&filter, sort_key(request)?, is_descending(request)?)
         .to_vec();
-    let (all, place) = (
+    let (all, view) = (
         list.subscribers(),
-        Place::Find {
+        View::Find {
             list_name: &list.name,
         },
     );
@@ -164,11 +164,11 @@ pub(crate) fn find_in_list(
         &origin,
         &FOUND_SUBSCRIBERS,
         found.len(),
-        |at| all[found[at] as usize].render(&link, place, &settings),
+        |at| all[found[at] as usize].render(&link, view, &settings),
     )
 }
 
-/// Over all lists, in the order of being added; no sort can be asked for.
+/// The find over all lists, in the order of addition; it has no sort parameters.
 pub(crate) fn find_everywhere(world: &mut World, request: &Request) -> Result<Answer, Answer> {
     let filter = Filter::parse(request, &world.settings)?;
     let ids: Vec<u64> = world.lists().map(|list| list.id).collect();
@@ -198,10 +198,10 @@ pub(crate) fn find_everywhere(world: &mut World, request: &Request) -> Result<An
             let Some(list) = world.list(id) else {
                 return b"null".to_vec();
             };
-            let place = Place::Find {
+            let view = View::Find {
                 list_name: &list.name,
             };
-            list.subscribers()[position].render(&format!("{base}/{id}"), place, settings)
+            list.subscribers()[position].render(&format!("{base}/{id}"), view, settings)
         },
     )
 }

@@ -1,4 +1,4 @@
-//! From a request on the wire to an answer on the wire: recording, rate limit, faults, work.
+//! Handles one request: records it, applies rate limit and faults, processes it, and builds the response.
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,22 +14,22 @@ use serde_json::Value;
 use crate::answer::{Answer, JSON, bad_request};
 use crate::body::{CutOff, Outgoing};
 use crate::clock::http_date;
+use crate::connection::ResetFlag;
 use crate::faults::{Change, FaultKind, rate_limit_error};
 use crate::record::{Authorization, Origin, Recorded};
 use crate::request::Request;
-use crate::server::Shared;
-use crate::wire::Fate;
+use crate::server::SharedWorld;
 use crate::world::World;
 use crate::{api, control, oauth};
 
-/// No request of this API is near this size.
+/// Far above the size of any request of this API.
 const LARGEST_REQUEST: usize = 1 << 20;
 
-/// Answers one request; an error cuts the connection.
+/// Answers one request; an error closes the connection.
 pub(crate) async fn respond(
-    world: Arc<Shared>,
+    world: Arc<SharedWorld>,
     origin: Origin,
-    fate: Fate,
+    reset: ResetFlag,
     incoming: hyper::Request<Incoming>,
 ) -> Result<Response<Outgoing>, CutOff> {
     let (head, body) = incoming.into_parts();
@@ -52,41 +52,41 @@ pub(crate) async fn respond(
     };
     if origin == Origin::Api && request.path.starts_with(control::PREFIX) {
         let answer = control::answer(&mut world.lock(), &request);
-        return Ok(finish(answer, None));
+        return Ok(into_response(answer, None));
     }
-    let mut visit = world.lock().receive(&request);
+    let mut received = world.lock().receive(&request);
     if !is_readable {
-        visit.refusal = Some(bad_request("The body cannot be read"));
+        received.rejection = Some(bad_request("The body cannot be read"));
     }
-    if !visit.delay.is_zero() {
-        tokio::time::sleep(visit.delay).await;
+    if !received.delay.is_zero() {
+        tokio::time::sleep(received.delay).await;
     }
-    let answer = world.lock().work(&request, &mut visit);
-    match visit.fault {
+    let answer = world.lock().process(&request, &mut received);
+    match received.fault {
         Some(FaultKind::ResetBefore | FaultKind::ResetAfter) => {
-            fate.reset();
+            reset.set();
             Err(CutOff)
         }
         Some(FaultKind::Never { .. }) => std::future::pending().await,
-        fault => Ok(finish(answer, fault)),
+        fault => Ok(into_response(answer, fault)),
     }
 }
 
-/// A request that has arrived and been recorded, and what is to happen to it.
-pub(crate) struct Visit {
+/// How a recorded request is to be handled.
+pub(crate) struct Received {
     number: u64,
     changes: Vec<Change>,
-    refusal: Option<Answer>,
+    rejection: Option<Answer>,
     fault: Option<FaultKind>,
     delay: std::time::Duration,
 }
 
 impl World {
-    /// Records a request, counts it towards the rate limit, and looks up what was ordered for it.
-    fn receive(&mut self, request: &Request) -> Visit {
+    /// Records a request, counts it towards the rate limit, and takes the faults and hooks that apply to it.
+    fn receive(&mut self, request: &Request) -> Received {
         self.requests_so_far += 1;
         let number = self.requests_so_far;
-        self.remember_secrets(request);
+        self.record_secrets(request);
         let header = |name| request.header(name).map(str::to_owned);
         self.requests.push(Recorded {
             number,
@@ -105,43 +105,42 @@ impl World {
             status: None,
             fault: false,
         });
-        let origin = if request.origin == Origin::Api {
-            self.api_url()
-        } else {
-            self.auth_url()
-        };
-        let address = format!("{origin}{}", request.path_and_query());
-        let changes = self.disturbances.hooks_for(&address);
+        let url = format!(
+            "{}{}",
+            self.origin_url(request.origin),
+            request.path_and_query()
+        );
+        let changes = self.injections.hooks_for(&url);
         let counts = request.origin == Origin::Api
             || (self.settings.token_calls_count && request.path == "/oauth2/token");
         let rule = self.settings.rate_limit.filter(|_| counts);
-        let refused = rule.is_some_and(|rule| !self.rate.admit(&rule, Instant::now()));
-        // A request that the rate limit refuses meets no fault: the fault waits for one that is served.
-        let fault = if refused {
+        let limited = rule.is_some_and(|rule| !self.rate.admit(&rule, Instant::now()));
+        // A request over the rate limit does not consume a fault.
+        let fault = if limited {
             None
         } else {
-            self.disturbances.fault_for(&address)
+            self.injections.fault_for(&url)
         };
         let mut delay = self.settings.latency;
         if let Some(FaultKind::DelayBefore(time)) = &fault {
             delay += *time;
         }
-        Visit {
+        Received {
             number,
             changes,
-            refusal: refused.then(rate_limit_error),
+            rejection: limited.then(rate_limit_error),
             fault,
             delay,
         }
     }
 
-    /// Does what the request asks for, unless it is refused or the fault says otherwise, and notes the status.
-    fn work(&mut self, request: &Request, visit: &mut Visit) -> Answer {
-        for change in visit.changes.drain(..) {
+    /// Processes the request, unless it is rejected or the fault prevents it, and records the status.
+    fn process(&mut self, request: &Request, received: &mut Received) -> Answer {
+        for change in received.changes.drain(..) {
             change(self);
         }
-        let answer = match (visit.refusal.take(), &visit.fault) {
-            (Some(refusal), _) => refusal,
+        let answer = match (received.rejection.take(), &received.fault) {
+            (Some(rejection), _) => rejection,
             (None, Some(FaultKind::ResetBefore | FaultKind::Never { work_done: false })) => {
                 Answer::json(503, "")
             }
@@ -168,45 +167,45 @@ impl World {
                     Origin::Api => api::answer(self, request),
                     Origin::Auth => oauth::answer(self, request),
                 };
-                disturb(answer, fault.as_ref())
+                apply_fault(answer, fault.as_ref())
             }
         };
         let silent = matches!(
-            visit.fault,
+            received.fault,
             Some(FaultKind::ResetBefore | FaultKind::ResetAfter | FaultKind::Never { .. })
         );
         let recorded = self
             .requests
             .iter_mut()
             .rev()
-            .find(|recorded| recorded.number == visit.number);
+            .find(|recorded| recorded.number == received.number);
         if let Some(recorded) = recorded {
             recorded.status = (!silent).then_some(answer.status);
-            recorded.fault = visit.fault.is_some();
+            recorded.fault = received.fault.is_some();
         }
-        self.complete(request, answer)
+        self.add_common_headers(request, answer)
     }
 
-    /// The headers that every answer has.
-    fn complete(&self, request: &Request, mut answer: Answer) -> Answer {
+    /// Adds the `Date` header and compresses the body, as the settings require.
+    fn add_common_headers(&self, request: &Request, mut answer: Answer) -> Answer {
         if self.settings.send_date {
             answer = answer.header("date", http_date(self.now()));
         }
         let accepts = request
             .header("accept-encoding")
             .is_some_and(|accepted| accepted.contains("gzip"));
-        let is_packed = answer
+        let is_compressed = answer
             .headers
             .iter()
             .any(|(name, _)| *name == "content-encoding");
-        if self.settings.gzip && accepts && !is_packed && !answer.body.is_empty() {
-            answer.body = packed(&mut answer.body.as_slice());
+        if self.settings.gzip && accepts && !is_compressed && !answer.body.is_empty() {
+            answer.body = gzip(&mut answer.body.as_slice());
             answer = answer.header("content-encoding", "gzip");
         }
         answer
     }
 
-    fn remember_secrets(&mut self, request: &Request) {
+    fn record_secrets(&mut self, request: &Request) {
         for (key, value) in request.form().iter().chain(&request.params) {
             if matches!(
                 key.as_str(),
@@ -217,19 +216,19 @@ impl World {
                     | "token"
                     | "client_secret"
             ) {
-                self.tokens.remember(value);
+                self.tokens.record_secret(value);
             }
         }
         match request.authorization() {
-            Authorization::Bearer(token) => self.tokens.remember(&token),
-            Authorization::Basic { secret, .. } => self.tokens.remember(&secret),
+            Authorization::Bearer(token) => self.tokens.record_secret(&token),
+            Authorization::Basic { secret, .. } => self.tokens.record_secret(&secret),
             _ => {}
         }
     }
 }
 
-/// The faults that change a real answer.
-fn disturb(mut answer: Answer, fault: Option<&FaultKind>) -> Answer {
+/// Applies the faults that change a real answer.
+fn apply_fault(mut answer: Answer, fault: Option<&FaultKind>) -> Answer {
     let value = |answer: &Answer| serde_json::from_slice::<Value>(&answer.body).ok();
     match fault {
         Some(FaultKind::WrongContentType) => {
@@ -251,7 +250,7 @@ fn disturb(mut answer: Answer, fault: Option<&FaultKind>) -> Answer {
             }
         }
         Some(FaultKind::GzipBomb(size)) => {
-            answer.body = bomb(*size);
+            answer.body = gzip_bomb(*size);
             answer.content_type = JSON.to_owned();
             return answer.header("content-encoding", "gzip");
         }
@@ -260,33 +259,33 @@ fn disturb(mut answer: Answer, fault: Option<&FaultKind>) -> Answer {
     answer
 }
 
-/// So many bytes of JSON, packed; a large one takes its time, so it is kept.
-fn bomb(size: u64) -> Vec<u8> {
+/// A compressed JSON body. The last one is cached, because compressing a large one is slow.
+fn gzip_bomb(size: u64) -> Vec<u8> {
     static LAST: Mutex<(u64, Vec<u8>)> = Mutex::new((0, Vec::new()));
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     if last.0 != size {
         let spaces = std::io::repeat(b' ').take(size);
         *last = (
             size,
-            packed(&mut b"{\"entries\":[".chain(spaces).chain(&b"]}"[..])),
+            gzip(&mut b"{\"entries\":[".chain(spaces).chain(&b"]}"[..])),
         );
     }
     last.1.clone()
 }
 
-fn packed(source: &mut dyn Read) -> Vec<u8> {
+fn gzip(source: &mut dyn Read) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    let mut piece = [0u8; 16 * 1024];
-    while let Ok(length @ 1..) = source.read(&mut piece) {
+    let mut chunk = [0u8; 16 * 1024];
+    while let Ok(length @ 1..) = source.read(&mut chunk) {
         encoder
-            .write_all(&piece[..length])
-            .expect("memory takes every byte");
+            .write_all(&chunk[..length])
+            .expect("writing to memory cannot fail");
     }
-    encoder.finish().expect("memory takes every byte")
+    encoder.finish().expect("writing to memory cannot fail")
 }
 
-/// The answer as hyper wants it, in the shape that the fault asks for.
-fn finish(answer: Answer, fault: Option<FaultKind>) -> Response<Outgoing> {
+/// Converts the answer for hyper and applies the faults that change the transfer of the body.
+fn into_response(answer: Answer, fault: Option<FaultKind>) -> Response<Outgoing> {
     let mut response = Response::builder()
         .status(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
         .header("content-type", answer.content_type);
@@ -305,5 +304,5 @@ fn finish(answer: Answer, fault: Option<FaultKind>) -> Response<Outgoing> {
     };
     response
         .body(body)
-        .expect("headers of our own making are valid")
+        .expect("the headers of the sandbox are valid")
 }

@@ -1,10 +1,10 @@
-//! The API's paths: which endpoint a request means, the scope it needs, the query parameters it documents.
+//! The paths of the API: the endpoint of a request, the scope that it needs, the query parameters that it documents.
 
 use crate::answer::{Answer, bad_request, unknown_path};
 use crate::find::is_filter;
 use crate::request::Request;
 
-/// An endpoint, with the ids in its path. Each is below an account.
+/// An endpoint, with the ids in its path. All but the first are below an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Accounts,
@@ -20,7 +20,7 @@ pub(crate) enum Endpoint {
     Subscriber(u64, u64),
 }
 
-/// What a request is for.
+/// The parsed target of a request.
 pub(crate) struct Route {
     pub(crate) endpoint: Endpoint,
     /// The account in the path.
@@ -29,8 +29,8 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Reads path and `ws.op`. A path that does not exist answers 401; a `ws.op` that its path does not have is kept
-    /// for later, since identity and scope come first.
+    /// Parses path and `ws.op`. An unknown path answers 401. An unknown `ws.op` is kept for `check_query`, because the
+    /// scope is checked first.
     pub(crate) fn parse(request: &Request) -> Result<Route, Answer> {
         let rest = request
             .path
@@ -81,7 +81,7 @@ impl Route {
         }
     }
 
-    /// Refuses an operation that the path does not have and, if asked to be strict, a parameter that is not documented.
+    /// Rejects an unknown operation and, if strict, an undocumented parameter.
     pub(crate) fn check_query(&self, request: &Request, strict: bool) -> Result<(), Answer> {
         if let Some(name) = &self.operation {
             return Err(bad_request(&format!("No such operation: {name}")));

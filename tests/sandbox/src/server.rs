@@ -1,5 +1,4 @@
-//! The server: two listeners on loopback in a thread of their own, each request recorded, disturbed if so ordered,
-//! worked on under the world's lock, and answered.
+//! The server: two listeners on loopback, served by one thread.
 
 use std::io;
 use std::net::TcpListener;
@@ -13,49 +12,48 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
+use crate::connection::{Connection, ResetFlag};
 use crate::record::Origin;
 use crate::respond::respond;
 use crate::settings::Settings;
-use crate::wire::{Fate, Wire};
 use crate::world::World;
 
-/// A running sandbox AWeber. On drop it shuts down.
+/// A running sandbox AWeber, which shuts down on drop.
 pub struct Sandbox {
-    world: Arc<Shared>,
+    world: Arc<SharedWorld>,
     api_url: String,
     auth_url: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// The world behind its lock.
-pub(crate) struct Shared(Mutex<World>);
+pub(crate) struct SharedWorld(Mutex<World>);
 
-impl Shared {
-    /// A test that panicked while it held the lock does not take the server down with it.
+impl SharedWorld {
+    /// Ignores poisoning: a test that panics while it holds the lock must not stop the server.
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Sandbox {
-    /// Starts with the default settings: an account without lists, two clients, free ports.
+    /// Starts with default settings: an account without lists, two clients, free ports.
     pub fn start() -> Sandbox {
         Sandbox::start_with(Settings::default())
     }
 
-    /// Starts; panics if it cannot, as a test wants it.
+    /// Starts with these settings; panics on failure.
     pub fn start_with(settings: Settings) -> Sandbox {
         Sandbox::try_start(settings)
-            .unwrap_or_else(|error| panic!("the sandbox cannot start: {error}"))
+            .unwrap_or_else(|error| panic!("cannot start the sandbox: {error}"))
     }
 
-    /// Starts, or says why not: a port that is taken.
+    /// Starts with these settings; fails if a port is in use.
     pub fn try_start(settings: Settings) -> io::Result<Sandbox> {
         let (api, api_url) = listen(settings.port_api)?;
         let (auth, auth_url) = listen(settings.port_auth)?;
         let world = World::new(settings, api_url.clone(), auth_url.clone());
-        let world = Arc::new(Shared(Mutex::new(world)));
+        let world = Arc::new(SharedWorld(Mutex::new(world)));
         let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&world);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -64,7 +62,7 @@ impl Sandbox {
         let thread = std::thread::Builder::new()
             .name("sandbox".to_owned())
             .spawn(move || {
-                // When this ends the runtime is dropped, and with it every connection.
+                // At the end of this function the runtime is dropped with all its connections.
                 runtime.block_on(async move {
                     tokio::select! {
                         result = serve(Origin::Api, api, Arc::clone(&served)) => report(result),
@@ -87,21 +85,25 @@ impl Sandbox {
         self.api_url.clone()
     }
 
-    /// `http://127.0.0.1:OTHERPORT`. Another origin: a token that goes to the wrong one is noticed.
+    /// `http://127.0.0.1:OTHERPORT`: another origin, as at AWeber.
     pub fn auth_url(&self) -> String {
         self.auth_url.clone()
     }
 
-    /// Looks at the world or changes it; no request is worked on meanwhile.
-    pub fn with<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
-        look(&mut self.world.lock())
+    /// Reads or changes the world. No request is processed during the call.
+    pub fn with<T>(&self, action: impl FnOnce(&mut World) -> T) -> T {
+        action(&mut self.world.lock())
     }
 
-    /// Waits until the world is as described: whether it came to be within this time.
-    pub fn wait_until(&self, time: Duration, mut is_so: impl FnMut(&mut World) -> bool) -> bool {
+    /// Waits until the condition is true; returns false if it is not within this time.
+    pub fn wait_until(
+        &self,
+        time: Duration,
+        mut condition: impl FnMut(&mut World) -> bool,
+    ) -> bool {
         let end = Instant::now() + time;
         loop {
-            if self.with(&mut is_so) {
+            if self.with(&mut condition) {
                 return true;
             }
             if Instant::now() >= end {
@@ -115,11 +117,11 @@ impl Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // Nobody listens any more if the thread has ended already.
+            // An error means that the thread has ended already.
             let _ = stop.send(());
         }
         if let Some(thread) = self.thread.take() {
-            // A panic in the thread has been printed; dropping must not panic a second time.
+            // A panic of the thread has been printed already, and drop must not panic.
             let _ = thread.join();
         }
     }
@@ -138,30 +140,30 @@ fn report(result: io::Result<()>) {
     }
 }
 
-async fn serve(origin: Origin, listener: TcpListener, world: Arc<Shared>) -> io::Result<()> {
+async fn serve(origin: Origin, listener: TcpListener, world: Arc<SharedWorld>) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(connection(origin, stream, Arc::clone(&world)));
+                tokio::spawn(serve_connection(origin, stream, Arc::clone(&world)));
             }
-            // A client that left before it was accepted, or no free descriptor: neither ends the server.
+            // The client has disconnected already or no file descriptor is free: try again.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-async fn connection(origin: Origin, stream: TcpStream, world: Arc<Shared>) {
-    // Small answers leave at once; without it the fault tests would measure the kernel's patience.
+async fn serve_connection(origin: Origin, stream: TcpStream, world: Arc<SharedWorld>) {
+    // Without this, small answers would wait for the delayed acknowledgements of the kernel.
     let _ = stream.set_nodelay(true);
-    let fate = Fate::default();
-    let wire = TokioIo::new(Wire::new(stream, fate.clone()));
+    let reset = ResetFlag::default();
+    let stream = TokioIo::new(Connection::new(stream, reset.clone()));
     let service =
-        service_fn(move |request| respond(Arc::clone(&world), origin, fate.clone(), request));
-    // An error here is a client that left or a connection cut on purpose.
+        service_fn(move |request| respond(Arc::clone(&world), origin, reset.clone(), request));
+    // Errors are expected: clients disconnect, and faults close connections.
     let _ = http1::Builder::new()
         .header_read_timeout(None)
         .auto_date_header(false)
-        .serve_connection(wire, service)
+        .serve_connection(stream, service)
         .await;
 }

@@ -1,4 +1,4 @@
-//! How the sandbox behaves where AWeber's documentation leaves more than one reading, and the knobs tests turn.
+//! Settings: behaviour that AWeber's documentation leaves open, and options for tests.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use serde_json::Value;
 use crate::clock::Clock;
 use crate::rate::RateLimit;
 
-/// What becomes of the old refresh token when a refresh hands out a new one.
+/// The effect of a refresh on the old refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rotation {
-    /// It is dead at once; using it answers `invalid_grant`.
+    /// It is invalid at once: using it answers `invalid_grant`.
     #[default]
     DeadAtOnce,
-    /// It goes on working beside the new one.
+    /// It stays valid.
     Tolerated,
-    /// It is dead, and using it kills every token that came from the same authorization.
+    /// It is invalid, and using it revokes all tokens of the same authorization.
     FamilyKill,
 }
 
-/// Which of AWeber's two error bodies an answer carries.
+/// AWeber's two forms of error bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Envelope {
     /// `{"error":{"status":…,"type":…,"message":…}}`
@@ -28,69 +28,69 @@ pub enum Envelope {
     B,
 }
 
-/// How a field without a value is sent.
+/// The form of a field without a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Missing {
-    /// As null.
+    /// Null.
     #[default]
     Null,
-    /// Not at all.
+    /// The key is missing.
     Absent,
-    /// As an empty string.
+    /// An empty string.
     Empty,
 }
 
-/// Everything that can be set; also reachable while the sandbox runs, as `world.settings`.
+/// All settings. While the sandbox runs, `world.settings` changes them.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Port of the API origin; 0 takes a free one.
+    /// Port of the API origin; 0 selects a free one.
     pub port_api: u16,
-    /// Port of the OAuth origin; 0 takes a free one.
+    /// Port of the OAuth origin; 0 selects a free one.
     pub port_auth: u16,
-    /// What a refresh does to the old refresh token.
+    /// The effect of a refresh on the old refresh token.
     pub rotation: Rotation,
-    /// A refresh kills the access tokens issued before it.
+    /// A refresh invalidates the access tokens issued before it.
     pub refresh_kills_access: bool,
-    /// Life of an access token in seconds, and the `expires_in` of token answers.
+    /// Lifetime of an access token in seconds, and the `expires_in` of token answers.
     pub access_expires_in: u64,
-    /// Life of an authorization code in seconds.
+    /// Lifetime of an authorization code in seconds.
     pub code_expires_in: u64,
-    /// Life of a refresh token in seconds; none: for ever.
+    /// Lifetime of a refresh token in seconds; `None`: unlimited.
     pub refresh_expires_in: Option<u64>,
-    /// Each access token works for this many API requests and answers 401 from then on.
+    /// Each access token is valid for this many API requests, then answers 401.
     pub access_dies_after_requests: Option<u32>,
-    /// The rate limit, or none.
+    /// The rate limit, if any.
     pub rate_limit: Option<RateLimit>,
-    /// Token calls count towards the rate limit too.
+    /// Token requests count towards the rate limit too.
     pub token_calls_count: bool,
-    /// Offset from UTC, in hours, of the zone in which the days of filters are read.
+    /// Offset from UTC, in hours, of the time zone of the days in filters.
     pub day_zone_hours: i32,
     /// The "after" and "before" filters include the day they name, as documented.
     pub after_includes_day: bool,
-    /// Confirming sets `subscribed_at` to the moment of the confirmation.
+    /// Confirming sets `subscribed_at` to the time of the confirmation.
     pub confirm_moves_subscribed_at: bool,
-    /// Time between the arrival of a request and the work on it.
+    /// Delay before a request is processed.
     pub latency: Duration,
-    /// `verified_at`, which carries no offset, is UTC instead of US Eastern wall clock.
+    /// `verified_at`, which carries no offset, is in UTC instead of US Eastern time.
     pub verified_at_in_utc: bool,
-    /// How a subscriber's field without a value is sent.
+    /// The form of a subscriber's field without a value.
     pub missing_values: Missing,
-    /// A query parameter that the endpoint does not document is refused (400) instead of ignored.
+    /// An undocumented query parameter is rejected (400) instead of ignored.
     pub refuse_unknown_parameters: bool,
-    /// The *list* find carries next and prev links (its schema shows neither).
+    /// The find for *lists* has next and prev links (its schema shows neither).
     pub find_has_next_link: bool,
     /// `ws.show=total_size` answers `{"total_size":205}` instead of `205`.
     pub show_total_as_object: bool,
-    /// Missing next and prev links are sent as null instead of being left out.
+    /// Missing next and prev links are null instead of absent.
     pub null_links: bool,
-    /// Links carry the other scheme than the one they were asked with. AWeber's old `http://` links for an `https`
-    /// API were that; the sandbox itself speaks http, so here they become `https://` with the same host and port.
+    /// Links have the other scheme than the request, like AWeber's old `http://` links in answers to `https` requests. The
+    /// sandbox itself uses http, so its links become `https://`, with the same host and port.
     pub old_http_links: bool,
     /// Links are paths without scheme and host.
     pub relative_links: bool,
-    /// Origin that links carry instead of the API's own, e.g. `https://elsewhere.example`.
+    /// Origin of links, instead of the API's own, e.g. `https://elsewhere.example`.
     pub link_origin: Option<String>,
-    /// Status for a token without the scope that an endpoint needs: 401 or 403.
+    /// Status for a token without the required scope: 401 or 403.
     pub require_scope_status: u16,
     /// Body of the 401 for a bad or expired access token.
     pub bad_token_envelope: Envelope,
@@ -98,21 +98,21 @@ pub struct Settings {
     pub bad_client_envelope: Envelope,
     /// Status when a public client sends a secret: 400 (`invalid_request`) or 401 (`invalid_client`).
     pub public_secret_status: u16,
-    /// Where "now" comes from.
+    /// The source of the current time.
     pub clock: Clock,
-    /// Answers carry a `Date` header.
+    /// Answers have a `Date` header.
     pub send_date: bool,
     /// Answers are compressed for clients that accept it.
     pub gzip: bool,
-    /// Subscribers show email, name, ip_address and misc_notes; without the old permission the keys were missing.
+    /// Subscribers have email, name, ip_address and misc_notes. These keys used to require a permission.
     pub personal_fields: bool,
-    /// The customer refuses at the authorization page.
+    /// The customer denies access on the authorization page.
     pub customer_refuses: bool,
-    /// Token answers leave out `refresh_token`; a refresh then leaves the old one alive.
+    /// Token answers have no `refresh_token`, and a refresh leaves the old one valid.
     pub omit_refresh_token: bool,
-    /// Token answers leave out `token_type`.
+    /// Token answers have no `token_type`.
     pub omit_token_type: bool,
-    /// Further keys of token answers; a key that is there already is replaced.
+    /// Additional keys of token answers, which replace existing ones.
     pub extra_token_fields: Vec<(String, Value)>,
 }
 

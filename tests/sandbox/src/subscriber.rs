@@ -1,4 +1,4 @@
-//! A subscriber: its data, and its JSON in the three places where it appears.
+//! A subscriber: its data, and its JSON in three views.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -7,21 +7,21 @@ use crate::eastern;
 use crate::fields::{ObjectWriter, Overrides, quoted};
 use crate::settings::Settings;
 
-/// The state of a subscription; open, as in AWeber's answers.
+/// The state of a subscription. AWeber may send values that it does not document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// On the list.
     Subscribed,
     /// Off the list.
     Unsubscribed,
-    /// Has not clicked the confirmation link yet.
+    /// Has not confirmed the address yet.
     Unconfirmed,
     /// A state the documentation does not name.
     Other(&'static str),
 }
 
 impl Status {
-    /// As the API writes it.
+    /// The value in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Subscribed => "subscribed",
@@ -31,7 +31,7 @@ impl Status {
         }
     }
 
-    /// One of the three documented words.
+    /// Parses one of the three documented values.
     pub(crate) fn parse(word: &str) -> Option<Status> {
         [
             Status::Subscribed,
@@ -43,22 +43,34 @@ impl Status {
     }
 }
 
-/// What resubscribing does to `subscribed_at` and to the place in the list.
+/// The effect of resubscribing on `subscribed_at` and on the position in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resubscribe {
-    /// Both stay as they were.
+    /// Both stay the same.
     KeepTime,
-    /// The time is now, and the subscriber moves to the end.
+    /// The time becomes now, and the subscriber moves to the end.
     NewTime,
 }
 
+/// The fields that depend on the location; null unless a test sets them.
+const LOCATION: [&str; 8] = [
+    "country",
+    "region",
+    "city",
+    "postal_code",
+    "area_code",
+    "dma_code",
+    "latitude",
+    "longitude",
+];
+
 /// A subscriber of one list.
 ///
-/// Order and filters go by these fields; what a test overrides in the JSON (`NewSubscriber::with`) also counts for
-/// filters that compare text and numbers, but not for those that compare days.
+/// Order and filters use these fields. Overrides of the JSON (`NewSubscriber::with`) also affect filters on text and
+/// numbers, but not filters on days.
 #[derive(Debug, Clone)]
 pub struct Subscriber {
-    /// The record id; another one on each list.
+    /// The record id, which differs between lists.
     pub id: u64,
     /// The address.
     pub email: String,
@@ -74,27 +86,27 @@ pub struct Subscriber {
     pub unsubscribed_at: Option<DateTime<Utc>>,
     /// How it was unsubscribed.
     pub unsubscribe_method: Option<String>,
-    /// How it came onto the list.
+    /// How it was added to the list.
     pub subscription_method: String,
     /// When the last follow-up message was sent.
     pub last_followup_sent_at: Option<DateTime<Utc>>,
     /// The tags.
     pub tags: Vec<String>,
-    /// The custom fields: name and value, in order; a value is a string or null.
+    /// The custom fields, name and value, in order.
     pub custom_fields: Vec<(String, Value)>,
-    /// Counts additions to whatever list: the order of the account-wide find.
+    /// The number of its addition, counted over all lists: the order of the account-wide find.
     pub(crate) added: u64,
     pub(crate) overrides: Overrides,
 }
 
-/// Where a subscriber is shown.
+/// The resource that a subscriber is rendered for.
 #[derive(Clone, Copy)]
-pub(crate) enum Place<'a> {
-    /// In the plain collection.
+pub(crate) enum View<'a> {
+    /// The plain collection.
     Collection,
-    /// Alone: carries the `uuid`.
+    /// A single subscriber, which has a `uuid`.
     Single,
-    /// Among the results of a find: carries list link and list name.
+    /// The results of a find, which have list link and list name.
     Find {
         /// The list's name.
         list_name: &'a str,
@@ -107,17 +119,17 @@ impl Subscriber {
         self.overrides.set(key, &value.to_string());
     }
 
-    /// Replaces a field of the JSON by JSON text, digits and all.
+    /// Replaces a field of the JSON by JSON text, which preserves digits.
     pub fn set_raw_field(&mut self, key: &str, json: &str) {
         self.overrides.set(key, json);
     }
 
-    /// Leaves a field out of the JSON.
+    /// Removes a field from the JSON.
     pub fn remove_field(&mut self, key: &str) {
         self.overrides.remove(key);
     }
 
-    /// The value of a field as a filter sees it: null if it is not there.
+    /// The value of a field for a filter; null if it is absent.
     pub(crate) fn field(&self, key: &str) -> Value {
         if let Some(own) = self.overrides.value(key) {
             return own;
@@ -137,9 +149,8 @@ impl Subscriber {
         }
     }
 
-    /// The JSON; `list_link` is the link of its list, the settings say how times, missing values
-    /// and the personal fields are shown.
-    pub(crate) fn render(&self, list_link: &str, place: Place<'_>, settings: &Settings) -> Vec<u8> {
+    /// Renders the subscriber as JSON; `list_link` is the link of its list.
+    pub(crate) fn render(&self, list_link: &str, view: View<'_>, settings: &Settings) -> Vec<u8> {
         let mut object =
             ObjectWriter::new(&self.overrides).sending_missing_as(settings.missing_values);
         let verified_at = self.verified_at.map(|instant| {
@@ -150,7 +161,7 @@ impl Subscriber {
             }
         });
         object.number("id", self.id);
-        if let Place::Single = place {
+        if let View::Single = view {
             object.text("uuid", &format!("7d0e6a52-3c1b-4f7e-8a90-{:012x}", self.id));
         }
         if settings.personal_fields {
@@ -162,50 +173,28 @@ impl Subscriber {
         object.text("status", self.status.as_str());
         object.text("subscribed_at", &eastern::with_offset(self.subscribed_at));
         object.optional("verified_at", verified_at.as_deref());
-        object.optional(
-            "unsubscribed_at",
-            self.unsubscribed_at.map(eastern::with_offset).as_deref(),
-        );
-        object.raw(
-            "is_verified",
-            if self.verified_at.is_some() {
-                "true"
-            } else {
-                "false"
-            },
-        );
+        let unsubscribed_at = self.unsubscribed_at.map(eastern::with_offset);
+        object.optional("unsubscribed_at", unsubscribed_at.as_deref());
+        object.boolean("is_verified", self.verified_at.is_some());
         object.text("subscription_method", &self.subscription_method);
         object.raw("subscription_url", "null");
         object.optional("unsubscribe_method", self.unsubscribe_method.as_deref());
         object.raw("ad_tracking", "null");
         object.raw("tags", &string_array(&self.tags));
         object.raw("custom_fields", &self.custom_fields_json());
-        for key in [
-            "country",
-            "region",
-            "city",
-            "postal_code",
-            "area_code",
-            "dma_code",
-            "latitude",
-            "longitude",
-        ] {
+        for key in LOCATION {
             object.raw(key, "null");
         }
         object.raw("last_followup_message_number_sent", "0");
-        object.optional(
-            "last_followup_sent_at",
-            self.last_followup_sent_at
-                .map(eastern::with_offset)
-                .as_deref(),
-        );
+        let followup_at = self.last_followup_sent_at.map(eastern::with_offset);
+        object.optional("last_followup_sent_at", followup_at.as_deref());
         object.raw("last_followup_sent_link", "null");
         object.text("self_link", &format!("{list_link}/subscribers/{}", self.id));
         object.text(
             "resource_type_link",
             "https://api.aweber.com/1.0/#subscriber",
         );
-        if let Place::Find { list_name } = place {
+        if let View::Find { list_name } = view {
             object.text("list_link", list_link);
             object.text("list_name", list_name);
         }

@@ -1,4 +1,4 @@
-//! Clients, codes and tokens: what exists, what is alive, and every secret that ever went over the wire.
+//! Clients, codes and tokens: which exist, which are valid, and all secrets ever issued or received.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::settings::{Rotation, Settings};
 
 /// The scopes that an export of subscribers needs.
-pub const SCOPES_OF_THE_JOB: [&str; 3] = ["account.read", "list.read", "subscriber.read"];
+pub const EXPORT_SCOPES: [&str; 3] = ["account.read", "list.read", "subscriber.read"];
 
 /// The two kinds of OAuth client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,17 +22,17 @@ pub enum ClientKind {
 /// A registered app.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// Its id.
+    /// The client id.
     pub client_id: String,
-    /// Its secret, if it is confidential.
+    /// The secret of a confidential client.
     pub client_secret: Option<String>,
-    /// Its kind.
+    /// The kind.
     pub kind: ClientKind,
-    /// Where codes may be sent.
+    /// The allowed redirect URIs.
     pub redirect_uris: Vec<String>,
 }
 
-/// A fresh pair of tokens.
+/// A new pair of tokens.
 #[derive(Debug, Clone)]
 pub struct Tokens {
     /// The access token.
@@ -43,7 +43,7 @@ pub struct Tokens {
     pub expires_at: i64,
 }
 
-/// A code that waits to be traded, or was.
+/// An authorization code, spent or not.
 #[derive(Debug, Clone)]
 pub(crate) struct Code {
     pub(crate) code: String,
@@ -55,7 +55,7 @@ pub(crate) struct Code {
     pub(crate) spent: bool,
 }
 
-/// One authorization by the customer: all tokens that came from it belong together.
+/// One authorization by the customer, which all tokens that stem from it belong to.
 #[derive(Debug)]
 struct Family {
     client_id: String,
@@ -67,7 +67,7 @@ struct AccessToken {
     token: String,
     family: usize,
     expires_at: DateTime<Utc>,
-    dead: bool,
+    revoked: bool,
     uses: u32,
 }
 
@@ -76,18 +76,19 @@ struct RefreshToken {
     token: String,
     family: usize,
     issued_at: DateTime<Utc>,
-    dead: bool,
+    revoked: bool,
 }
 
 impl RefreshToken {
-    /// Too old, if refresh tokens have an end at all.
-    fn has_lapsed(&self, settings: &Settings, now: DateTime<Utc>) -> bool {
+    fn has_expired(&self, settings: &Settings, now: DateTime<Utc>) -> bool {
         let age = u64::try_from((now - self.issued_at).num_seconds()).unwrap_or(0);
-        settings.refresh_expires_in.is_some_and(|life| age >= life)
+        settings
+            .refresh_expires_in
+            .is_some_and(|lifetime| age >= lifetime)
     }
 }
 
-/// Everything about tokens that the world remembers. Nothing is ever removed: a dead token stays known as dead.
+/// All clients, codes, tokens and secrets. Nothing is ever removed; revoked tokens are kept as such.
 #[derive(Debug, Default)]
 pub(crate) struct TokenStore {
     pub(crate) clients: Vec<Client>,
@@ -99,8 +100,7 @@ pub(crate) struct TokenStore {
 }
 
 impl TokenStore {
-    /// Remembers a secret, wherever it was seen.
-    pub(crate) fn remember(&mut self, secret: &str) {
+    pub(crate) fn record_secret(&mut self, secret: &str) {
         if !secret.is_empty() && !self.secrets.iter().any(|known| known == secret) {
             self.secrets.push(secret.to_owned());
         }
@@ -118,19 +118,19 @@ impl TokenStore {
 
     pub(crate) fn add_client(&mut self, client: Client) {
         if let Some(secret) = &client.client_secret {
-            self.remember(&secret.clone());
+            self.record_secret(&secret.clone());
         }
         self.clients.push(client);
     }
 
     pub(crate) fn new_code(&mut self, code: Code) -> String {
         let text = code.code.clone();
-        self.remember(&text);
+        self.record_secret(&text);
         self.codes.push(code);
         text
     }
 
-    /// The first tokens of an authorization.
+    /// Issues the first tokens of an authorization.
     pub(crate) fn open_family(
         &mut self,
         client_id: &str,
@@ -155,25 +155,25 @@ impl TokenStore {
             refresh_token: random_token("RT"),
             expires_at: expires_at.timestamp(),
         };
-        self.remember(&tokens.access_token);
-        self.remember(&tokens.refresh_token);
+        self.record_secret(&tokens.access_token);
+        self.record_secret(&tokens.refresh_token);
         self.access.push(AccessToken {
             token: tokens.access_token.clone(),
             family,
             expires_at,
-            dead: false,
+            revoked: false,
             uses: 0,
         });
         self.refresh.push(RefreshToken {
             token: tokens.refresh_token.clone(),
             family,
             issued_at: now,
-            dead: false,
+            revoked: false,
         });
         tokens
     }
 
-    /// New tokens for a refresh token of this client, or none: `invalid_grant`.
+    /// Issues new tokens for a refresh token of this client; `None` means `invalid_grant`.
     pub(crate) fn refresh(
         &mut self,
         token: &str,
@@ -186,13 +186,13 @@ impl TokenStore {
         if self.families[family].client_id != client_id {
             return None;
         }
-        if self.refresh[at].has_lapsed(settings, now) {
-            self.refresh[at].dead = true;
+        if self.refresh[at].has_expired(settings, now) {
+            self.refresh[at].revoked = true;
             return None;
         }
-        if self.refresh[at].dead {
+        if self.refresh[at].revoked {
             if settings.rotation == Rotation::FamilyKill {
-                self.kill_family(family);
+                self.revoke_family(family);
             }
             return None;
         }
@@ -200,20 +200,20 @@ impl TokenStore {
             self.access
                 .iter_mut()
                 .filter(|own| own.family == family)
-                .for_each(|own| own.dead = true);
+                .for_each(|own| own.revoked = true);
         }
         let mut tokens = self.issue(family, settings, now);
         if settings.omit_refresh_token {
-            // The client never sees the new one, so the old one has to go on working.
+            // The client never receives the new one, so the old one must stay valid.
             self.refresh.pop();
             tokens.refresh_token = token.to_owned();
         } else if settings.rotation != Rotation::Tolerated {
-            self.refresh[at].dead = true;
+            self.refresh[at].revoked = true;
         }
         Some(tokens)
     }
 
-    /// Uses an access token for one API request: whether it is good.
+    /// Uses an access token for one API request; returns true if it is valid.
     pub(crate) fn use_access(
         &mut self,
         token: &str,
@@ -223,14 +223,14 @@ impl TokenStore {
         let Some(own) = self.access.iter_mut().find(|own| own.token == token) else {
             return false;
         };
-        if own.dead || now >= own.expires_at {
+        if own.revoked || now >= own.expires_at {
             return false;
         }
         if settings
             .access_dies_after_requests
             .is_some_and(|most| own.uses >= most)
         {
-            own.dead = true;
+            own.revoked = true;
             return false;
         }
         own.uses += 1;
@@ -242,7 +242,7 @@ impl TokenStore {
         own.map_or(&[], |own| &self.families[own.family].scopes)
     }
 
-    /// Revokes a token for its client: false if it belongs to another one. An unknown token is nothing to do.
+    /// Revokes a token; returns false if it belongs to another client. An unknown token is ignored.
     pub(crate) fn revoke(&mut self, token: &str, client_id: &str) -> bool {
         if let Some(family) = self
             .refresh
@@ -253,37 +253,37 @@ impl TokenStore {
             if self.families[family].client_id != client_id {
                 return false;
             }
-            self.kill_family(family);
+            self.revoke_family(family);
         } else if let Some(own) = self.access.iter_mut().find(|own| own.token == token) {
             if self.families[own.family].client_id != client_id {
                 return false;
             }
-            own.dead = true;
+            own.revoked = true;
         }
         true
     }
 
-    fn kill_family(&mut self, family: usize) {
+    fn revoke_family(&mut self, family: usize) {
         self.access
             .iter_mut()
             .filter(|own| own.family == family)
-            .for_each(|own| own.dead = true);
+            .for_each(|own| own.revoked = true);
         self.refresh
             .iter_mut()
             .filter(|own| own.family == family)
-            .for_each(|own| own.dead = true);
+            .for_each(|own| own.revoked = true);
     }
 
-    pub(crate) fn kill_access(&mut self) {
-        self.access.iter_mut().for_each(|own| own.dead = true);
+    pub(crate) fn revoke_all_access(&mut self) {
+        self.access.iter_mut().for_each(|own| own.revoked = true);
     }
 
-    pub(crate) fn kill_everything(&mut self) {
-        (0..self.families.len()).for_each(|family| self.kill_family(family));
+    pub(crate) fn revoke_all(&mut self) {
+        (0..self.families.len()).for_each(|family| self.revoke_family(family));
     }
 
     pub(crate) fn live_refresh(&self, settings: &Settings, now: DateTime<Utc>) -> Vec<String> {
-        let is_live = |own: &&RefreshToken| !own.dead && !own.has_lapsed(settings, now);
+        let is_live = |own: &&RefreshToken| !own.revoked && !own.has_expired(settings, now);
         self.refresh
             .iter()
             .filter(is_live)
@@ -292,7 +292,7 @@ impl TokenStore {
     }
 
     pub(crate) fn live_access(&self, now: DateTime<Utc>) -> Vec<String> {
-        let is_live = |own: &&AccessToken| !own.dead && now < own.expires_at;
+        let is_live = |own: &&AccessToken| !own.revoked && now < own.expires_at;
         self.access
             .iter()
             .filter(is_live)
@@ -301,7 +301,7 @@ impl TokenStore {
     }
 }
 
-/// A random text that is easy to find in a log that should not have it.
+/// A random text with a prefix that makes it easy to find in output.
 pub(crate) fn random_token(prefix: &str) -> String {
     let mut bytes = [0u8; 24];
     SystemRandom::new()

@@ -1,31 +1,31 @@
-//! The world behind the two origins: account, lists, subscribers, tokens, records. Tests change it while it runs.
+//! The state of the sandbox: account, lists, subscribers, tokens, recorded requests. Tests change it while it runs.
 
 use chrono::{DateTime, Duration, Utc};
 
 use crate::account::{Account, AccountState};
 use crate::clock::Clock;
-use crate::faults::{Disturbances, Fault};
+use crate::faults::{Fault, Injections};
 use crate::list::List;
 use crate::rate::RateMeter;
 use crate::record::{Origin, Recorded};
 use crate::settings::Settings;
 use crate::tokens::{Client, ClientKind, TokenStore};
 
-/// Everything the sandbox knows. Methods that take the id of a list or a subscriber panic if there is none: in a test
-/// that is a mistake of the test.
+/// The state of the sandbox. Methods that take the id of a list or a subscriber panic if it does not exist, because that
+/// is a mistake in the test.
 pub struct World {
     /// How the sandbox behaves.
     pub settings: Settings,
     /// The account.
     pub account: Account,
-    /// Further accounts that `/accounts` shows; AWeber documents exactly one.
+    /// Additional accounts in `/accounts`, where AWeber documents exactly one.
     pub other_accounts: Vec<Account>,
-    /// Whether the account is served.
+    /// The state of the account.
     pub account_state: AccountState,
-    /// Every request so far, oldest first.
+    /// All requests so far, oldest first.
     pub requests: Vec<Recorded>,
     pub(crate) tokens: TokenStore,
-    pub(crate) disturbances: Disturbances,
+    pub(crate) injections: Injections,
     pub(crate) rate: RateMeter,
     pub(crate) requests_so_far: u64,
     api_url: String,
@@ -46,7 +46,7 @@ impl World {
             account_state: AccountState::Open,
             requests: Vec::new(),
             tokens: TokenStore::default(),
-            disturbances: Disturbances::default(),
+            injections: Injections::default(),
             rate: RateMeter::default(),
             requests_so_far: 0,
             api_url,
@@ -89,23 +89,23 @@ impl World {
         &self.auth_url
     }
 
-    /// Now, by the sandbox's clock.
+    /// The current time of the sandbox's clock.
     pub fn now(&self) -> DateTime<Utc> {
         self.settings.clock.now()
     }
 
-    /// Stops the clock at an instant.
+    /// Stops the clock at this time.
     pub fn set_now(&mut self, instant: DateTime<Utc>) {
         self.settings.clock = Clock::Fixed(instant);
     }
 
-    /// The number of one more addition to a list.
+    /// The number of the next addition to any list.
     pub(crate) fn next_addition(&mut self) -> u64 {
         self.additions += 1;
         self.additions
     }
 
-    /// What links begin with.
+    /// The origin in links.
     pub(crate) fn link_origin(&self) -> String {
         if self.settings.relative_links {
             return String::new();
@@ -123,13 +123,13 @@ impl World {
     }
 }
 
-/// Records and disturbances.
+/// Recorded requests, faults and hooks.
 impl World {
-    /// How many requests had this text in origin, path and query.
+    /// The number of requests whose URL (origin, path and query) contains this text.
     pub fn count(&self, text: &str) -> usize {
         self.requests
             .iter()
-            .filter(|request| self.address(request).contains(text))
+            .filter(|request| self.url(request).contains(text))
             .count()
     }
 
@@ -141,7 +141,7 @@ impl World {
             .collect()
     }
 
-    /// The token calls, to whichever origin they went.
+    /// The token requests, to either origin.
     pub fn token_requests(&self) -> Vec<&Recorded> {
         self.requests
             .iter()
@@ -149,42 +149,47 @@ impl World {
             .collect()
     }
 
-    /// Forgets the requests so far.
+    /// Removes the recorded requests.
     pub fn clear_requests(&mut self) {
         self.requests.clear();
     }
 
-    /// Orders a fault.
+    /// Adds a fault.
     pub fn fault(&mut self, fault: Fault) {
-        self.disturbances.add_fault(fault);
+        self.injections.add_fault(fault);
     }
 
-    /// Takes back all faults that have not happened.
+    /// Removes all remaining faults.
     pub fn clear_faults(&mut self) {
-        self.disturbances.clear_faults();
+        self.injections.clear_faults();
     }
 
-    /// Changes the world just before the nth request from now (1 is the next) whose origin, path and query contain
-    /// the text is worked on.
+    /// Changes the world just before the nth request from now (1 is the next) whose URL contains the text is processed.
     pub fn before(
         &mut self,
         text: &str,
         nth: u32,
         change: impl FnOnce(&mut World) + Send + 'static,
     ) {
-        self.disturbances.add_hook(text, nth, Box::new(change));
+        self.injections.add_hook(text, nth, Box::new(change));
     }
 
-    fn address(&self, request: &Recorded) -> String {
-        let origin = if request.origin == Origin::Api {
-            &self.api_url
-        } else {
-            &self.auth_url
-        };
-        format!("{origin}{}", request.path_and_query)
+    fn url(&self, request: &Recorded) -> String {
+        format!(
+            "{}{}",
+            self.origin_url(request.origin),
+            request.path_and_query
+        )
     }
 
-    /// A day ago, a month ago: by the sandbox's clock, in whole seconds.
+    pub(crate) fn origin_url(&self, origin: Origin) -> &str {
+        match origin {
+            Origin::Api => &self.api_url,
+            Origin::Auth => &self.auth_url,
+        }
+    }
+
+    /// The sandbox's current time minus a duration, in whole seconds.
     pub fn ago(&self, time: std::time::Duration) -> DateTime<Utc> {
         let instant = self.now() - Duration::from_std(time).expect("a duration that fits");
         DateTime::from_timestamp(instant.timestamp(), 0).expect("an instant of our time")

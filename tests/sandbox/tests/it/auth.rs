@@ -1,11 +1,14 @@
-//! Who may ask for what: tokens, scopes, accounts, paths, methods.
+//! Authentication, scopes, account states, unknown paths, headers.
 
 use aweber_sandbox::{AccountState, Authorization, Envelope, Origin, Sandbox, Settings};
 
 use crate::http::{Reader, send};
 
+/// The error for unknown paths and accounts.
+const UNAUTHORIZED: &str = "401 UnauthorizedError";
+
 #[test]
-fn a_request_without_a_readable_header_gets_the_oauth_1_wording() {
+fn a_missing_or_invalid_header_answers_with_the_oauth_1_error() {
     let sandbox = Sandbox::start();
     let url = format!("{}/1.0/accounts", sandbox.api_url());
     for headers in [
@@ -16,8 +19,8 @@ fn a_request_without_a_readable_header_gets_the_oauth_1_wording() {
     ] {
         let reply = send("GET", &url, headers, "");
         assert_eq!(
-            (reply.status, reply.error().as_str()),
-            (400, "MissingOAuthParametersError"),
+            reply.failure(),
+            "400 MissingOAuthParametersError",
             "{headers:?}"
         );
         assert!(
@@ -29,23 +32,20 @@ fn a_request_without_a_readable_header_gets_the_oauth_1_wording() {
 }
 
 #[test]
-fn a_bad_token_answers_401_in_the_envelope_that_is_set() {
+fn an_invalid_token_answers_401_in_the_configured_envelope() {
     let sandbox = Sandbox::start();
     let bad = Reader {
         sandbox: &sandbox,
         token: "nonsense".to_owned(),
     };
     let reply = bad.get("/accounts");
-    assert_eq!(
-        (reply.status, reply.error().as_str()),
-        (401, "invalid_token")
-    );
+    assert_eq!(reply.failure(), "401 invalid_token");
     sandbox.with(|world| world.settings.bad_token_envelope = Envelope::A);
     assert_eq!(bad.get("/accounts").error(), "UnauthorizedError");
 }
 
 #[test]
-fn tokens_expire_by_the_clock_after_so_many_requests_and_on_order() {
+fn tokens_expire_by_time_by_use_and_on_demand() {
     let sandbox = Sandbox::start();
     sandbox.with(|world| world.set_now("2026-03-01T12:00:00Z".parse().unwrap()));
     let reader = Reader::new(&sandbox);
@@ -74,42 +74,33 @@ fn tokens_expire_by_the_clock_after_so_many_requests_and_on_order() {
 }
 
 #[test]
-fn each_path_needs_its_scope() {
+fn each_path_requires_its_scope() {
     let sandbox = Sandbox::start();
     let list = sandbox.with(|world| world.add_list("News"));
     let subscriber = sandbox.with(|world| world.add_subscribers(list, 1)[0]);
+    let list_path = format!("/lists/{list}");
     let paths = [
-        ("/accounts".to_owned(), "account.read"),
-        ("/accounts/1234567".to_owned(), "account.read"),
+        (String::new(), "account.read"),
+        ("?ws.op=findSubscribers".to_owned(), "subscriber.read"),
+        ("/lists".to_owned(), "list.read"),
+        ("/lists?ws.op=find&name=News".to_owned(), "list.read"),
+        (list_path.clone(), "list.read"),
+        (format!("{list_path}/custom_fields"), "list.read"),
+        (format!("{list_path}/tags"), "list.read"),
+        (format!("{list_path}/subscribers"), "subscriber.read"),
         (
-            "/accounts/1234567?ws.op=findSubscribers".to_owned(),
-            "subscriber.read",
-        ),
-        ("/accounts/1234567/lists".to_owned(), "list.read"),
-        (
-            "/accounts/1234567/lists?ws.op=find&name=News".to_owned(),
-            "list.read",
-        ),
-        (format!("/accounts/1234567/lists/{list}"), "list.read"),
-        (
-            format!("/accounts/1234567/lists/{list}/custom_fields"),
-            "list.read",
-        ),
-        (format!("/accounts/1234567/lists/{list}/tags"), "list.read"),
-        (
-            format!("/accounts/1234567/lists/{list}/subscribers"),
+            format!("{list_path}/subscribers?ws.op=find"),
             "subscriber.read",
         ),
         (
-            format!("/accounts/1234567/lists/{list}/subscribers?ws.op=find"),
-            "subscriber.read",
-        ),
-        (
-            format!("/accounts/1234567/lists/{list}/subscribers/{subscriber}"),
+            format!("{list_path}/subscribers/{subscriber}"),
             "subscriber.read",
         ),
     ];
-    for (path, needed) in &paths {
+    let paths = paths.map(|(path, scope)| (format!("/1234567{path}"), scope));
+    let collection = [(String::new(), "account.read")];
+    for (path, needed) in collection.into_iter().chain(paths) {
+        let path = format!("/accounts{path}");
         for scope in [
             "account.read",
             "list.read",
@@ -122,9 +113,9 @@ fn each_path_needs_its_scope() {
                 sandbox: &sandbox,
                 token,
             }
-            .get(path);
-            let is_enough = scope == *needed
-                || (scope == "subscriber.read-extended" && *needed == "subscriber.read");
+            .get(&path);
+            let is_enough = scope == needed
+                || (scope == "subscriber.read-extended" && needed == "subscriber.read");
             assert_eq!(
                 reply.status,
                 if is_enough { 200 } else { 403 },
@@ -143,54 +134,39 @@ fn each_path_needs_its_scope() {
         token,
     }
     .get("/accounts");
-    assert_eq!(
-        (reply.status, reply.error().as_str()),
-        (401, "UnauthorizedError")
-    );
+    assert_eq!(reply.failure(), "401 UnauthorizedError");
 }
 
 #[test]
-fn unknown_paths_lists_methods_and_accounts_have_their_own_answers() {
+fn unknown_paths_lists_methods_and_accounts_have_distinct_errors() {
     let sandbox = Sandbox::start();
     let list = sandbox.with(|world| world.add_list("News"));
     let reader = Reader::new(&sandbox);
     let own = format!("/accounts/1234567/lists/{list}");
     let table = [
-        ("/account".to_owned(), 401, "UnauthorizedError"),
-        ("/accounts/".to_owned(), 401, "UnauthorizedError"),
-        (format!("{own}/subscribers/find"), 401, "UnauthorizedError"),
-        (format!("{own}/nothing"), 401, "UnauthorizedError"),
-        (format!("{own}/subscribers/1/2"), 401, "UnauthorizedError"),
-        ("/accounts/7654321".to_owned(), 401, "UnauthorizedError"),
-        (
-            "/accounts/7654321/lists".to_owned(),
-            401,
-            "UnauthorizedError",
-        ),
+        ("/account".to_owned(), UNAUTHORIZED),
+        ("/accounts/".to_owned(), UNAUTHORIZED),
+        (format!("{own}/subscribers/find"), UNAUTHORIZED),
+        (format!("{own}/nothing"), UNAUTHORIZED),
+        (format!("{own}/subscribers/1/2"), UNAUTHORIZED),
+        ("/accounts/7654321".to_owned(), UNAUTHORIZED),
+        ("/accounts/7654321/lists".to_owned(), UNAUTHORIZED),
         (
             "/accounts/1234567/lists/1".to_owned(),
-            404,
-            "ListNotFoundError",
+            "404 ListNotFoundError",
         ),
         (
             "/accounts/1234567/lists/1/subscribers".to_owned(),
-            404,
-            "ListNotFoundError",
+            "404 ListNotFoundError",
         ),
-        (format!("{own}/subscribers/1"), 404, "NotFoundError"),
+        (format!("{own}/subscribers/1"), "404 NotFoundError"),
         (
             format!("{own}/subscribers?ws.op=search"),
-            400,
-            "BadRequestError",
+            "400 BadRequestError",
         ),
     ];
-    for (path, status, error) in table {
-        let reply = reader.get(&path);
-        assert_eq!(
-            (reply.status, reply.error().as_str()),
-            (status, error),
-            "{path}"
-        );
+    for (path, error) in table {
+        assert_eq!(reader.get(&path).failure(), error, "{path}");
     }
     assert_eq!(reader.get("/accounts/7654321").message(), "Invalid Account");
     let bearer = format!("Bearer {}", reader.token);
@@ -206,45 +182,31 @@ fn unknown_paths_lists_methods_and_accounts_have_their_own_answers() {
 }
 
 #[test]
-fn the_state_of_the_account_decides() {
+fn account_state_determines_the_answer() {
     let sandbox = Sandbox::start();
     let reader = Reader::new(&sandbox);
     let table = [
         (
             AccountState::Closed,
-            401,
-            "UnauthorizedError",
-            "Invalid Account",
+            "401 UnauthorizedError: Invalid Account",
         ),
         (
             AccountState::Suspended,
-            403,
-            "ForbiddenError",
-            "Account Temporarily Suspended",
+            "403 ForbiddenError: Account Temporarily Suspended",
         ),
         (
             AccountState::Blocked,
-            410,
-            "BlockedError",
-            "This integration has been blocked. Please contact AWeber.",
+            "410 BlockedError: This integration has been blocked. Please contact AWeber.",
         ),
     ];
-    for (state, status, error, message) in table {
+    for (state, error) in table {
         sandbox.with(|world| world.account_state = state);
-        let reply = reader.get("/accounts");
-        assert_eq!(
-            (
-                reply.status,
-                reply.error().as_str(),
-                reply.message().as_str()
-            ),
-            (status, error, message)
-        );
+        assert_eq!(reader.get("/accounts").failure_with_message(), error);
     }
 }
 
 #[test]
-fn a_token_on_the_wrong_origin_is_recorded_and_refused() {
+fn a_token_on_the_wrong_origin_is_recorded_and_rejected() {
     let sandbox = Sandbox::start();
     let reader = Reader::new(&sandbox);
     let reply = reader.get(&format!("{}/1.0/accounts", sandbox.auth_url()));
@@ -291,7 +253,7 @@ fn a_token_on_the_wrong_origin_is_recorded_and_refused() {
 }
 
 #[test]
-fn headers_are_those_of_the_live_api() {
+fn headers_match_the_live_api() {
     let sandbox = Sandbox::start_with(Settings {
         send_date: false,
         gzip: true,

@@ -10,6 +10,8 @@ pub const OOB: &str = "urn:ietf:wg:oauth:2.0:oob";
 pub const SECRET: &str = "obviously-fake-sandbox-secret";
 pub const VERIFIER: &str = "0123456789-0123456789-0123456789-0123456789";
 const SCOPES: &str = "account.read list.read subscriber.read";
+const INVALID_SCOPE: &str =
+    "400 invalid_scope: The requested scope is missing, unknown or malformed";
 
 pub fn challenge() -> String {
     URL_SAFE_NO_PAD.encode(ring::digest::digest(
@@ -62,103 +64,53 @@ pub fn code_on_page(reply: &Reply) -> String {
 }
 
 #[test]
-fn the_authorization_page_refuses_what_aweber_refuses() {
+fn the_authorization_page_rejects_what_aweber_rejects() {
     let sandbox = Sandbox::start();
-    let confidential_with_pkce = [("client_id", "confidential-client")];
-    // What is changed in a good request, and the answer.
-    type Row<'a> = (&'a [(&'a str, &'a str)], u16, &'a str, &'a str);
-    let table: [Row<'_>; 12] = [
+    let verifier_as_challenge = format!("code_challenge={VERIFIER}");
+    // Changes of a valid request, and the error.
+    let table = [
+        ("client_id=nobody", "401 invalid_client: Unknown client"),
+        ("client_id=", "401 invalid_client: Unknown client"),
+        ("redirect_uri=", "400 invalid_request: Invalid redirect URI"),
         (
-            &[("client_id", "nobody")],
-            401,
-            "invalid_client",
-            "Unknown client",
+            "redirect_uri=https://localhost/",
+            "400 invalid_request: Invalid redirect URI",
         ),
         (
-            &[("client_id", "")],
-            401,
-            "invalid_client",
-            "Unknown client",
+            "code_challenge=&code_challenge_method=",
+            "400 invalid_request: Public Client MUST Use PKCE",
         ),
         (
-            &[("redirect_uri", "")],
-            400,
-            "invalid_request",
-            "Invalid redirect URI",
+            "code_challenge_method=plain",
+            "400 invalid_request: code_challenge_method must be S256",
         ),
         (
-            &[("redirect_uri", "https://localhost/")],
-            400,
-            "invalid_request",
-            "Invalid redirect URI",
+            &verifier_as_challenge,
+            "400 invalid_request: code_challenge must be the base64url form of a SHA-256",
         ),
         (
-            &[("code_challenge", ""), ("code_challenge_method", "")],
-            400,
-            "invalid_request",
-            "Public Client MUST Use PKCE",
+            "client_id=confidential-client",
+            "400 invalid_request: Confidential Client MUST NOT Use PKCE",
         ),
         (
-            &[("code_challenge_method", "plain")],
-            400,
-            "invalid_request",
-            "code_challenge_method must be S256",
+            "response_type=token",
+            "400 unsupported_response_type: response_type must be code",
         ),
-        (
-            &[("code_challenge", VERIFIER)],
-            400,
-            "invalid_request",
-            "code_challenge must be the base64url form of a SHA-256",
-        ),
-        (
-            &confidential_with_pkce,
-            400,
-            "invalid_request",
-            "Confidential Client MUST NOT Use PKCE",
-        ),
-        (
-            &[("response_type", "token")],
-            400,
-            "unsupported_response_type",
-            "response_type must be code",
-        ),
-        (
-            &[("scope", "")],
-            400,
-            "invalid_scope",
-            "The requested scope is missing, unknown or malformed",
-        ),
-        (
-            &[("scope", "account.read,list.read")],
-            400,
-            "invalid_scope",
-            "The requested scope is missing, unknown or malformed",
-        ),
-        (
-            &[("scope", "everything")],
-            400,
-            "invalid_scope",
-            "The requested scope is missing, unknown or malformed",
-        ),
+        ("scope=", INVALID_SCOPE),
+        ("scope=account.read,list.read", INVALID_SCOPE),
+        ("scope=everything", INVALID_SCOPE),
     ];
-    for (changes, status, error, message) in table {
-        let reply = authorize(&sandbox, changes);
-        assert_eq!(
-            (
-                reply.status,
-                reply.error().as_str(),
-                reply.message().as_str()
-            ),
-            (status, error, message),
-            "{changes:?}"
-        );
+    for (changes, error) in table {
+        let pairs = changes.split('&').filter_map(|pair| pair.split_once('='));
+        let reply = authorize(&sandbox, &pairs.collect::<Vec<_>>());
+        assert_eq!(reply.failure_with_message(), error, "{changes}");
     }
     sandbox.with(|world| world.settings.customer_refuses = true);
     assert_eq!(authorize(&sandbox, &[]).error(), "access_denied");
 }
 
 #[test]
-fn another_redirect_uri_gets_code_or_refusal_with_the_state() {
+fn a_registered_redirect_uri_receives_code_or_error_with_the_state() {
     let sandbox = Sandbox::start();
     let client = sandbox
         .with(|world| world.add_client(ClientKind::Public, ["http://localhost:3000/callback?x=1"]));

@@ -1,4 +1,4 @@
-//! The server as a server: keep-alive, several clients at once, start and end.
+//! Connections: keep-alive, concurrency, shutdown.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use aweber_sandbox::{Sandbox, Settings};
 use crate::http::Reader;
 
 #[test]
-fn a_connection_is_kept_for_the_next_request() {
+fn connections_are_kept_alive() {
     let sandbox = Sandbox::start();
     let reader = Reader::new(&sandbox);
     let host = sandbox.api_url()["http://".len()..].to_owned();
@@ -36,7 +36,7 @@ fn a_connection_is_kept_for_the_next_request() {
 }
 
 #[test]
-fn several_clients_are_served_at_once() {
+fn requests_are_served_concurrently() {
     let sandbox = Sandbox::start_with(Settings {
         latency: Duration::from_millis(100),
         ..Settings::default()
@@ -56,7 +56,7 @@ fn several_clients_are_served_at_once() {
 }
 
 #[test]
-fn two_origins_and_an_end() {
+fn the_two_origins_differ_and_close_on_drop() {
     let sandbox = Sandbox::start();
     let (api, auth) = (sandbox.api_url(), sandbox.auth_url());
     assert_ne!(api, auth);
@@ -80,7 +80,7 @@ fn two_origins_and_an_end() {
 }
 
 #[test]
-fn a_test_that_panics_with_the_world_in_hand_leaves_the_server_running() {
+fn a_panic_that_holds_the_lock_does_not_stop_the_server() {
     let sandbox = Sandbox::start();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         sandbox.with(|_| panic!("on purpose"))

@@ -5,17 +5,15 @@ use std::time::Duration;
 
 use crate::http::{Reader, Reply, send};
 
+fn call(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> Reply {
+    let url = format!("{}/_sandbox/{path}", sandbox.api_url());
+    send(method, &url, &[], body)
+}
+
 #[test]
-fn the_world_can_be_changed_without_rust() {
+fn the_world_can_be_changed_over_http() {
     let sandbox = Sandbox::start();
-    let call = |method: &str, path: &str, body: &str| -> Reply {
-        send(
-            method,
-            &format!("{}/_sandbox/{path}", sandbox.api_url()),
-            &[],
-            body,
-        )
-    };
+    let call = |method, path: &str, body| call(&sandbox, method, path, body);
     let list = call("POST", "lists", "{\"name\": \"News\"}").json()["id"]
         .as_u64()
         .unwrap();
@@ -76,7 +74,7 @@ fn the_world_can_be_changed_without_rust() {
 }
 
 #[test]
-fn control_calls_are_neither_recorded_nor_limited() {
+fn control_requests_are_neither_recorded_nor_limited() {
     let sandbox = Sandbox::start();
     sandbox.with(|world| {
         world.settings.rate_limit = Some(RateLimit {
@@ -85,15 +83,7 @@ fn control_calls_are_neither_recorded_nor_limited() {
             shut_out: Duration::from_secs(60),
         })
     });
-    let call = |method: &str, path: &str, body: &str| {
-        send(
-            method,
-            &format!("{}/_sandbox/{path}", sandbox.api_url()),
-            &[],
-            body,
-        )
-        .status
-    };
+    let call = |method, path, body| call(&sandbox, method, path, body).status;
     assert_eq!(Reader::new(&sandbox).get("/accounts").status, 403);
     assert_eq!(call("GET", "state", ""), 200);
     assert_eq!(call("POST", "lists", "{}"), 400);

@@ -1,4 +1,4 @@
-//! Faults on order: which requests they hit, and what the client then sees.
+//! Fault injection: which requests a fault applies to, and what the client receives.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -6,26 +6,13 @@ use std::time::{Duration, Instant};
 
 use aweber_sandbox::{Fault, FaultKind, Sandbox};
 
-use crate::http::{Reader, Reply, post_form, try_send};
+use crate::http::{Reader, Reply, post_form, try_send, with_rows};
 
-fn with_rows(rows: usize) -> (Sandbox, String) {
-    let sandbox = Sandbox::start();
-    let list = sandbox.with(|world| {
-        let list = world.add_list("News");
-        world.add_subscribers(list, rows);
-        list
-    });
-    (
-        sandbox,
-        format!("/accounts/1234567/lists/{list}/subscribers"),
-    )
-}
-
-fn order(sandbox: &Sandbox, kind: FaultKind) {
+fn inject(sandbox: &Sandbox, kind: FaultKind) {
     sandbox.with(|world| world.fault(Fault::on("/1.0/").answer(kind)));
 }
 
-/// A connection on which a request has been sent and nothing been read.
+/// Sends a request and returns the connection, without reading the answer.
 fn open(reader: &Reader<'_>, path: &str) -> TcpStream {
     let host = reader.sandbox.api_url()["http://".len()..].to_owned();
     let mut stream = TcpStream::connect(&host).unwrap();
@@ -38,8 +25,8 @@ fn open(reader: &Reader<'_>, path: &str) -> TcpStream {
 }
 
 #[test]
-fn a_fault_hits_the_requests_it_is_for() {
-    let (sandbox, path) = with_rows(5);
+fn a_fault_applies_to_the_matching_requests() {
+    let (sandbox, path, _) = with_rows(5);
     let reader = Reader::new(&sandbox);
     let statuses =
         |count: usize| -> Vec<u16> { (0..count).map(|_| reader.get(&path).status).collect() };
@@ -80,7 +67,7 @@ fn a_fault_hits_the_requests_it_is_for() {
     assert_eq!(
         statuses(5),
         [500, 500, 200, 503, 200],
-        "skipped requests are counted whoever answers them"
+        "requests that another fault answers count as skipped"
     );
     assert_eq!(
         sandbox.with(|world| world.requests.iter().filter(|own| own.fault).count()),
@@ -89,11 +76,11 @@ fn a_fault_hits_the_requests_it_is_for() {
 }
 
 #[test]
-fn errors_come_in_either_envelope() {
-    let (sandbox, path) = with_rows(1);
+fn errors_are_available_in_both_envelopes() {
+    let (sandbox, path, _) = with_rows(1);
     let reader = Reader::new(&sandbox);
     let seen = |kind: FaultKind| -> Reply {
-        order(&sandbox, kind);
+        inject(&sandbox, kind);
         reader.get(&path)
     };
     let reply = seen(FaultKind::envelope_a(
@@ -101,19 +88,9 @@ fn errors_come_in_either_envelope() {
         "ServiceUnavailableError",
         "API Unavailable",
     ));
-    assert_eq!(
-        (reply.status, reply.error().as_str()),
-        (503, "ServiceUnavailableError")
-    );
+    assert_eq!(reply.failure(), "503 ServiceUnavailableError");
     let reply = seen(FaultKind::envelope_b(400, "invalid_grant", "dead"));
-    assert_eq!(
-        (
-            reply.status,
-            reply.error().as_str(),
-            reply.message().as_str()
-        ),
-        (400, "invalid_grant", "dead")
-    );
+    assert_eq!(reply.failure_with_message(), "400 invalid_grant: dead");
     assert_eq!(seen(FaultKind::rate_limit()).message(), "Rate Limit Error");
     assert!(
         seen(FaultKind::html(504))
@@ -137,7 +114,7 @@ fn errors_come_in_either_envelope() {
 }
 
 #[test]
-fn a_reset_comes_before_or_after_the_work() {
+fn a_reset_occurs_before_or_after_processing() {
     let sandbox = Sandbox::start();
     let token = sandbox.with(|world| world.grant("public-client").refresh_token);
     let body = format!("grant_type=refresh_token&client_id=public-client&refresh_token={token}");
@@ -157,7 +134,7 @@ fn a_reset_comes_before_or_after_the_work() {
     );
     assert!(
         sandbox.with(|world| world.is_live_refresh_token(&token)),
-        "nothing was done"
+        "the request was not processed"
     );
     sandbox.with(|world| world.fault(Fault::on("/oauth2/token").answer(FaultKind::ResetAfter)));
     assert_eq!(
@@ -181,21 +158,21 @@ fn a_reset_comes_before_or_after_the_work() {
 }
 
 #[test]
-fn half_a_body_announces_the_whole() {
-    let (sandbox, path) = with_rows(30);
+fn half_a_body_has_the_length_of_the_whole() {
+    let (sandbox, path, _) = with_rows(30);
     let reader = Reader::new(&sandbox);
     let whole = reader.get(&path).body.len();
-    order(&sandbox, FaultKind::HalfBody);
+    inject(&sandbox, FaultKind::HalfBody);
     let error = reader.try_get(&path).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
     assert_eq!(error.to_string(), format!("{} of {whole} bytes", whole / 2));
 }
 
 #[test]
-fn a_delay_comes_before_the_work() {
-    let (sandbox, path) = with_rows(1);
+fn a_delay_precedes_processing() {
+    let (sandbox, path, _) = with_rows(1);
     let reader = Reader::new(&sandbox);
-    order(&sandbox, FaultKind::DelayBefore(Duration::from_millis(80)));
+    inject(&sandbox, FaultKind::DelayBefore(Duration::from_millis(80)));
     let begin = Instant::now();
     assert_eq!(reader.get(&path).ids().len(), 1);
     assert!(begin.elapsed() >= Duration::from_millis(80));
@@ -206,10 +183,10 @@ fn a_delay_comes_before_the_work() {
 }
 
 #[test]
-fn never_means_no_answer_until_somebody_leaves() {
-    let (sandbox, path) = with_rows(1);
+fn never_gives_no_answer_until_the_sandbox_is_dropped() {
+    let (sandbox, path, _) = with_rows(1);
     let reader = Reader::new(&sandbox);
-    order(&sandbox, FaultKind::Never { work_done: false });
+    inject(&sandbox, FaultKind::Never { work_done: false });
     let mut stream = open(&reader, &path);
     stream
         .set_read_timeout(Some(Duration::from_millis(80)))
@@ -220,7 +197,7 @@ fn never_means_no_answer_until_somebody_leaves() {
         matches!(waited, Some(ErrorKind::WouldBlock | ErrorKind::TimedOut)),
         "{waited:?}"
     );
-    assert_eq!(reader.get(&path).status, 200, "others are served meanwhile");
+    assert_eq!(reader.get(&path).status, 200, "other requests are served");
     stream
         .set_read_timeout(Some(Duration::from_secs(5)))
         .unwrap();
@@ -229,12 +206,12 @@ fn never_means_no_answer_until_somebody_leaves() {
     assert_eq!(
         stream.read(&mut byte).unwrap_or(0),
         0,
-        "the end of the sandbox ends it: {token}"
+        "dropping the sandbox closes the connection: {token}"
     );
 }
 
 #[test]
-fn never_can_do_the_work_all_the_same() {
+fn never_can_process_the_request() {
     let sandbox = Sandbox::start();
     let token = sandbox.with(|world| world.grant("public-client").refresh_token);
     for (work_done, lives) in [(false, true), (true, false)] {
@@ -262,10 +239,10 @@ fn never_can_do_the_work_all_the_same() {
 }
 
 #[test]
-fn an_endless_body_trickles() {
-    let (sandbox, path) = with_rows(1);
+fn an_endless_body_sends_single_bytes() {
+    let (sandbox, path, _) = with_rows(1);
     let reader = Reader::new(&sandbox);
-    order(&sandbox, FaultKind::EndlessBody);
+    inject(&sandbox, FaultKind::EndlessBody);
     let mut stream = open(&reader, &path);
     let mut seen = Vec::new();
     let mut piece = [0; 256];
@@ -278,13 +255,13 @@ fn an_endless_body_trickles() {
 }
 
 #[test]
-fn huge_bodies_are_json_packed_or_not() {
-    let (sandbox, path) = with_rows(1);
+fn huge_bodies_are_json_with_and_without_gzip() {
+    let (sandbox, path, _) = with_rows(1);
     let reader = Reader::new(&sandbox);
-    order(&sandbox, FaultKind::HugeBody(3_000_000));
+    inject(&sandbox, FaultKind::HugeBody(3_000_000));
     let reply = reader.get(&path);
     assert_eq!(reply.json()["padding"].as_str().unwrap().len(), 3_000_000);
-    order(&sandbox, FaultKind::GzipBomb(20_000_000));
+    inject(&sandbox, FaultKind::GzipBomb(20_000_000));
     let reply = reader.get(&path);
     assert_eq!(reply.header("content-encoding"), Some("gzip"));
     assert!(reply.body.len() < 200_000);
@@ -296,10 +273,10 @@ fn huge_bodies_are_json_packed_or_not() {
 }
 
 #[test]
-fn a_page_can_lie_or_be_changed() {
-    let (sandbox, path) = with_rows(30);
+fn a_page_can_be_emptied_or_replaced() {
+    let (sandbox, path, _) = with_rows(30);
     let reader = Reader::new(&sandbox);
-    order(&sandbox, FaultKind::EmptyPage);
+    inject(&sandbox, FaultKind::EmptyPage);
     let page = reader.get(&format!("{path}?ws.size=10&ws.start=10")).json();
     assert_eq!(
         (
@@ -311,7 +288,7 @@ fn a_page_can_lie_or_be_changed() {
     assert!(
         page.get("next_collection_link").is_none() && page.get("prev_collection_link").is_some()
     );
-    order(
+    inject(
         &sandbox,
         FaultKind::replace(|mut page| {
             page["next_collection_link"] = "https://elsewhere.example/".into();
@@ -322,7 +299,7 @@ fn a_page_can_lie_or_be_changed() {
         reader.get(&path).json()["next_collection_link"],
         "https://elsewhere.example/"
     );
-    order(
+    inject(
         &sandbox,
         FaultKind::replace_bytes(|body| body[..body.len() - 1].to_vec()),
     );
@@ -330,8 +307,8 @@ fn a_page_can_lie_or_be_changed() {
 }
 
 #[test]
-fn a_fault_waits_for_a_request_that_the_rate_limit_lets_through() {
-    let (sandbox, path) = with_rows(1);
+fn a_request_over_the_rate_limit_does_not_consume_a_fault() {
+    let (sandbox, path, _) = with_rows(1);
     let reader = Reader::new(&sandbox);
     sandbox.with(|world| {
         let limit = aweber_sandbox::RateLimit {
@@ -350,8 +327,8 @@ fn a_fault_waits_for_a_request_that_the_rate_limit_lets_through() {
 }
 
 #[test]
-fn a_fault_can_be_for_one_path_and_nothing_below_it() {
-    let (sandbox, path) = with_rows(3);
+fn a_fault_can_match_one_exact_path() {
+    let (sandbox, path, _) = with_rows(3);
     let reader = Reader::new(&sandbox);
     let broken = Fault::on_path("/1.0/accounts").always();
     sandbox.with(|world| world.fault(broken.answer(FaultKind::status(500))));
@@ -366,8 +343,8 @@ fn a_fault_can_be_for_one_path_and_nothing_below_it() {
 }
 
 #[test]
-fn another_page_than_the_one_asked_for_can_come() {
-    let (sandbox, path) = with_rows(250);
+fn a_page_other_than_the_requested_one_can_be_served() {
+    let (sandbox, path, _) = with_rows(250);
     let reader = Reader::new(&sandbox);
     let ids = |path: &str| -> Vec<u64> {
         let page = reader.get(path).json();
@@ -375,11 +352,11 @@ fn another_page_than_the_one_asked_for_can_come() {
         entries.iter().map(|e| e["id"].as_u64().unwrap()).collect()
     };
     let (first, second) = (ids(&path), ids(&format!("{path}?ws.start=100")));
-    order(&sandbox, FaultKind::other_page(|start| start - 100, 100));
+    inject(&sandbox, FaultKind::other_page(|start| start - 100, 100));
     assert_eq!(ids(&format!("{path}?ws.start=100")), first);
-    order(&sandbox, FaultKind::other_page(|start| start, 150));
+    inject(&sandbox, FaultKind::other_page(|start| start, 150));
     assert_eq!(ids(&path), [&first, &second[..50]].concat());
-    order(&sandbox, FaultKind::other_page(|start| start, 150));
+    inject(&sandbox, FaultKind::other_page(|start| start, 150));
     let page = reader.get(&path).json();
     let next = page["next_collection_link"].as_str().unwrap();
     assert!(next.contains("ws.start=150&ws.size=150"), "{next}");

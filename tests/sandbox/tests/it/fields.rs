@@ -1,4 +1,4 @@
-//! What stands in accounts, lists and subscribers, and how it may deviate.
+//! The fields of accounts, lists and subscribers, and their deviations.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn keys(value: &Value) -> HashSet<&str> {
 }
 
 #[test]
-fn a_subscriber_has_every_documented_field_where_it_belongs() {
+fn each_view_of_a_subscriber_has_the_documented_fields() {
     let sandbox = Sandbox::start();
     let (list, id) = sandbox.with(|world| {
         world.set_now("2025-11-21T15:56:38Z".parse().unwrap());
@@ -71,7 +71,7 @@ fn a_subscriber_has_every_documented_field_where_it_belongs() {
 }
 
 #[test]
-fn confirming_moves_the_time_only_if_set() {
+fn confirming_changes_subscribed_at_only_if_configured() {
     for moves in [false, true] {
         let sandbox = Sandbox::start_with(Settings {
             confirm_moves_subscribed_at: moves,
@@ -92,7 +92,7 @@ fn confirming_moves_the_time_only_if_set() {
 }
 
 #[test]
-fn fields_can_be_replaced_removed_and_added_with_their_digits() {
+fn fields_can_be_replaced_removed_and_added_digit_for_digit() {
     let sandbox = Sandbox::start();
     let list = sandbox.with(|world| {
         let list = world.add_list("News");
@@ -135,7 +135,7 @@ fn fields_can_be_replaced_removed_and_added_with_their_digits() {
 }
 
 #[test]
-fn accounts_lists_tags_and_custom_fields_look_as_documented() {
+fn accounts_lists_tags_and_custom_fields_match_the_documentation() {
     let sandbox = Sandbox::start();
     let list = sandbox.with(|world| {
         let list = world.add_list("News");
@@ -191,7 +191,7 @@ fn accounts_lists_tags_and_custom_fields_look_as_documented() {
 }
 
 #[test]
-fn the_nasty_ones_are_json_and_keep_their_shapes() {
+fn edge_cases_are_valid_json_in_their_original_form() {
     let sandbox = Sandbox::start();
     let (list, ids) = sandbox.with(|world| {
         let list = world.add_list("Nasty");
@@ -242,7 +242,7 @@ fn the_nasty_ones_are_json_and_keep_their_shapes() {
 }
 
 #[test]
-fn missing_values_and_times_without_offset_come_in_either_reading() {
+fn missing_values_and_times_without_offset_have_all_forms() {
     let sandbox = Sandbox::start();
     let list = sandbox.with(|world| {
         let list = world.add_list("News");

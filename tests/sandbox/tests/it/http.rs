@@ -1,4 +1,4 @@
-//! A client as plain as can be: one request a connection, everything read to the end.
+//! A minimal HTTP client: one connection per request, which reads the whole answer.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -7,7 +7,6 @@ use std::time::Duration;
 use aweber_sandbox::Sandbox;
 use serde_json::Value;
 
-/// An answer.
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
@@ -52,6 +51,16 @@ impl Reply {
             .to_owned()
     }
 
+    /// Status and error code: `401 invalid_token`.
+    pub fn failure(&self) -> String {
+        format!("{} {}", self.status, self.error())
+    }
+
+    /// Status, error code and message: `401 invalid_client: Unknown client`.
+    pub fn failure_with_message(&self) -> String {
+        format!("{}: {}", self.failure(), self.message())
+    }
+
     /// The ids of a page's entries.
     pub fn ids(&self) -> Vec<u64> {
         assert_eq!(self.status, 200, "{}", self.text());
@@ -64,7 +73,7 @@ impl Reply {
     }
 }
 
-/// A request to an absolute URL on loopback.
+/// Sends a request to an absolute URL on loopback.
 pub fn try_send(
     method: &str,
     url: &str,
@@ -94,7 +103,9 @@ pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Re
 
 fn parse(bytes: &[u8], has_body: bool) -> io::Result<Reply> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
-    let end = end.ok_or_else(|| io::Error::other(format!("no head in {} bytes", bytes.len())))?;
+    let end = end.ok_or_else(|| {
+        io::Error::other(format!("no end of the headers in {} bytes", bytes.len()))
+    })?;
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let mut lines = head.split("\r\n");
     let status = lines
@@ -131,7 +142,7 @@ fn parse(bytes: &[u8], has_body: bool) -> io::Result<Reply> {
 
 fn unchunked(mut rest: &[u8]) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
-    let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, "the chunks end early");
+    let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, "the chunked body ends early");
     loop {
         let line = rest
             .windows(2)
@@ -147,7 +158,7 @@ fn unchunked(mut rest: &[u8]) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Somebody with an access token.
+/// A client with an access token.
 pub struct Reader<'a> {
     pub sandbox: &'a Sandbox,
     pub token: String,
@@ -159,7 +170,7 @@ impl<'a> Reader<'a> {
         Reader { sandbox, token }
     }
 
-    /// GET of a path below `/1.0`, or of a whole link.
+    /// Gets a path below `/1.0`, or an absolute URL.
     pub fn get(&self, path: &str) -> Reply {
         self.get_with(path, &[])
     }
@@ -191,16 +202,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A form POST to the OAuth origin.
+/// Posts a form to the OAuth origin.
 pub fn post_form(
     sandbox: &Sandbox,
     path: &str,
     headers: &[(&str, &str)],
     fields: &[(&str, &str)],
 ) -> Reply {
-    let body = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(fields)
-        .finish();
+    let body = query(fields);
     let kind = ("Content-Type", "application/x-www-form-urlencoded");
     let all: Vec<(&str, &str)> = [kind].into_iter().chain(headers.iter().copied()).collect();
     send(
@@ -220,9 +229,19 @@ pub fn basic(id: &str, secret: &str) -> String {
     )
 }
 
-/// A query string.
 pub fn query(pairs: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)
         .finish()
+}
+
+/// A sandbox with one list of `rows` subscribers, the path of the list's subscribers, and their ids.
+pub fn with_rows(rows: usize) -> (Sandbox, String, Vec<u64>) {
+    let sandbox = Sandbox::start();
+    let (list, ids) = sandbox.with(|world| {
+        let list = world.add_list("News");
+        (list, world.add_subscribers(list, rows))
+    });
+    let path = format!("/accounts/1234567/lists/{list}/subscribers");
+    (sandbox, path, ids)
 }

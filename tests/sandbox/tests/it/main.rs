@@ -1,4 +1,4 @@
-//! The sandbox seen from outside: over the wire, by a client that knows nothing of its code.
+//! Tests of the sandbox over HTTP, with a client that shares no code with it.
 
 mod auth;
 mod authorize;

@@ -1,10 +1,30 @@
-//! Trading codes, refusals of the token endpoint, revoking.
+//! The token and revoke endpoints.
 
 use aweber_sandbox::{AccountState, Envelope, Sandbox};
 use chrono::Duration;
 
 use crate::authorize::{CONFIDENTIAL, OOB, SECRET, VERIFIER, authorize, challenge, code_on_page};
 use crate::http::{Reader, Reply, basic, post_form, send};
+
+const PUBLIC_ID: &str = "public-client";
+const CONFIDENTIAL_ID: &str = "confidential-client";
+const CODE: Field<'static> = ("grant_type", "authorization_code");
+const REFRESH: Field<'static> = ("grant_type", "refresh_token");
+const PASSWORD: Field<'static> = ("grant_type", "password");
+const ME: Field<'static> = ("client_id", PUBLIC_ID);
+const CONFIDENTIAL_ME: Field<'static> = ("client_id", CONFIDENTIAL_ID);
+const NOBODY: Field<'static> = ("client_id", "nobody");
+const PUBLIC_SECRET: Field<'static> = ("client_secret", "x");
+const OTHER_URI: Field<'static> = ("redirect_uri", "https://localhost");
+const PKCE: Field<'static> = ("code_verifier", VERIFIER);
+const SHORT: Field<'static> = ("code_verifier", "short");
+const WRONG: Field<'static> = (
+    "code_verifier",
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+);
+
+/// A form field or a header.
+type Field<'a> = (&'a str, &'a str);
 
 fn token(sandbox: &Sandbox, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Reply {
     post_form(sandbox, "/oauth2/token", headers, fields)
@@ -44,11 +64,7 @@ fn a_public_client_gets_tokens_with_pkce() {
     assert_eq!(reader.get("/accounts").ids(), [1_234_567]);
 
     let again = token(&sandbox, &[], &fields);
-    assert_eq!(
-        (again.status, again.error().as_str()),
-        (400, "invalid_grant"),
-        "a code works once"
-    );
+    assert_eq!(again.failure(), "400 invalid_grant", "a code works once");
     assert_eq!(reader.get("/accounts").status, 200);
     let secrets = sandbox.with(|world| world.secrets());
     for secret in [
@@ -62,7 +78,7 @@ fn a_public_client_gets_tokens_with_pkce() {
 }
 
 #[test]
-fn a_confidential_client_may_say_who_it_is_in_either_way() {
+fn a_confidential_client_authenticates_by_header_or_form() {
     let sandbox = Sandbox::start();
     let header = basic("confidential-client", SECRET);
     let in_header = [("Authorization", header.as_str())];
@@ -95,167 +111,88 @@ fn a_confidential_client_may_say_who_it_is_in_either_way() {
 }
 
 #[test]
-fn the_token_endpoint_refuses_what_aweber_refuses() {
+fn the_token_endpoint_rejects_what_aweber_rejects() {
     let sandbox = Sandbox::start();
-    let challenge = challenge();
-    let public = ("client_id", "public-client");
-    let code_grant = ("grant_type", "authorization_code");
-    let good = basic("confidential-client", SECRET);
-    let bad = basic("confidential-client", "wrong");
-    let public_basic = basic("public-client", "x");
-    let other_verifier = "x".repeat(43);
-    // The header, the fields beside a fresh code, and the answer.
-    type Row<'a> = (
-        Option<&'a str>,
-        &'a str,
-        &'a [(&'a str, &'a str)],
-        u16,
-        &'a str,
-    );
+    let good = basic(CONFIDENTIAL_ID, SECRET);
+    let bad = basic(CONFIDENTIAL_ID, "wrong");
+    let public_basic = basic(PUBLIC_ID, "x");
+    let (good, bad, public_basic) = (Some(&*good), Some(&*bad), Some(&*public_basic));
+    // The header, the client that a new code is issued to, the fields sent with the code, and the answer.
+    type Row<'a> = (Option<&'a str>, &'a str, &'a [Field<'a>], &'a str);
     let table: [Row<'_>; 17] = [
+        (None, PUBLIC_ID, &[CODE, ME, PKCE], "200"),
+        (None, PUBLIC_ID, &[CODE], "400 BadRequestError"),
+        (None, PUBLIC_ID, &[ME, PKCE], "400 invalid_request"),
         (
             None,
-            "public-client",
-            &[code_grant, public, ("code_verifier", VERIFIER)],
-            200,
-            "",
+            PUBLIC_ID,
+            &[PASSWORD, ME],
+            "400 unsupported_grant_type",
         ),
-        (None, "public-client", &[code_grant], 400, "BadRequestError"),
+        (None, PUBLIC_ID, &[CODE, ME], "400 invalid_request"),
+        (None, PUBLIC_ID, &[CODE, ME, SHORT], "400 invalid_request"),
+        (None, PUBLIC_ID, &[CODE, ME, WRONG], "400 invalid_grant"),
         (
             None,
-            "public-client",
-            &[public, ("code_verifier", VERIFIER)],
-            400,
-            "invalid_request",
-        ),
-        (
-            None,
-            "public-client",
-            &[("grant_type", "password"), public],
-            400,
-            "unsupported_grant_type",
+            PUBLIC_ID,
+            &[CODE, ME, PKCE, PUBLIC_SECRET],
+            "400 invalid_request",
         ),
         (
-            None,
-            "public-client",
-            &[code_grant, public],
-            400,
-            "invalid_request",
+            public_basic,
+            PUBLIC_ID,
+            &[CODE, PKCE],
+            "400 invalid_request",
         ),
         (
             None,
-            "public-client",
-            &[code_grant, public, ("code_verifier", "short")],
-            400,
-            "invalid_request",
+            PUBLIC_ID,
+            &[CODE, ME, PKCE, OTHER_URI],
+            "400 invalid_request",
         ),
+        (None, PUBLIC_ID, &[CODE, NOBODY, PKCE], "401 invalid_client"),
+        (good, CONFIDENTIAL_ID, &[CODE], "200"),
+        (bad, CONFIDENTIAL_ID, &[CODE], "401 invalid_client"),
         (
             None,
-            "public-client",
-            &[code_grant, public, ("code_verifier", &other_verifier)],
-            400,
-            "invalid_grant",
+            CONFIDENTIAL_ID,
+            &[CODE, CONFIDENTIAL_ME],
+            "401 invalid_client",
         ),
-        (
-            None,
-            "public-client",
-            &[
-                code_grant,
-                public,
-                ("code_verifier", VERIFIER),
-                ("client_secret", "x"),
-            ],
-            400,
-            "invalid_request",
-        ),
-        (
-            Some(&public_basic),
-            "public-client",
-            &[code_grant, ("code_verifier", VERIFIER)],
-            400,
-            "invalid_request",
-        ),
-        (
-            None,
-            "public-client",
-            &[
-                code_grant,
-                public,
-                ("code_verifier", VERIFIER),
-                ("redirect_uri", "https://localhost"),
-            ],
-            400,
-            "invalid_request",
-        ),
-        (
-            None,
-            "public-client",
-            &[
-                code_grant,
-                ("client_id", "nobody"),
-                ("code_verifier", VERIFIER),
-            ],
-            401,
-            "invalid_client",
-        ),
-        (Some(&good), "confidential-client", &[code_grant], 200, ""),
-        (
-            Some(&bad),
-            "confidential-client",
-            &[code_grant],
-            401,
-            "invalid_client",
-        ),
-        (
-            None,
-            "confidential-client",
-            &[code_grant, ("client_id", "confidential-client")],
-            401,
-            "invalid_client",
-        ),
-        (
-            Some(&good),
-            "confidential-client",
-            &[code_grant, ("code_verifier", VERIFIER)],
-            400,
-            "invalid_request",
-        ),
-        (
-            Some(&good),
-            "public-client",
-            &[code_grant],
-            400,
-            "invalid_grant",
-        ),
-        (
-            Some(&good),
-            "confidential-client",
-            &[("grant_type", "refresh_token")],
-            400,
-            "invalid_request",
-        ),
+        (good, CONFIDENTIAL_ID, &[CODE, PKCE], "400 invalid_request"),
+        (good, PUBLIC_ID, &[CODE], "400 invalid_grant"),
+        (good, CONFIDENTIAL_ID, &[REFRESH], "400 invalid_request"),
     ];
-    for (header, issued_to, fields, status, error) in table {
-        let challenge = (issued_to == "public-client").then_some(challenge.as_str());
-        let code = sandbox.with(|world| world.new_code(issued_to, OOB, challenge));
-        let headers: Vec<(&str, &str)> = header
-            .map(|value| ("Authorization", value))
-            .into_iter()
-            .collect();
-        let reply = token(
-            &sandbox,
-            &headers,
-            &[fields, &[("code", code.as_str())]].concat(),
-        );
-        assert_eq!(reply.status, status, "{fields:?}: {}", reply.text());
-        if status != 200 {
-            assert_eq!(reply.error(), error, "{fields:?}: {}", reply.text());
-        }
+    for (header, issued_to, fields, expected) in table {
+        let outcome = exchange_new_code(&sandbox, header, issued_to, fields);
+        assert_eq!(outcome, expected, "{fields:?}");
+    }
+}
+
+/// Issues a code to a client and exchanges it with these fields; returns `200` or the error.
+fn exchange_new_code(
+    sandbox: &Sandbox,
+    header: Option<&str>,
+    issued_to: &str,
+    fields: &[Field<'_>],
+) -> String {
+    let challenge = challenge();
+    let challenge = (issued_to == PUBLIC_ID).then_some(challenge.as_str());
+    let code = sandbox.with(|world| world.new_code(issued_to, OOB, challenge));
+    let headers: Vec<Field<'_>> = header
+        .into_iter()
+        .map(|value| ("Authorization", value))
+        .collect();
+    let fields = [fields, &[("code", code.as_str())]].concat();
+    let reply = token(sandbox, &headers, &fields);
+    match reply.status {
+        200 => "200".to_owned(),
+        _ => reply.failure(),
     }
 }
 
 #[test]
-fn a_wrong_verifier_spends_the_code_and_time_does_too() {
+fn a_wrong_verifier_spends_the_code_and_codes_expire() {
     let sandbox = Sandbox::start();
     let challenge = challenge();
     let trade = |code: &str, verifier: &str| {
@@ -285,7 +222,7 @@ fn a_wrong_verifier_spends_the_code_and_time_does_too() {
 }
 
 #[test]
-fn refusals_come_in_the_other_form_when_set() {
+fn errors_have_the_configured_form() {
     let sandbox = Sandbox::start();
     sandbox.with(|world| {
         world.settings.bad_client_envelope = Envelope::A;
@@ -296,10 +233,7 @@ fn refusals_come_in_the_other_form_when_set() {
         &[],
         &[("grant_type", "refresh_token"), ("client_id", "nobody")],
     );
-    assert_eq!(
-        (reply.status, reply.error().as_str()),
-        (401, "UnauthorizedError")
-    );
+    assert_eq!(reply.failure(), "401 UnauthorizedError");
     let reply = token(
         &sandbox,
         &[],
@@ -309,10 +243,7 @@ fn refusals_come_in_the_other_form_when_set() {
             ("client_secret", "x"),
         ],
     );
-    assert_eq!(
-        (reply.status, reply.error().as_str()),
-        (401, "invalid_client")
-    );
+    assert_eq!(reply.failure(), "401 invalid_client");
     assert_eq!(reply.message(), "public clients MUST NOT include secrets");
     sandbox.with(|world| world.account_state = AccountState::Blocked);
     let reply = token(
@@ -323,14 +254,11 @@ fn refusals_come_in_the_other_form_when_set() {
             ("client_id", "public-client"),
         ],
     );
-    assert_eq!(
-        (reply.status, reply.error().as_str()),
-        (410, "BlockedError")
-    );
+    assert_eq!(reply.failure(), "410 BlockedError");
 }
 
 #[test]
-fn other_methods_paths_and_bodies_are_refused() {
+fn other_methods_paths_and_bodies_are_rejected() {
     let sandbox = Sandbox::start();
     let at = |path: &str| format!("{}{path}", sandbox.auth_url());
     assert_eq!(send("GET", &at("/oauth2/token"), &[], "").status, 405);
@@ -356,14 +284,11 @@ fn other_methods_paths_and_bodies_are_refused() {
         &[("Content-Type", "application/x-www-form-urlencoded")],
         "",
     );
-    assert_eq!(
-        (in_query.status, in_query.error().as_str()),
-        (400, "BadRequestError")
-    );
+    assert_eq!(in_query.failure(), "400 BadRequestError");
 }
 
 #[test]
-fn revoking_ends_a_token_or_all_that_came_with_it() {
+fn revoking_a_refresh_token_revokes_its_whole_authorization() {
     let sandbox = Sandbox::start();
     let tokens = sandbox.with(|world| world.grant("public-client"));
     let foreign = sandbox.with(|world| world.grant("confidential-client"));

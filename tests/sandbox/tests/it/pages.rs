@@ -1,26 +1,13 @@
-//! Collections: windows, links, order, counts.
+//! Pages: window parameters, links, order, counts.
 
 use aweber_sandbox::{NewSubscriber, Resubscribe, Sandbox, Settings};
 use serde_json::Value;
 
-use crate::http::Reader;
-
-fn with_rows(settings: Settings, rows: usize) -> (Sandbox, String, Vec<u64>) {
-    let sandbox = Sandbox::start_with(settings);
-    let (list, ids) = sandbox.with(|world| {
-        let list = world.add_list("News");
-        (list, world.add_subscribers(list, rows))
-    });
-    (
-        sandbox,
-        format!("/accounts/1234567/lists/{list}/subscribers"),
-        ids,
-    )
-}
+use crate::http::{Reader, with_rows};
 
 #[test]
-fn windows_have_limits() {
-    let (sandbox, path, ids) = with_rows(Settings::default(), 105);
+fn window_parameters_have_limits() {
+    let (sandbox, path, ids) = with_rows(105);
     let reader = Reader::new(&sandbox);
     let table = [
         ("ws.size=101", "Maximum for \"ws.size\" parameter is 100."),
@@ -40,14 +27,8 @@ fn windows_have_limits() {
     ];
     for (query, message) in table {
         let reply = reader.get(&format!("{path}?{query}"));
-        assert_eq!(
-            (
-                reply.status,
-                reply.error().as_str(),
-                reply.message().as_str()
-            ),
-            (400, "WebServiceError", message)
-        );
+        let error = format!("400 WebServiceError: {message}");
+        assert_eq!(reply.failure_with_message(), error);
     }
     assert_eq!(reader.get(&path).ids(), ids[..100]);
     assert_eq!(
@@ -67,8 +48,8 @@ fn windows_have_limits() {
 }
 
 #[test]
-fn links_lead_forth_and_back_and_keep_the_question() {
-    let (sandbox, path, ids) = with_rows(Settings::default(), 25);
+fn next_and_prev_links_keep_the_query() {
+    let (sandbox, path, ids) = with_rows(25);
     let reader = Reader::new(&sandbox);
     for question in [
         "ws.size=10",
@@ -109,8 +90,8 @@ fn links_lead_forth_and_back_and_keep_the_question() {
 }
 
 #[test]
-fn a_link_looks_as_documented() {
-    let (sandbox, path, _) = with_rows(Settings::default(), 201);
+fn links_match_the_documentation() {
+    let (sandbox, path, _) = with_rows(201);
     let page = Reader::new(&sandbox)
         .get(&format!("{path}?ws.start=100"))
         .json();
@@ -135,8 +116,8 @@ fn a_link_looks_as_documented() {
 }
 
 #[test]
-fn finds_have_a_link_to_their_count_instead_of_the_count() {
-    let (sandbox, path, _) = with_rows(Settings::default(), 205);
+fn finds_link_to_their_total_size() {
+    let (sandbox, path, _) = with_rows(205);
     let reader = Reader::new(&sandbox);
     for find in [
         format!("{path}?ws.op=find&status=subscribed"),
@@ -169,8 +150,8 @@ fn finds_have_a_link_to_their_count_instead_of_the_count() {
 }
 
 #[test]
-fn links_deviate_as_set() {
-    let (sandbox, path, _) = with_rows(Settings::default(), 15);
+fn links_deviate_as_configured() {
+    let (sandbox, path, _) = with_rows(15);
     let reader = Reader::new(&sandbox);
     let next = |path: &str| reader.get(path).json().get("next_collection_link").cloned();
     let host = sandbox.api_url()["http://".len()..].to_owned();
@@ -190,7 +171,7 @@ fn links_deviate_as_set() {
 }
 
 #[test]
-fn lists_come_by_id_and_are_found_by_either_name() {
+fn lists_are_ordered_by_id_and_found_by_both_names() {
     let sandbox = Sandbox::start();
     sandbox.with(|world| {
         world.add_list_with(30, "News", "awlist30");
@@ -250,8 +231,8 @@ fn lists_come_by_id_and_are_found_by_either_name() {
 }
 
 #[test]
-fn the_world_changes_between_two_pages() {
-    let (sandbox, path, ids) = with_rows(Settings::default(), 10);
+fn a_hook_changes_the_world_between_two_pages() {
+    let (sandbox, path, ids) = with_rows(10);
     let reader = Reader::new(&sandbox);
     let list = sandbox.with(|world| world.lists().next().unwrap().id);
     let gone = ids[..3].to_vec();
@@ -269,7 +250,7 @@ fn the_world_changes_between_two_pages() {
 }
 
 #[test]
-fn order_is_that_of_being_added_unless_a_sort_key_says_otherwise() {
+fn order_is_that_of_addition_or_of_the_sort_key() {
     let sandbox = Sandbox::start_with(Settings {
         access_expires_in: 100_000,
         ..Settings::default()
@@ -290,44 +271,23 @@ fn order_is_that_of_being_added_unless_a_sort_key_says_otherwise() {
     let reader = Reader::new(&sandbox);
     let path = format!("/accounts/1234567/lists/{list}/subscribers");
     let [a, b, c, d] = ids;
-    assert_eq!(reader.get(&path).ids(), [a, b, c, d]);
-    assert_eq!(
-        reader.get(&format!("{path}?sort_order=desc")).ids(),
-        [d, c, b, a]
-    );
-    assert_eq!(
-        reader.get(&format!("{path}?ws.op=find")).ids(),
-        [a, b, c, d]
-    );
-    assert_eq!(
-        reader
-            .get(&format!(
-                "{path}?ws.op=find&sort_key=subscribed_at&sort_order=desc"
-            ))
-            .ids(),
-        [b, d, c, a]
-    );
+    let ids = |query: &str| reader.get(&format!("{path}{query}")).ids();
+    let newest_first = "?ws.op=find&sort_key=subscribed_at&sort_order=desc";
+    assert_eq!(ids(""), [a, b, c, d]);
+    assert_eq!(ids("?sort_order=desc"), [d, c, b, a]);
+    assert_eq!(ids("?ws.op=find"), [a, b, c, d]);
+    assert_eq!(ids(newest_first), [b, d, c, a]);
     sandbox.with(|world| {
         world.unsubscribe(list, c);
         world.set_now("2026-03-11T12:00:00Z".parse().unwrap());
         world.unsubscribe(list, a);
     });
-    assert_eq!(
-        reader
-            .get(&format!("{path}?ws.op=find&sort_key=unsubscribed_at"))
-            .ids(),
-        [c, a, b, d]
-    );
+    assert_eq!(ids("?ws.op=find&sort_key=unsubscribed_at"), [c, a, b, d]);
     sandbox.with(|world| world.resubscribe(list, c, Resubscribe::KeepTime));
-    assert_eq!(reader.get(&path).ids(), [a, b, c, d]);
+    assert_eq!(ids(""), [a, b, c, d]);
     sandbox.with(|world| world.resubscribe(list, a, Resubscribe::NewTime));
-    assert_eq!(reader.get(&path).ids(), [b, c, d, a]);
-    assert_eq!(
-        reader
-            .get(&format!("{path}?ws.op=find&sort_key=subscribed_at"))
-            .ids(),
-        [c, d, b, a]
-    );
+    assert_eq!(ids(""), [b, c, d, a]);
+    assert_eq!(ids("?ws.op=find&sort_key=subscribed_at"), [c, d, b, a]);
     let (old, new) = sandbox.with(|world| {
         (
             world.move_to(list, b, other, true),

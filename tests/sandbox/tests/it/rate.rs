@@ -1,4 +1,4 @@
-//! The rate limit over the wire.
+//! The rate limit over HTTP.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn limited(limit: usize, token_calls_count: bool) -> Sandbox {
 }
 
 #[test]
-fn over_the_limit_everything_is_403_for_a_while() {
+fn requests_over_the_limit_answer_403_until_the_block_ends() {
     let sandbox = limited(3, false);
     let reader = Reader::new(&sandbox);
     assert_eq!(
@@ -51,7 +51,7 @@ fn over_the_limit_everything_is_403_for_a_while() {
 }
 
 #[test]
-fn token_calls_count_only_if_set() {
+fn token_requests_count_only_if_configured() {
     for (counts, expected) in [(false, 200), (true, 403)] {
         let sandbox = limited(2, counts);
         let reader = Reader::new(&sandbox);

@@ -1,4 +1,4 @@
-//! What a refresh does to the tokens before it.
+//! The effect of a refresh on older tokens.
 
 use aweber_sandbox::{Rotation, Sandbox, Settings};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ fn with_rotation(rotation: Rotation) -> (Sandbox, String) {
 }
 
 #[test]
-fn the_old_refresh_token_dies_at_once() {
+fn the_old_refresh_token_is_invalid_at_once() {
     let (sandbox, first) = with_rotation(Rotation::DeadAtOnce);
     let second = refresh_token(&refresh(&sandbox, &first));
     assert_eq!(refresh(&sandbox, &first).error(), "invalid_grant");
@@ -41,7 +41,7 @@ fn the_old_refresh_token_dies_at_once() {
 }
 
 #[test]
-fn the_old_refresh_token_lives_on() {
+fn the_old_refresh_token_stays_valid_if_tolerated() {
     let (sandbox, first) = with_rotation(Rotation::Tolerated);
     let second = refresh_token(&refresh(&sandbox, &first));
     let third = refresh_token(&refresh(&sandbox, &first));
@@ -52,7 +52,7 @@ fn the_old_refresh_token_lives_on() {
 }
 
 #[test]
-fn using_an_old_refresh_token_kills_the_family() {
+fn using_an_old_refresh_token_revokes_its_authorization() {
     let (sandbox, first) = with_rotation(Rotation::FamilyKill);
     let stranger = sandbox.with(|world| world.grant("public-client").refresh_token);
     let second = refresh_token(&refresh(&sandbox, &first));
@@ -65,7 +65,7 @@ fn using_an_old_refresh_token_kills_the_family() {
 }
 
 #[test]
-fn older_access_tokens_die_with_a_refresh_or_live_on() {
+fn a_refresh_invalidates_older_access_tokens_only_if_configured() {
     for kills in [true, false] {
         let sandbox = Sandbox::start_with(Settings {
             refresh_kills_access: kills,
@@ -85,7 +85,7 @@ fn older_access_tokens_die_with_a_refresh_or_live_on() {
 }
 
 #[test]
-fn a_token_of_another_client_is_no_token() {
+fn a_token_of_another_client_is_rejected() {
     let sandbox = Sandbox::start();
     let foreign = sandbox.with(|world| world.grant("confidential-client").refresh_token);
     assert_eq!(refresh(&sandbox, &foreign).error(), "invalid_grant");
@@ -107,7 +107,7 @@ fn a_token_of_another_client_is_no_token() {
 }
 
 #[test]
-fn the_scopes_stay_those_of_the_authorization() {
+fn a_refresh_keeps_the_scopes() {
     let sandbox = Sandbox::start();
     let first = sandbox.with(|world| {
         world
@@ -127,7 +127,7 @@ fn the_scopes_stay_those_of_the_authorization() {
 }
 
 #[test]
-fn token_answers_deviate_as_set() {
+fn token_answers_deviate_as_configured() {
     let (sandbox, first) = with_rotation(Rotation::DeadAtOnce);
     sandbox.with(|world| {
         world.settings.omit_refresh_token = true;
@@ -149,7 +149,7 @@ fn token_answers_deviate_as_set() {
 }
 
 #[test]
-fn refresh_tokens_lapse_only_if_set() {
+fn refresh_tokens_expire_only_if_configured() {
     let (sandbox, first) = with_rotation(Rotation::DeadAtOnce);
     sandbox.with(|world| {
         world.set_now("2026-03-01T12:00:00Z".parse().unwrap());

@@ -1,4 +1,4 @@
-//! Large lists cost no more per page than small ones.
+//! The cost of a page does not grow with the list.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use aweber_sandbox::Sandbox;
 use crate::http::Reader;
 
 #[test]
-fn pages_of_a_large_list_are_quick() {
+fn pages_of_a_large_list_are_fast() {
     let sandbox = Sandbox::start();
     let list = sandbox.with(|world| {
         world.settings.rate_limit = None;

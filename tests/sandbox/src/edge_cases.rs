@@ -1,5 +1,5 @@
-//! Subscribers as no documentation shows them: one for each deviation seen in AWeber's answers, and for each text that
-//! breaks a careless CSV writer.
+//! Subscribers that break careless programs: one for each undocumented form seen in AWeber's answers, and for each text
+//! that is hard to write as CSV.
 
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
@@ -33,24 +33,28 @@ const OPTIONAL: [&str; 20] = [
 ];
 
 impl World {
-    /// Puts one subscriber for each deviation on a list, oldest first, and gives their ids. All are subscribed but the
-    /// one whose status is of an unknown kind; the addresses say what each is about (`crlf-in-name@nasty.example`).
+    /// Adds one subscriber for each edge case to a list, oldest first; returns their ids. All are subscribed except the
+    /// one with an unknown status. The address names the edge case (`crlf-in-name@nasty.example`).
     pub fn add_nasty_subscribers(&mut self, list: u64) -> Vec<u64> {
-        let all = timestamps().into_iter().chain(on_a_timeline(
-            shapes().into_iter().chain(places()).chain(texts()),
+        let all = timestamps().into_iter().chain(a_minute_apart(
+            all_missing()
+                .into_iter()
+                .chain(fields())
+                .chain(custom_fields_and_tags())
+                .chain(locations())
+                .chain(names()),
         ));
         all.map(|new| self.add_subscriber(list, new)).collect()
     }
 }
 
-/// The nasty ones that do not care for their time: a minute apart.
-fn on_a_timeline(all: impl Iterator<Item = NewSubscriber>) -> impl Iterator<Item = NewSubscriber> {
+fn a_minute_apart(all: impl Iterator<Item = NewSubscriber>) -> impl Iterator<Item = NewSubscriber> {
     let begin = instant("2025-11-21T16:00:00Z");
     all.zip(0..)
         .map(move |(new, minutes)| new.subscribed_at(begin + Duration::minutes(minutes)))
 }
 
-fn nasty(about: &str) -> NewSubscriber {
+fn case(about: &str) -> NewSubscriber {
     NewSubscriber::new(format!("{about}@nasty.example"))
 }
 
@@ -58,7 +62,7 @@ fn instant(text: &str) -> DateTime<Utc> {
     text.parse().expect("a timestamp written here")
 }
 
-/// The forms of datetimes, each with the instant that it means (without an offset: US Eastern).
+/// Each form of a time, with the instant that it means. Without an offset it is US Eastern time.
 fn timestamps() -> Vec<NewSubscriber> {
     let forms = [
         (
@@ -92,106 +96,117 @@ fn timestamps() -> Vec<NewSubscriber> {
     let mut all: Vec<NewSubscriber> = forms
         .iter()
         .map(|(about, utc, text)| {
-            nasty(about)
+            case(about)
                 .subscribed_at(instant(utc))
                 .with("subscribed_at", *text)
         })
         .collect();
     let late = instant("2025-11-21T15:57:00Z");
     all.push(
-        nasty("verified-without-offset")
+        case("verified-without-offset")
             .subscribed_at(late)
             .with("verified_at", "2025-11-21T10:57:38"),
     );
     all.push(
-        nasty("verified-empty")
+        case("verified-empty")
             .subscribed_at(late)
             .with("verified_at", ""),
     );
     all.push(
-        nasty("verified-with-fraction")
+        case("verified-with-fraction")
             .subscribed_at(late)
             .with("verified_at", "2025-11-21 10:57:38.000001"),
     );
     all.push(
-        nasty("last-followup-with-space")
+        case("last-followup-with-space")
             .subscribed_at(late)
             .with("last_followup_sent_at", "2025-11-21 11:00:00-05:00"),
     );
     all
 }
 
-/// Values of another shape than documented.
-fn shapes() -> Vec<NewSubscriber> {
+/// All optional fields null, empty or absent.
+fn all_missing() -> Vec<NewSubscriber> {
     let every = |about: &str, value: Value| {
         OPTIONAL
             .iter()
-            .fold(nasty(about), |new, key| new.with(key, value.clone()))
+            .fold(case(about), |new, key| new.with(key, value.clone()))
     };
     vec![
         every("every-field-null", Value::Null),
         every("every-field-empty", json!("")),
         OPTIONAL
             .iter()
-            .fold(nasty("every-field-absent"), |new, key| new.without(key)),
-        nasty("numbers-as-strings")
+            .fold(case("every-field-absent"), |new, key| new.without(key)),
+    ]
+}
+
+/// Fields with undocumented types or values.
+fn fields() -> Vec<NewSubscriber> {
+    vec![
+        case("numbers-as-strings")
             .with("dma_code", "511")
             .with("area_code", "0202")
             .with("latitude", "40.10"),
-        nasty("strings-as-numbers")
+        case("strings-as-numbers")
             .with("postal_code", 2134)
             .with("name", 12345)
             .with("misc_notes", 0),
-        nasty("booleans-as-strings")
+        case("booleans-as-strings")
             .with("is_verified", "false")
             .with("last_followup_message_number_sent", "1001"),
-        nasty("big-integers")
+        case("big-integers")
             .with_raw("dma_code", "123456789012345678901234567890")
             .with_raw("area_code", "9007199254740993"),
-        nasty("unknown-status").status(Status::Other("deleted")),
-        nasty("email-null").with("email", Value::Null),
-        nasty("email-absent").without("email").name("no address"),
-        nasty("subscribed-at-null").with("subscribed_at", Value::Null),
-        nasty("subscribed-at-empty").with("subscribed_at", ""),
-        nasty("subscribed-at-absent").without("subscribed_at"),
-        nasty("old-method").method("webform opt-in"),
-        nasty("unknown-fields")
+        case("unknown-status").status(Status::Other("deleted")),
+        case("email-null").with("email", Value::Null),
+        case("email-absent").without("email").name("no address"),
+        case("subscribed-at-null").with("subscribed_at", Value::Null),
+        case("subscribed-at-empty").with("subscribed_at", ""),
+        case("subscribed-at-absent").without("subscribed_at"),
+        case("old-method").method("webform opt-in"),
+        case("unknown-fields")
             .with("favourite_colour", "blue")
             .with(
                 "nested",
                 json!({"list": [1, {"deep": null}], "text": "a\nb"}),
             )
             .with_raw("precise", "1.000000000000000000001"),
-        nasty("custom-values-null")
+    ]
+}
+
+fn custom_fields_and_tags() -> Vec<NewSubscriber> {
+    vec![
+        case("custom-values-null")
             .custom("Color", Value::Null)
             .custom("Size", ""),
-        nasty("custom-names-by-case")
+        case("custom-names-by-case")
             .custom("Color", "blue")
             .custom("COLOR", "red")
             .custom("color", "green"),
-        nasty("custom-names-not-ascii")
+        case("custom-names-not-ascii")
             .custom("Größe", "groß")
             .custom("色", "青")
             .custom("with \"quotes\", commas", "x"),
-        nasty("custom-order")
+        case("custom-order")
             .custom("Zebra", "1")
             .custom("Apple", "2")
             .custom("Mango", "3")
             .custom("10", "a")
             .custom("9", "b"),
-        nasty("custom-value-lines")
+        case("custom-value-lines")
             .custom("Address", "1 High St\r\nBoston\nMA")
             .custom("Note", "say \"hi\", please"),
-        nasty("custom-value-number")
+        case("custom-value-number")
             .custom("Size", 7)
             .custom("Ratio", 0.5)
             .custom("Member", true),
-        nasty("custom-fields-empty").with("custom_fields", json!({})),
-        nasty("custom-fields-absent").without("custom_fields"),
-        nasty("custom-fields-array").with("custom_fields", json!([])),
-        nasty("tags-absent").without("tags"),
-        nasty("tags-null").with("tags", Value::Null),
-        nasty("tags-hard").tags([
+        case("custom-fields-empty").with("custom_fields", json!({})),
+        case("custom-fields-absent").without("custom_fields"),
+        case("custom-fields-array").with("custom_fields", json!([])),
+        case("tags-absent").without("tags"),
+        case("tags-null").with("tags", Value::Null),
+        case("tags-hard").tags([
             "a,b",
             "say \"hi\"",
             "two\nlines",
@@ -200,39 +215,39 @@ fn shapes() -> Vec<NewSubscriber> {
             "=1+1",
             "ünï",
         ]),
-        nasty("one-empty-tag").tags([""]),
+        case("one-empty-tag").tags([""]),
     ]
 }
 
-/// Where somebody is said to be.
-fn places() -> Vec<NewSubscriber> {
+/// Locations with unusual digits or characters.
+fn locations() -> Vec<NewSubscriber> {
     vec![
-        nasty("trailing-zero")
+        case("trailing-zero")
             .with_raw("latitude", "40.10")
             .with_raw("longitude", "-75.00"),
-        nasty("exponent")
+        case("exponent")
             .with_raw("latitude", "4.01e1")
             .with_raw("longitude", "-0.0"),
-        nasty("many-digits")
+        case("many-digits")
             .with_raw("latitude", "40.123456789012345678")
             .with_raw("longitude", "-75.1"),
-        nasty("ipv6").with("ip_address", "2001:db8::8a2e:370:7334"),
-        nasty("leading-zeros")
+        case("ipv6").with("ip_address", "2001:db8::8a2e:370:7334"),
+        case("leading-zeros")
             .with("postal_code", "00501")
             .with("area_code", "007"),
-        nasty("country")
+        case("country")
             .with("country", "Côte d'Ivoire")
             .with("region", "\"Lagunes\"")
             .with("city", "Abidjan, Plateau"),
-        nasty("url").with(
+        case("url").with(
             "subscription_url",
             "https://example.com/join?a=1&b=\"2\",3#frag",
         ),
     ]
 }
 
-/// Names that break a careless writer or reader of CSV.
-fn texts() -> Vec<NewSubscriber> {
+/// Names that break a careless CSV writer or reader.
+fn names() -> Vec<NewSubscriber> {
     let names = [
         ("quotes-in-name", "Ann \"the Hammer\" Lee"),
         ("only-quotes-in-name", "\"\""),
@@ -266,9 +281,9 @@ fn texts() -> Vec<NewSubscriber> {
     ];
     let mut all: Vec<NewSubscriber> = names
         .iter()
-        .map(|(about, name)| nasty(about).name(*name))
+        .map(|(about, name)| case(about).name(*name))
         .collect();
-    all.push(nasty("long-name").name("long, \"text\" ".repeat(1000)));
+    all.push(case("long-name").name("long, \"text\" ".repeat(1000)));
     all.push(
         NewSubscriber::new("\"quoted, local\"@nasty.example").name("address with quotes and comma"),
     );

@@ -1,4 +1,4 @@
-//! Lists and the people on them, as a test changes them: sign-ups, confirmations, moves, deletions.
+//! Lists and their subscribers, as tests change them: sign-ups, confirmations, moves, deletions.
 
 use chrono::DateTime;
 
@@ -9,26 +9,26 @@ use crate::world::World;
 
 /// Lists.
 impl World {
-    /// A new list under the next id.
+    /// Adds a list with the next free id; returns the id.
     pub fn add_list(&mut self, name: &str) -> u64 {
         let id = self.next_list_id;
         self.add_list_with(id, name, &format!("awlist{id}"))
     }
 
-    /// A new list.
+    /// Adds a list with this id; returns the id.
     pub fn add_list_with(&mut self, id: u64, name: &str, unique_list_id: &str) -> u64 {
-        let place = self.lists.partition_point(|list| list.id < id);
+        let position = self.lists.partition_point(|list| list.id < id);
         assert!(
-            self.lists.get(place).is_none_or(|list| list.id != id),
+            self.lists.get(position).is_none_or(|list| list.id != id),
             "list {id} exists"
         );
         self.lists
-            .insert(place, List::new(id, name, unique_list_id));
+            .insert(position, List::new(id, name, unique_list_id));
         self.next_list_id = self.next_list_id.max(id + 1);
         id
     }
 
-    /// Removes a list and everybody on it.
+    /// Removes a list and its subscribers.
     pub fn remove_list(&mut self, list: u64) {
         self.lists.retain(|own| own.id != list);
     }
@@ -48,12 +48,12 @@ impl World {
         self.lists.iter().find(|own| own.id == list)
     }
 
-    /// A list, to be changed.
+    /// A list, for a change.
     pub fn list_mut(&mut self, list: u64) -> Option<&mut List> {
         self.lists.iter_mut().find(|own| own.id == list)
     }
 
-    /// A custom field of a list; those that subscribers bring along are added by themselves.
+    /// Adds a custom field to a list; returns its id. `add_subscriber` does this for the fields of a subscriber.
     pub fn add_custom_field(&mut self, list: u64, name: &str) -> u64 {
         let id = self.next_custom_field_id;
         self.next_custom_field_id += 1;
@@ -74,9 +74,9 @@ impl World {
 
 /// Subscribers.
 impl World {
-    /// Puts somebody on a list, at its end.
+    /// Adds a subscriber at the end of a list; returns the id.
     pub fn add_subscriber(&mut self, list: u64, new: NewSubscriber) -> u64 {
-        let id = new.wanted_id().unwrap_or(self.next_subscriber_id);
+        let id = new.requested_id().unwrap_or(self.next_subscriber_id);
         self.next_subscriber_id = self.next_subscriber_id.max(id.saturating_add(1));
         let mut subscriber = new.build(id, self.now());
         subscriber.added = self.next_addition();
@@ -94,7 +94,7 @@ impl World {
         id
     }
 
-    /// Puts many on a list: a minute apart, in whole seconds, the last a minute ago. The ids, in order.
+    /// Adds many subscribers to a list, a minute apart, the last one a minute ago. Returns their ids in order.
     pub fn add_subscribers(&mut self, list: u64, count: usize) -> Vec<u64> {
         let end = self.now().timestamp();
         let first = self.next_subscriber_id;
@@ -111,7 +111,7 @@ impl World {
         ids
     }
 
-    /// Clicks the confirmation link.
+    /// Confirms a subscriber's address.
     pub fn confirm(&mut self, list: u64, id: u64) {
         let now = self.now();
         let moves = self.settings.confirm_moves_subscribed_at;
@@ -123,12 +123,12 @@ impl World {
         }
     }
 
-    /// Takes somebody off a list; the record stays.
+    /// Unsubscribes a subscriber; the record stays.
     pub fn unsubscribe(&mut self, list: u64, id: u64) {
         self.unsubscribe_as(list, id, "unsubscribe link");
     }
 
-    /// Brings an unsubscribed one back, under the same id.
+    /// Resubscribes an unsubscribed subscriber under the same id.
     pub fn resubscribe(&mut self, list: u64, id: u64, how: Resubscribe) {
         let now = self.now();
         let subscriber = self.expect_subscriber(list, id);
@@ -147,7 +147,7 @@ impl World {
         }
     }
 
-    /// Moves somebody to another list: the origin becomes `unsubscribed` by `api: move`, the destination gets a new id.
+    /// Moves a subscriber to another list: the old record becomes `unsubscribed` by `api: move`. Returns the id of the new one.
     pub fn move_to(&mut self, list: u64, id: u64, other_list: u64, keep_time: bool) -> u64 {
         self.unsubscribe_as(list, id, "api: move");
         let mut copy = self.expect_subscriber(list, id).clone();
@@ -165,24 +165,24 @@ impl World {
         new_id
     }
 
-    /// Deletes a record: it is gone, and the rows behind it move up.
+    /// Deletes a record; the rows behind it move up.
     pub fn delete(&mut self, list: u64, id: u64) {
         let at = self.expect_position(list, id);
         self.expect_list(list).subscribers_mut().remove(at);
     }
 
-    /// Everybody on a list, in the order of being added.
+    /// The subscribers of a list, in the order of addition.
     pub fn subscribers(&self, list: u64) -> impl Iterator<Item = &Subscriber> {
         self.list(list).map_or(&[][..], List::subscribers).iter()
     }
 
-    /// Somebody on a list.
+    /// A subscriber of a list.
     pub fn subscriber(&self, list: u64, id: u64) -> Option<&Subscriber> {
         self.subscribers(list)
             .find(|subscriber| subscriber.id == id)
     }
 
-    /// Somebody on a list, to be changed.
+    /// A subscriber of a list, for a change.
     pub fn subscriber_mut(&mut self, list: u64, id: u64) -> Option<&mut Subscriber> {
         let list = self.list_mut(list)?;
         let at = list.position(id)?;

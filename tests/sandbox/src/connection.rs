@@ -1,4 +1,4 @@
-//! A connection that can end badly: a reset instead of a polite close.
+//! A TCP connection that can be closed with a reset.
 
 use std::io;
 use std::pin::Pin;
@@ -11,43 +11,42 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Says from within a request how the connection ends.
+/// Lets the handler of a request reset its connection.
 #[derive(Clone, Default)]
-pub(crate) struct Fate(Arc<AtomicBool>);
+pub(crate) struct ResetFlag(Arc<AtomicBool>);
 
-impl Fate {
-    /// The connection will be reset when it is dropped.
-    pub(crate) fn reset(&self) {
+impl ResetFlag {
+    /// Resets the connection when it is dropped.
+    pub(crate) fn set(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 
-    fn is_reset(&self) -> bool {
+    fn is_set(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
 
-/// A TCP connection with a fate.
-pub(crate) struct Wire {
+pub(crate) struct Connection {
     stream: TcpStream,
-    fate: Fate,
+    reset: ResetFlag,
 }
 
-impl Wire {
-    pub(crate) fn new(stream: TcpStream, fate: Fate) -> Wire {
-        Wire { stream, fate }
+impl Connection {
+    pub(crate) fn new(stream: TcpStream, reset: ResetFlag) -> Connection {
+        Connection { stream, reset }
     }
 }
 
-impl Drop for Wire {
+impl Drop for Connection {
     fn drop(&mut self) {
-        if self.fate.is_reset() {
-            // A linger time of zero makes the close a reset. If the peer has gone already there is nothing to reset.
+        if self.reset.is_set() {
+            // A linger time of zero makes the close a reset. An error means that the peer has closed already.
             let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         }
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -57,7 +56,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for Connection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -71,7 +70,7 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.fate.is_reset() {
+        if self.reset.is_set() {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)
