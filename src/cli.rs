@@ -267,7 +267,7 @@ pub(crate) struct Run {
         hide_possible_values = true,
         hide_env_values = true
     )]
-    pub(crate) format: Format,
+    pub(crate) format: crate::export::Format,
 
     /// Choose and order the columns; custom.NAME gives a custom field a column of its own [default: all]
     #[arg(
@@ -394,15 +394,6 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// The format of exported files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Format {
-    /// Comma-separated values.
-    Csv,
-    /// One JSON object a line.
-    Jsonl,
 }
 
 /// Reads the command line; on a usage error or `--help` clap prints and leaves (2, 0).

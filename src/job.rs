@@ -9,7 +9,7 @@ use crate::catch_up::{CatchUp, Wanted};
 use crate::cli;
 use crate::config::{Paths, Since};
 use crate::error::{Error, Failures, Kind, Result};
-use crate::layout::Layout;
+use crate::export::Layout;
 use crate::ledger::Ledger;
 use crate::lists::{List, fetch_lists, select};
 use crate::progress;

@@ -4,7 +4,8 @@ use crate::api::session::{Found, Session};
 use crate::error::{Error, Kind, Result};
 use crate::pages::collection::{Page, Query};
 use crate::rows::ListRef;
-use crate::subscriber::{Status, raw_text};
+use crate::json::raw_text;
+use crate::subscriber::Status;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 

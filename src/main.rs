@@ -9,15 +9,14 @@ mod hardening;
 mod error;
 
 mod json;
+mod record;
 mod timestamp;
 
 mod subscriber;
 
 mod rows;
 
-mod layout;
-
-mod render;
+mod export;
 
 mod cli;
 
