@@ -9,6 +9,7 @@ mod hardening;
 mod error;
 
 mod json;
+mod printable;
 mod record;
 mod timestamp;
 
