@@ -105,7 +105,7 @@ impl<'a> CatchUp<'a> {
                     let query = self.find(Some(Status::Unconfirmed), after);
                     let expect = self.list.unconfirmed > 0;
                     let walker = Walker::new(query, None, Verify::Count, expect)
-                        .of_at_most(self.list.count(Some(Status::Unconfirmed)));
+                        .with_claimed_rows(self.list.count(Some(Status::Unconfirmed)));
                     self.walk(walker, Some(Status::Unconfirmed)).await?;
                 }
                 self.walk_everything(status, after).await?;
@@ -134,7 +134,7 @@ impl<'a> CatchUp<'a> {
             ("sort_key", "subscribed_at".to_owned()),
             ("sort_order", "asc".to_owned()),
         ];
-        parameters.extend(status.map(|status| ("status", status.word().to_owned())));
+        parameters.extend(status.map(|status| ("status", status.word())));
         parameters.extend(after.map(|day| ("subscribed_after", day.to_string())));
         Query {
             path: self.subscribers_path(),
@@ -183,7 +183,7 @@ impl<'a> CatchUp<'a> {
         let from = saved.map(|saved| Walk::resume(saved.start, saved.seen, saved.row_keys()));
         let expect = from.is_none() && self.list.subscribed > 0;
         let mut walker = Walker::new(self.find(status, after), from, Verify::Count, expect)
-            .of_at_most(self.list.count(status));
+            .with_claimed_rows(self.list.count(status));
         loop {
             match walker.next(self.session).await {
                 Ok(Some(rows)) => {
@@ -217,12 +217,12 @@ impl<'a> CatchUp<'a> {
             && (first_export || age.is_some_and(|age| age <= FULL_KEEPS))
     }
 
-    fn save_walk(&mut self, place: &Walk) -> Result<()> {
+    fn save_walk(&mut self, position: &Walk) -> Result<()> {
         self.progress.walk = Some(SavedWalk {
             statuses: self.status_words(),
-            start: place.start(),
-            seen: place.seen(),
-            keys: SavedWalk::keep(place.last_keys(KEYS_KEPT)),
+            start: position.offset(),
+            seen: position.seen(),
+            keys: SavedWalk::keep(position.last_keys(KEYS_KEPT)),
             newest: self.newest,
             at: Some(self.now().timestamp()),
         });
@@ -233,10 +233,7 @@ impl<'a> CatchUp<'a> {
         let mut statuses = self.wanted.statuses.clone();
         statuses.sort_unstable();
         statuses.dedup();
-        statuses
-            .iter()
-            .map(|status| status.word().to_owned())
-            .collect()
+        statuses.iter().map(|status| status.word()).collect()
     }
 
     fn note_progress(&mut self) -> Result<()> {

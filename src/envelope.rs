@@ -1,53 +1,51 @@
-//! The two shapes of AWeber's error answers (AWeber API, section 5), both to be expected on every status:
-//! A `{"error":{"type":…,"message":…}}` and B `{"error":"…","error_description":"…"}`. A gateway may answer in
-//! HTML: then there is neither. Pure.
+//! The two shapes of AWeber's error answers (AWeber API, section 5), each possible with any status:
+//! A `{"error":{"type":…,"message":…}}` and B `{"error":"…","error_description":"…"}`. A gateway may answer with HTML
+//! instead. Pure.
 
+use crate::printable::printable;
 use crate::secret::{SecretString, masked};
 use serde_json::Value;
 
-/// What an error answer says.
+/// The content of an error answer; both parts are empty if it has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Problem {
-    /// `type` of A, `error` of B: the word to decide by.
+    /// `type` of A, `error` of B: the word that decisions depend on.
     pub(crate) kind: String,
-    /// AWeber's sentence for people.
+    /// AWeber's message for people.
     pub(crate) message: String,
 }
 
-/// The longest piece of a foreign message that we repeat.
-const LONGEST: usize = 200;
+/// How many characters of a foreign message are kept.
+const MAX_LENGTH: usize = 200;
 
 impl Problem {
-    /// Reads either envelope; anything else leaves both parts empty. None of `secrets` stands in what is kept.
+    /// Reads either envelope. `secrets` are removed, since a server may repeat what it was sent.
     pub(crate) fn read(body: &[u8], secrets: &[&SecretString]) -> Problem {
         let Ok(value) = serde_json::from_slice::<Value>(body) else {
             return Problem::default();
         };
-        let text = |value: Option<&Value>| {
-            value
-                .and_then(Value::as_str)
-                .map(|text| printable(text, secrets))
-                .unwrap_or_default()
-        };
+        let shown = |text: &str| printable(&masked(text, secrets), MAX_LENGTH);
+        let text =
+            |value: Option<&Value>| value.and_then(Value::as_str).map(shown).unwrap_or_default();
         match value.get("error") {
             Some(Value::Object(error)) => Problem {
                 kind: text(error.get("type")),
                 message: text(error.get("message")),
             },
             Some(Value::String(error)) => Problem {
-                kind: printable(error, secrets),
+                kind: shown(error),
                 message: text(value.get("error_description")),
             },
             _ => Problem::default(),
         }
     }
 
-    /// Whether the message holds `words`, ignoring case.
+    /// Returns true if the message contains `words` in any case.
     pub(crate) fn says(&self, words: &str) -> bool {
         self.message.to_lowercase().contains(&words.to_lowercase())
     }
 
-    /// ` (kind: message)`, or nothing if the answer said nothing.
+    /// ` (kind: message)`, or an empty text if both are empty.
     pub(crate) fn in_brackets(&self) -> String {
         match (self.kind.as_str(), self.message.as_str()) {
             ("", "") => String::new(),
@@ -57,21 +55,12 @@ impl Problem {
     }
 }
 
-/// A foreign text fit for a log line: one line, no control characters, bounded.
-fn printable(text: &str, secrets: &[&SecretString]) -> String {
-    masked(text, secrets)
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(LONGEST)
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn both_envelopes_and_neither() {
+    fn reads_either_envelope() {
         for (body, kind, message) in [
             (
                 r#"{"error":{"status":403,"type":"ForbiddenError","message":"Rate Limit Error"}}"#,
@@ -106,13 +95,13 @@ mod tests {
         );
         let problem = Problem::read(body.as_bytes(), &[]);
         assert_eq!(problem.kind, "a b");
-        assert_eq!(problem.message.len(), LONGEST);
+        assert_eq!(problem.message.len(), MAX_LENGTH);
     }
 
     #[test]
-    fn a_server_that_repeats_a_secret_does_not_get_it_into_a_message() {
+    fn secrets_repeated_by_the_server_are_masked() {
         let secret = SecretString::from("RT-secret");
-        let long = "x".repeat(LONGEST - 3);
+        let long = "x".repeat(MAX_LENGTH - 3);
         let body = format!(r#"{{"error":"for RT-secret","error_description":"{long}RT-secret"}}"#);
         let problem = Problem::read(body.as_bytes(), &[&secret]);
         assert_eq!(problem.kind, "for …");

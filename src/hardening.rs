@@ -1,29 +1,28 @@
-//! Nobody looks into the process: no core dump, no debugger of another process of the same user, and a panic that says
-//! where it happened and no value.
+//! Keeps secrets in memory from leaking: no core dumps, no debugger of the same user, and panic messages that contain a
+//! source location but no value.
 
 use std::io::Write as _;
 use std::panic::{self, Location};
 
-/// Raises it; the first thing that the program does.
+/// Must be called before anything else in the program.
 pub(crate) fn apply() {
-    // Where it cannot be had, the job is still worth doing.
+    // Best effort: without it the job can still be done.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     panic::set_hook(Box::new(|panic| {
-        // Not through the journal: it may be what has panicked. Nobody to tell: the exit code still does.
-        let _ = writeln!(std::io::stderr(), "{}", words(panic.location()));
+        // Not through the logger, which may be what panicked; if standard error fails, the exit code remains.
+        let _ = writeln!(std::io::stderr(), "{}", panic_message(panic.location()));
     }));
 }
 
-/// What a panic says.
-fn words(location: Option<&Location<'_>>) -> String {
-    let place = location.map_or_else(
-        || "an unknown place".to_owned(),
+fn panic_message(location: Option<&Location<'_>>) -> String {
+    let location = location.map_or_else(
+        || "an unknown location".to_owned(),
         |location| format!("{}:{}", location.file(), location.line()),
     );
     format!(
-        "aweber-sync: internal error at {place}\n  safe: tokens and exports, as after a kill; the next run goes on from \
-         what is on disk\n  next: aweber-sync run; and please report this line"
+        "aweber-sync: internal error at {location}\n  safe: tokens and exports are as after a kill; the next run continues \
+         from what is on disk\n  next: aweber-sync run; and please report this line"
     )
 }
 
@@ -32,11 +31,11 @@ fn words(location: Option<&Location<'_>>) -> String {
 mod tests {
     use std::process::Command;
 
-    /// Marks the process that is to panic.
+    /// Set in the child process, which panics.
     const VICTIM: &str = "AWEBER_SYNC_TEST_PANIC";
 
     #[test]
-    fn a_panic_says_where_and_no_value() {
+    fn a_panic_message_has_a_location_and_no_value() {
         if let Ok(secret) = std::env::var(VICTIM) {
             super::apply();
             panic!("the token is {secret}");
@@ -44,7 +43,7 @@ mod tests {
         let output = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
-                "hardening::tests::a_panic_says_where_and_no_value",
+                "hardening::tests::a_panic_message_has_a_location_and_no_value",
             ])
             .arg("--nocapture")
             .env(VICTIM, "hunter2")

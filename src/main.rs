@@ -9,15 +9,15 @@ mod hardening;
 mod error;
 
 mod json;
+mod printable;
+mod record;
 mod timestamp;
 
 mod subscriber;
 
 mod rows;
 
-mod layout;
-
-mod render;
+mod export;
 
 mod secret;
 

@@ -1,15 +1,19 @@
-//! The progress bar on a terminal. Log lines go through [`print()`], so that the two do not overwrite each other.
+//! The progress bar on a terminal. Log lines must go through [`print()`], or they and the bar overwrite each other.
 
+use crate::printable::printable;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write;
 use std::io::{IsTerminal, Write as _};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// The one bar of the process: the log writer has to know it too.
+/// How many characters of a list name the bar gets; its template cuts them to the width of a column.
+const NAME_LENGTH: usize = 100;
+
+/// The only bar of the process; global because the log writer needs it too.
 static BAR: OnceLock<ProgressBar> = OnceLock::new();
 
-/// Shows a bar from now on, if standard error is a terminal. `total`: how many subscribers are to be looked at.
+/// Shows the bar if standard error is a terminal. `total`: how many subscribers will be read.
 pub(crate) fn begin(total: u64) {
     if !std::io::stderr().is_terminal() {
         return;
@@ -19,7 +23,7 @@ pub(crate) fn begin(total: u64) {
         "{msg:>24!} {bar:30} {pos}/{len} subscribers, {rate}, {eta} left",
     );
     if let Ok(style) = style {
-        // indicatif's own rate has four digits behind the point.
+        // indicatif's own rate has four decimal places.
         let rate = |state: &ProgressState, out: &mut dyn Write| {
             let _ = write!(out, "{:.0}/s", state.per_sec());
         };
@@ -29,25 +33,25 @@ pub(crate) fn begin(total: u64) {
     let _ = BAR.set(bar);
 }
 
-/// The list that is being looked at.
+/// Shows the name of the list being read.
 pub(crate) fn list(name: &str) {
     if let Some(bar) = BAR.get() {
-        bar.set_message(name.to_owned());
+        bar.set_message(printable(name, NAME_LENGTH));
     }
 }
 
-/// So many more subscribers were looked at.
+/// Advances the bar by that many subscribers.
 pub(crate) fn advance(rows: u64) {
     if let Some(bar) = BAR.get() {
         bar.inc(rows);
         if bar.length().is_some_and(|length| bar.position() > length) {
-            // AWeber's totals do not always add up.
+            // AWeber's totals are not always right.
             bar.set_length(bar.position());
         }
     }
 }
 
-/// Takes the bar away.
+/// Removes the bar.
 pub(crate) fn end() {
     if let Some(bar) = BAR.get() {
         bar.finish_and_clear();

@@ -1,17 +1,18 @@
-//! A subscriber of a list as the cells of a row: which columns, in which order, and what stands in each. Pure.
-//! Null, empty and absent are all an empty cell; numbers keep their digits; a value of another type than
-//! documented is carried over.
+//! A subscriber as the cells of a row: columns, their order and their content. Pure.
+//! Null, empty and absent all become an empty cell; numbers keep their digits; values of an undocumented type are
+//! exported as received.
 
-use crate::json::Pairs;
-use crate::subscriber::{FIELDS, Subscriber, raw_text};
+use crate::json::{Pairs, push_compact, quoted, raw_text};
+use crate::subscriber::Subscriber;
+use crate::subscriber::fields::{FIELDS, Kind};
 use crate::timestamp;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// The list a row belongs to. Its name can change; its id is what counts.
+/// The list that a row belongs to. Lists are identified by id alone: names change.
 #[derive(Clone, Debug)]
 pub(crate) struct ListRef {
-    /// The list's id.
+    /// The id of the list.
     pub(crate) id: i64,
     /// Its name when the row was exported.
     pub(crate) name: String,
@@ -24,14 +25,14 @@ pub(crate) enum Column {
     ListId,
     /// `list_name`.
     ListName,
-    /// The field at that place of [`FIELDS`].
+    /// The field at that index of [`FIELDS`].
     Field(usize),
-    /// `custom.NAME`: one custom field. Names match exactly: they can differ by case alone.
+    /// `custom.NAME`: one custom field. Names match exactly, since two can differ only in case.
     Custom(String),
 }
 
 impl Column {
-    /// Every column there is without asking, in the documented order.
+    /// The default columns, in the documented order.
     pub(crate) fn all() -> Vec<Column> {
         let fields = (0..FIELDS.len()).map(Column::Field);
         [Column::ListId, Column::ListName]
@@ -40,7 +41,7 @@ impl Column {
             .collect()
     }
 
-    /// The column of that name.
+    /// Returns the column with that name.
     pub(crate) fn from_name(name: &str) -> Option<Column> {
         match name.strip_prefix("custom.") {
             Some("") => None,
@@ -51,18 +52,18 @@ impl Column {
         }
     }
 
-    /// What stands in the header.
+    /// The name in the header.
     pub(crate) fn name(&self) -> Cow<'_, str> {
         match self {
             Column::ListId => Cow::Borrowed("list_id"),
             Column::ListName => Cow::Borrowed("list_name"),
-            Column::Field(field) => Cow::Borrowed(FIELDS[*field]),
+            Column::Field(field) => Cow::Borrowed(FIELDS[*field].name),
             Column::Custom(name) => Cow::Owned(format!("custom.{name}")),
         }
     }
 }
 
-/// The cells of a row, one a column.
+/// Returns the cells of a row, one per column.
 pub(crate) fn cells<'a>(
     columns: &'a [Column],
     list: &'a ListRef,
@@ -72,7 +73,7 @@ pub(crate) fn cells<'a>(
         .iter()
         .any(|column| matches!(column, Column::Custom(_)));
     let custom_fields = match has_custom {
-        true => custom_fields(&subscriber),
+        true => subscriber.custom_fields(),
         false => Vec::new(),
     };
     columns.iter().map(move |column| match column {
@@ -80,55 +81,13 @@ pub(crate) fn cells<'a>(
         Column::ListName => Cow::Borrowed(list.name.as_str()),
         Column::Field(i) => subscriber
             .raw(*i)
-            .map_or(Cow::Borrowed(""), |raw| cell(KINDS[*i], raw)),
+            .map_or(Cow::Borrowed(""), |raw| cell(FIELDS[*i].kind, raw)),
         Column::Custom(name) => custom_fields
             .iter()
             .rev()
             .find(|(key, _)| key == name)
-            .map_or(Cow::Borrowed(""), |(_, raw)| cell(Kind::Plain, raw.get())),
+            .map_or(Cow::Borrowed(""), |(_, raw)| cell(Kind::Text, raw.get())),
     })
-}
-
-/// How the value of a field becomes a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// As text.
-    Plain,
-    /// A time, brought to UTC where it says one.
-    Time,
-    /// One CSV record in the cell.
-    Tags,
-}
-
-/// Of each of [`FIELDS`].
-const KINDS: [Kind; FIELDS.len()] = {
-    let mut kinds = [Kind::Plain; FIELDS.len()];
-    let mut i = 0;
-    while i < kinds.len() {
-        kinds[i] = kind(FIELDS[i].as_bytes());
-        i += 1;
-    }
-    kinds
-};
-
-const fn kind(field: &[u8]) -> Kind {
-    match field {
-        b"tags" => Kind::Tags,
-        b"subscribed_at" | b"verified_at" | b"unsubscribed_at" | b"last_followup_sent_at" => {
-            Kind::Time
-        }
-        _ => Kind::Plain,
-    }
-}
-
-/// A subscriber's custom fields, in the order they came; none if there is no such object.
-pub(crate) fn custom_fields<'a>(subscriber: &Subscriber<'a>) -> Vec<(String, &'a RawValue)> {
-    let raw = FIELDS
-        .iter()
-        .position(|field| *field == "custom_fields")
-        .and_then(|place| subscriber.raw(place));
-    raw.and_then(|raw| serde_json::from_str::<Pairs<'_>>(raw).ok())
-        .map_or_else(Vec::new, |Pairs(pairs)| pairs)
 }
 
 fn cell(kind: Kind, raw: &str) -> Cow<'_, str> {
@@ -138,21 +97,21 @@ fn cell(kind: Kind, raw: &str) -> Cow<'_, str> {
             Cow::Borrowed(text) => timestamp::to_utc(text),
             Cow::Owned(text) => Cow::Owned(timestamp::to_utc(&text).into_owned()),
         },
-        Kind::Plain if raw.starts_with(['{', '[']) => object(raw),
-        Kind::Plain => raw_text(raw),
+        Kind::Text | Kind::Object if raw.starts_with(['{', '[']) => object(raw),
+        Kind::Text | Kind::Object => raw_text(raw),
     }
 }
 
-/// The tags as one CSV record of their own, so that a tag may hold a comma. No tags: an empty cell.
+/// Returns the tags as one CSV record, since a tag may contain a comma; an empty cell for no tags.
 fn tags(raw: &str) -> Cow<'_, str> {
-    let is_plain = |tag: &str| {
+    let needs_no_quotes = |tag: &str| {
         let special = |byte| matches!(byte, b'"' | b',' | b'\r' | b'\n');
         !tag.is_empty() && !tag.bytes().any(special)
     };
     if let Ok(tags) = serde_json::from_str::<Vec<&str>>(raw)
-        && tags.iter().all(|tag| is_plain(tag))
+        && tags.iter().all(|tag| needs_no_quotes(tag))
     {
-        // Nothing to decode and nothing to quote, as nearly always.
+        // The usual case, in which nothing needs decoding or quoting.
         return Cow::Owned(tags.join(","));
     }
     let Ok(tags) = serde_json::from_str::<Vec<&RawValue>>(raw) else {
@@ -173,18 +132,18 @@ fn tags(raw: &str) -> Cow<'_, str> {
         .and_then(|bytes| String::from_utf8(bytes).ok());
     match record {
         Some(record) => Cow::Owned(record.strip_suffix('\n').unwrap_or(&record).to_owned()),
-        // Writing into memory does not fail; should it ever, the raw JSON still says all.
+        // Writing into memory cannot fail; the raw JSON would still lose nothing.
         None => Cow::Borrowed(raw),
     }
 }
 
-/// A JSON object or array without blanks between its tokens, otherwise as AWeber sent it: order, digits, escapes
-/// decoded in keys and strings. `{}` and `[]` hold nothing: an empty cell.
+/// Returns a JSON object or array without white space between its tokens; an empty cell for `{}` and `[]`. Order and
+/// digits are kept; keys and strings are decoded.
 fn object(raw: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(raw.len());
     if !raw.contains('\\') {
-        // Nothing to decode, so nothing changes but the blanks.
-        without_blanks(raw, &mut out);
+        // Without escapes there is nothing to decode.
+        push_compact(raw, &mut out);
         if out == "{}" || out == "[]" {
             return Cow::Borrowed("");
         }
@@ -198,40 +157,17 @@ fn object(raw: &str) -> Cow<'_, str> {
             out.push(':');
             match serde_json::from_str::<String>(value.get()) {
                 Ok(text) => out.push_str(&quoted(&text)),
-                Err(_) => without_blanks(value.get(), &mut out),
+                Err(_) => push_compact(value.get(), &mut out),
             }
         }
         out.push('}');
     } else {
-        without_blanks(raw, &mut out);
+        push_compact(raw, &mut out);
         if out == "[]" {
             return Cow::Borrowed("");
         }
     }
     Cow::Owned(out)
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::Value::String(text.to_owned()).to_string()
-}
-
-/// Copies JSON, leaving out the blanks that stand outside of strings.
-pub(crate) fn without_blanks(json: &str, out: &mut String) {
-    let (mut in_string, mut escaped) = (false, false);
-    // Where the piece begins that has not been copied yet. Blanks are ASCII, so every cut is between characters.
-    let mut from = 0;
-    for (i, byte) in json.bytes().enumerate() {
-        if in_string {
-            in_string = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
-        } else if byte.is_ascii_whitespace() {
-            out.push_str(&json[from..i]);
-            from = i + 1;
-        } else {
-            in_string = byte == b'"';
-        }
-    }
-    out.push_str(&json[from..]);
 }
 
 #[cfg(test)]
@@ -240,11 +176,12 @@ mod tests {
     use crate::subscriber::Entry;
 
     fn one(field: &str, raw: &str) -> String {
-        cell(kind(field.as_bytes()), raw).into_owned()
+        let field = FIELDS.iter().find(|known| known.name == field).unwrap();
+        cell(field.kind, raw).into_owned()
     }
 
     #[test]
-    fn the_header_is_the_contract() {
+    fn default_columns_are_the_documented_ones() {
         assert_eq!(
             Column::all()
                 .iter()
@@ -259,10 +196,11 @@ mod tests {
     }
 
     #[test]
-    fn null_empty_and_absent_are_all_an_empty_cell() {
+    fn null_empty_and_absent_become_an_empty_cell() {
         for field in FIELDS {
-            assert_eq!(one(field, "null"), "", "{field}");
-            assert_eq!(one(field, r#""""#), "", "{field}");
+            let name = field.name;
+            assert_eq!(one(name, "null"), "", "{name}");
+            assert_eq!(one(name, r#""""#), "", "{name}");
         }
         assert_eq!(one("tags", "[]"), "");
         assert_eq!(one("custom_fields", "{}"), "");
@@ -308,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn custom_fields_without_an_escape_lose_nothing_but_blanks() {
+    fn custom_fields_without_escapes_lose_only_white_space() {
         for (raw, expected) in [
             (
                 r#"{ "b" : "x  y", "b": 1.50, "ü": "é" }"#,
@@ -323,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_exactly_what_aweber_holds() {
+    fn text_is_exported_exactly_as_held_by_aweber() {
         for text in [" 007 ", "a\"b,c\r\nd", "=cmd|x", "😀", "\u{202e}rtl"] {
             assert_eq!(one("name", &quoted(text)), text);
         }
@@ -341,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_chosen_by_name_and_custom_fields_match_exactly() {
+    fn columns_are_selected_by_exact_name() {
         let names = [
             "email",
             "custom.Color",

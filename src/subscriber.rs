@@ -1,13 +1,17 @@
-//! A subscriber as AWeber's API gives it, taken apart without changing a digit: each field stays the raw JSON that
-//! came. Only `id` is required (AWeber API, section 4); of a key that stands twice the last counts. Pure.
+//! A subscriber as returned by AWeber's API. Each field stays the raw JSON received, so that no digit changes. Only
+//! `id` is required (AWeber API, section 4); the last of duplicate keys counts. Pure.
 
+pub(crate) mod fields;
 pub(crate) mod read;
 
+use crate::json::{Pairs, raw_text};
 use crate::timestamp;
-use std::borrow::Cow;
+use clap::ValueEnum;
+use fields::{CUSTOM_FIELDS, FIELDS, STATUS};
+use serde_json::value::RawValue;
 
-/// A status that can be asked for. AWeber knows more words than these; an unknown one is never wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+/// A status that can be exported. AWeber has more; subscribers with another one are never exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Status {
     /// Confirmed, or added without the need to confirm.
     Subscribed,
@@ -17,108 +21,65 @@ pub(crate) enum Status {
     Unsubscribed,
 }
 
-/// What stands in a row's status field.
+/// The content of a row's status field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StatusCell {
     /// One of the three.
     Known(Status),
-    /// Null, empty or no such key.
+    /// Missing, null, empty or not a string.
     Absent,
     /// Another word.
     Other,
 }
 
 impl Status {
-    /// The word in the API.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Status::Subscribed => "subscribed",
-            Status::Unconfirmed => "unconfirmed",
-            Status::Unsubscribed => "unsubscribed",
-        }
+    /// The word in the API and on the command line.
+    pub(crate) fn word(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// The status of that word, if it is one of the three.
+    /// Returns the status with that word, in any case.
     pub(crate) fn from_word(word: &str) -> Option<Status> {
-        [
-            Status::Subscribed,
-            Status::Unconfirmed,
-            Status::Unsubscribed,
-        ]
-        .into_iter()
-        .find(|status| status.word().eq_ignore_ascii_case(word))
+        <Status as ValueEnum>::from_str(word, true).ok()
     }
 }
 
-/// The fields of the API that a column can show, in the order of the columns.
-pub(crate) const FIELDS: [&str; 26] = [
-    "id",
-    "email",
-    "name",
-    "status",
-    "subscribed_at",
-    "verified_at",
-    "is_verified",
-    "subscription_method",
-    "subscription_url",
-    "ad_tracking",
-    "ip_address",
-    "country",
-    "region",
-    "city",
-    "postal_code",
-    "area_code",
-    "dma_code",
-    "latitude",
-    "longitude",
-    "tags",
-    "custom_fields",
-    "misc_notes",
-    "last_followup_message_number_sent",
-    "last_followup_sent_at",
-    "unsubscribed_at",
-    "unsubscribe_method",
-];
-
-const ID: usize = 0;
-const STATUS: usize = 3;
-const SUBSCRIBED_AT: usize = 4;
-
-/// When somebody subscribed, as the ledger tells subscriptions apart.
+/// The time of a subscription, by which the ledger distinguishes subscriptions of the same id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum SubscribedAt {
-    /// Whole seconds since 1970 UTC; fractions come and go between AWeber's endpoints.
+    /// Whole Unix seconds; AWeber's endpoints differ in whether they send fractions.
     Instant(i64),
-    /// A text without an offset, or with none of the known forms; empty if there was none.
+    /// A text without an offset or in an unknown form; empty if the field was absent.
     Text(Box<str>),
 }
 
-/// A row of a collection as a walk tells rows apart.
+/// The identity of a row within its collection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RowKey {
-    /// The record id; it belongs to one list.
+    /// The subscriber id, unique to one list.
     pub(crate) id: i64,
-    /// Changes when somebody subscribes anew under the same id.
+    /// Changes when a person subscribes again under the same id.
     pub(crate) subscribed_at: SubscribedAt,
 }
 
-/// One entry of a collection: where its object and its fields stand in the text that it came in.
+/// One entry of a collection: the spans of its object and fields in the text that it was read from.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// What tells this row apart from the others of its collection, and its subscription from those exported.
+    /// The identity of the row.
     pub(crate) key: RowKey,
     json: Span,
     fields: [Span; FIELDS.len()],
 }
 
-/// A piece of a text, in bytes; an empty one is an absent field, for no JSON value is without a byte.
+/// A range of bytes in a text; empty for an absent field, since a JSON value has at least one byte.
 #[derive(Clone, Copy, Debug, Default)]
 struct Span {
     start: u32,
     end: u32,
 }
 
-/// An entry together with the text that it came in.
+/// An entry together with the text that it was read from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subscriber<'a> {
     text: &'a str,
@@ -126,27 +87,27 @@ pub(crate) struct Subscriber<'a> {
 }
 
 impl<'a> Subscriber<'a> {
-    /// The entry in its own text.
+    /// `text` must be the text that `entry` was read from.
     pub(crate) fn new(text: &'a str, entry: &'a Entry) -> Subscriber<'a> {
         Subscriber { text, entry }
     }
 
-    /// The record id.
+    /// The subscriber id.
     pub(crate) fn id(&self) -> i64 {
         self.entry.key.id
     }
 
-    /// What tells it apart.
+    /// The identity of the row.
     pub(crate) fn key(&self) -> &'a RowKey {
         &self.entry.key
     }
 
-    /// The whole object as it came.
+    /// The whole object as received.
     pub(crate) fn json(&self) -> &'a str {
         self.slice(self.entry.json)
     }
 
-    /// The raw JSON of the field at that place of [`FIELDS`]; `None` if absent.
+    /// The raw JSON of the field at that index of [`FIELDS`], if present.
     pub(crate) fn raw(&self, field: usize) -> Option<&'a str> {
         let raw = self.slice(self.entry.fields[field]);
         (!raw.is_empty()).then_some(raw)
@@ -158,9 +119,8 @@ impl<'a> Subscriber<'a> {
             .unwrap_or_default()
     }
 
-    /// What the row says of its status.
+    /// The status. A value that is not a string is exported as received and treated as absent.
     pub(crate) fn status(&self) -> StatusCell {
-        // A number or a truth value is no word: it is carried over, and says nothing.
         let raw = self.raw(STATUS).filter(|raw| raw.starts_with('"'));
         let word = raw.map(raw_text).unwrap_or_default();
         match Status::from_word(&word) {
@@ -169,10 +129,17 @@ impl<'a> Subscriber<'a> {
             None => StatusCell::Other,
         }
     }
+
+    /// The custom fields in the order received; empty if `custom_fields` is not an object.
+    pub(crate) fn custom_fields(&self) -> Vec<(String, &'a RawValue)> {
+        self.raw(CUSTOM_FIELDS)
+            .and_then(|raw| serde_json::from_str::<Pairs<'_>>(raw).ok())
+            .map_or_else(Vec::new, |Pairs(pairs)| pairs)
+    }
 }
 
 impl SubscribedAt {
-    /// What AWeber wrote: an instant needs an offset.
+    /// Reads what AWeber sent: only a text with an offset is an instant.
     fn read(written: &str) -> SubscribedAt {
         match timestamp::instant(written) {
             Some(instant) => SubscribedAt::Instant(instant.timestamp()),
@@ -180,7 +147,7 @@ impl SubscribedAt {
         }
     }
 
-    /// No later than the instant meant, Unix seconds; `None` for a text that says no time.
+    /// A lower bound of the instant, Unix seconds; `None` if the text is not a timestamp.
     pub(crate) fn earliest(&self) -> Option<i64> {
         match self {
             SubscribedAt::Instant(seconds) => Some(*seconds),
@@ -188,7 +155,7 @@ impl SubscribedAt {
         }
     }
 
-    /// No earlier than the instant meant, Unix seconds; `None` for a text that says no time.
+    /// An upper bound of the instant, Unix seconds; `None` if the text is not a timestamp.
     pub(crate) fn latest(&self) -> Option<i64> {
         match self {
             SubscribedAt::Instant(seconds) => Some(*seconds),
@@ -197,27 +164,12 @@ impl SubscribedAt {
     }
 }
 
-/// A JSON value as text: a string decoded, null as nothing, anything else as it is written.
-pub(crate) fn raw_text(json: &str) -> Cow<'_, str> {
-    let Some(inside) = json.strip_prefix('"').and_then(|j| j.strip_suffix('"')) else {
-        return Cow::Borrowed(if json == "null" { "" } else { json });
-    };
-    if !inside.contains('\\') {
-        return Cow::Borrowed(inside);
-    }
-    match serde_json::from_str::<String>(json) {
-        Ok(decoded) => Cow::Owned(decoded),
-        // A lone surrogate ("\ud83d") is JSON, but no text: carry it over as it was written.
-        Err(_) => Cow::Borrowed(inside),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_status_that_is_no_word_says_nothing() {
+    fn a_non_string_status_is_absent() {
         let status = |json: &str| Subscriber::new(json, &Entry::parse(json).unwrap()).status();
         for (json, expected) in [
             (
@@ -232,21 +184,6 @@ mod tests {
             (r#"{"id":1}"#, StatusCell::Absent),
         ] {
             assert_eq!(status(json), expected, "{json}");
-        }
-    }
-
-    #[test]
-    fn text_is_decoded_and_digits_are_kept() {
-        for (json, expected) in [
-            (r#""a\"b\u00e9""#, "a\"bé"),
-            (r#""""#, ""),
-            ("null", ""),
-            ("40.10", "40.10"),
-            ("12345678901234567890", "12345678901234567890"),
-            ("true", "true"),
-            (r#""\ud83d""#, r"\ud83d"),
-        ] {
-            assert_eq!(raw_text(json), expected);
         }
     }
 }

@@ -4,11 +4,10 @@ use super::output::Output;
 use super::publish;
 use super::stage::Stage;
 use crate::error::{Error, Kind, Result};
-use crate::layout::Layout;
+use crate::export::Layout;
 use crate::ledger::Ledger;
 use crate::ledger::batches::{BatchRecord, OutputKind, State};
-use crate::render;
-use crate::rows::{Column, ListRef, custom_fields};
+use crate::rows::{Column, ListRef};
 use crate::subscriber::Subscriber;
 use chrono::{DateTime, Utc};
 use std::path::PathBuf;
@@ -55,7 +54,7 @@ impl Collector {
     pub(crate) fn new(options: ExportOptions) -> Collector {
         let unseen = options
             .layout
-            .columns
+            .columns()
             .iter()
             .filter_map(|column| match column {
                 Column::Custom(name) => Some(name.clone()),
@@ -131,7 +130,7 @@ impl Collector {
             if self.unseen.is_empty() {
                 break;
             }
-            let fields = custom_fields(subscriber);
+            let fields = subscriber.custom_fields();
             self.unseen
                 .retain(|name| fields.iter().all(|(field, _)| field != name));
         }
@@ -144,7 +143,7 @@ impl Collector {
             && count > 0
         {
             let layout = &self.options.layout;
-            let bytes = render::rows(layout, list, &new);
+            let bytes = layout.rows(list, &new);
             stage.append(&bytes).map_err(|e| cannot_stage(batch, &e))?;
             batch.rows += count;
         }
@@ -223,7 +222,7 @@ impl Collector {
             stage,
             marker,
             mode: self.options.mode,
-            format: self.options.layout.format.word().to_owned(),
+            format: self.options.layout.word().to_owned(),
             columns: self.options.layout.columns_text(),
             named_at,
             length: 0,
@@ -240,7 +239,7 @@ impl Collector {
         let mut stage = Stage::create(&batch.stage).map_err(|e| cannot_stage(&batch, &e))?;
         if batch.with_header {
             stage
-                .append(&render::header(&self.options.layout))
+                .append(&self.options.layout.header())
                 .map_err(|e| cannot_stage(&batch, &e))?;
         }
         self.open = Some((batch, Some(stage)));
@@ -264,7 +263,7 @@ pub(crate) fn file_name(named_at: i64, layout: &Layout) -> String {
     format!(
         "subscribers-{}.{}",
         time.format("%Y%m%dT%H%M%SZ"),
-        layout.format.extension()
+        layout.extension()
     )
 }
 

@@ -3,9 +3,8 @@
 
 use crate::disk::atomic;
 use crate::error::{Error, Kind, Result};
-use crate::layout::Layout;
+use crate::export::Layout;
 use crate::ledger::batches::KnownOutput;
-use crate::render;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -96,7 +95,7 @@ pub(crate) fn check(path: &Path, known: Option<&KnownOutput>, layout: &Layout) -
 /// Whether a reader took rows away and left the header, or whole records behind it: nothing of ours is torn, and what
 /// follows it is in its place.
 fn is_emptied(path: &Path, length: u64, layout: &Layout) -> io::Result<bool> {
-    let header = render::header(layout);
+    let header = layout.header();
     let file = File::open(path)?;
     let mut beginning = vec![0; header.len().min(length as usize)];
     file.read_exact_at(&mut beginning, 0)?;

@@ -3,7 +3,7 @@
 use super::growing;
 use crate::disk::atomic;
 use crate::error::{Error, Kind, Result};
-use crate::layout::Layout;
+use crate::export::Layout;
 use crate::ledger::Ledger;
 use crate::ledger::batches::{KnownOutput, OutputKind};
 use std::os::unix::ffi::OsStrExt;

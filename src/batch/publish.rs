@@ -5,10 +5,9 @@ use super::collect::file_name;
 use super::growing;
 use crate::disk::atomic;
 use crate::error::{Error, Kind, Result};
-use crate::layout::Layout;
+use crate::export::Layout;
 use crate::ledger::Ledger;
 use crate::ledger::batches::{BatchRecord, KnownOutput, OutputKind, State};
-use crate::render;
 use crate::stop::Stop;
 use chrono::Utc;
 use std::fs::File;
@@ -149,7 +148,7 @@ fn into_file(ledger: &mut Ledger, mut batch: BatchRecord) -> Result<PathBuf> {
 pub(crate) fn finish_appending(ledger: &mut Ledger, batch: BatchRecord) -> Result<PathBuf> {
     let layout = layout_of(&batch)?;
     let header = if batch.with_header {
-        render::header(&layout)
+        layout.header()
     } else {
         Vec::new()
     };
@@ -174,7 +173,7 @@ async fn to_stdout(
     batch.state = State::Ready;
     ledger.put_batch(&batch)?;
     ledger.commit()?;
-    let header = render::header(&layout_of(&batch)?);
+    let header = layout_of(&batch)?.header();
     printer.print(header, batch.stage.clone()).await?;
     settle(ledger, &batch, None)?;
     remove_stage(&batch);

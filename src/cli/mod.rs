@@ -8,7 +8,7 @@ mod values;
 
 pub(crate) use self::commands::{Authorize, Completions, Forget, Lists, Man, Revoke, Status};
 pub(crate) use self::common::{Common, LogFormat, Network};
-pub(crate) use self::run::{Format, Run};
+pub(crate) use self::run::Run;
 
 use self::values::{ignore_empty_variables, split_variable};
 use crate::exit::{self, Exit};

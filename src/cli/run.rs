@@ -3,7 +3,7 @@
 use super::Network;
 use super::values::{duration, mode};
 use crate::subscriber::Status;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ pub(crate) struct Run {
         default_value = "csv",
         hide_possible_values = true
     )]
-    pub(crate) format: Format,
+    pub(crate) format: crate::export::Format,
 
     /// Which columns to write, in this order; custom.NAME gives a custom field its own column [default: all]
     #[arg(long, env = "AWEBER_SYNC_COLUMNS", value_name = "LIST")]
@@ -93,13 +93,4 @@ pub(crate) struct Run {
 
     #[command(flatten)]
     pub(crate) network: Network,
-}
-
-/// The format of exported files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Comma-separated values.
-    Csv,
-    /// One JSON object per line.
-    Jsonl,
 }

@@ -1,6 +1,6 @@
 //! Parsers of single values: durations, file modes, and variables that are empty or hold several names.
 
-use crate::layout::split_record;
+use crate::record;
 use clap::builder::{OsStr, Resettable};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
@@ -27,7 +27,7 @@ pub(super) fn split_variable(values: &mut Vec<String>, matches: &ArgMatches, id:
     if matches.value_source(id) != Some(ValueSource::EnvVariable) {
         return;
     }
-    *values = values.iter().flat_map(|text| split_record(text)).collect();
+    *values = values.iter().flat_map(|text| record::split(text)).collect();
     if values.is_empty() {
         // Only commas: an empty name is an error later, while no name would mean all lists.
         values.push(String::new());

@@ -14,7 +14,7 @@ pub(crate) use self::since::Since;
 
 use crate::cli;
 use crate::error::Result;
-use crate::layout::Layout;
+use crate::export::Layout;
 use crate::secret::SecretString;
 use crate::subscriber::Status as SubscriberStatus;
 use chrono::NaiveDate;

@@ -1,5 +1,5 @@
-//! One page of a collection (AWeber API, section 2) and the query that asks for it. Pure. A body that is not such a
-//! page, or that points elsewhere, is refused: a maintenance page is no empty list.
+//! One page of a collection (AWeber API, section 2) and the query for it. Any other body, and a link to elsewhere, is
+//! an error: a maintenance page must not count as an empty list. Pure.
 
 use crate::subscriber::read::Entries;
 use crate::subscriber::{Entry, RowKey, Subscriber};
@@ -10,28 +10,28 @@ use std::borrow::Cow;
 use std::fmt;
 use url::Url;
 
-/// The largest page AWeber gives.
+/// The largest page size of AWeber.
 pub(crate) const PAGE_SIZE: u64 = 100;
 
-/// A collection and its filters, without the place in it.
+/// A collection and its filters, without an offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Query {
-    /// Absolute path below the origin.
+    /// The absolute path below the origin.
     pub(crate) path: String,
-    /// Filters and order, as name and value.
+    /// Filters and order, as names and values.
     pub(crate) parameters: Vec<(&'static str, String)>,
 }
 
 impl Query {
-    /// Path and query of the page that begins at row `start` (from 0).
-    pub(crate) fn page(&self, start: u64) -> String {
+    /// Returns the path and query of the page at `offset`, counted in rows from 0.
+    pub(crate) fn page(&self, offset: u64) -> String {
         self.with(&[
-            ("ws.start", start.to_string()),
+            ("ws.start", offset.to_string()),
             ("ws.size", PAGE_SIZE.to_string()),
         ])
     }
 
-    /// Path and query of the number of rows.
+    /// Returns the path and query of the number of rows.
     pub(crate) fn count(&self) -> String {
         self.with(&[("ws.show", "total_size".to_owned())])
     }
@@ -44,22 +44,23 @@ impl Query {
     }
 }
 
-/// A page as it came; its entries are places in the body.
+/// A page as received; its entries are spans of the body.
 #[derive(Debug)]
 pub(crate) struct Page {
     body: String,
     entries: Vec<Entry>,
-    /// Whether the page says that there are more rows.
+    /// The page has a link to another one.
     pub(crate) has_next: bool,
-    /// The size of the whole collection; find collections do not say it.
+    /// The size of the whole collection, if given; searches (`ws.op=find`) do not give it.
     pub(crate) total_size: Option<u64>,
 }
 
 impl Page {
-    /// Understands the answer to `query`. The error says why it cannot be used.
+    /// Reads the answer to `query`. The error is the reason why it cannot be used.
     pub(crate) fn parse(body: Vec<u8>, query: &Query, origin: &Url) -> Result<Page, String> {
-        let body = String::from_utf8(body).map_err(|e| format!("it is no collection ({e})"))?;
-        let envelope = Envelope::read(&body).map_err(|e| format!("it is no collection ({e})"))?;
+        let body = String::from_utf8(body).map_err(|e| format!("it is not a collection ({e})"))?;
+        let envelope =
+            Envelope::read(&body).map_err(|e| format!("it is not a collection ({e})"))?;
         let entries = envelope.entries.ok_or("an entry has no id")?;
         let link = envelope.next_collection_link.map(RawValue::get);
         let has_next = match link.map(serde_json::from_str::<Option<String>>) {
@@ -68,7 +69,7 @@ impl Page {
                 check_link(&link, &query.path, origin)?;
                 true
             }
-            Some(Err(_)) => return Err("next_collection_link is no link".to_owned()),
+            Some(Err(_)) => return Err("its next_collection_link is not a link".to_owned()),
         };
         let total_size = envelope
             .total_size
@@ -81,7 +82,7 @@ impl Page {
         })
     }
 
-    /// How many entries the page has.
+    /// The number of entries.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -102,9 +103,9 @@ impl Page {
     }
 }
 
-/// What counts of a collection.
+/// The parts of a collection that are used.
 struct Envelope<'a> {
-    /// None: one of them has no id.
+    /// `None` if one of them has no id.
     entries: Option<Vec<Entry>>,
     next_collection_link: Option<&'a RawValue>,
     total_size: Option<&'a RawValue>,
@@ -119,7 +120,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// Reads the envelope in that text.
+/// Reads the envelope of that text.
 struct EnvelopeVisitor<'a>(&'a str);
 
 impl<'de> Visitor<'de> for EnvelopeVisitor<'de> {
@@ -132,7 +133,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor<'de> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
         let (mut entries, mut next_collection_link, mut total_size) = (None, None, None);
         while let Some(key) = map.next_key::<Cow<'_, str>>()? {
-            let twice = match &*key {
+            let is_duplicate = match &*key {
                 "entries" => entries
                     .replace(map.next_value_seed(Entries(self.0))?)
                     .is_some(),
@@ -143,8 +144,8 @@ impl<'de> Visitor<'de> for EnvelopeVisitor<'de> {
                     false
                 }
             };
-            if twice {
-                return Err(Error::custom(format!("{key} stands twice")));
+            if is_duplicate {
+                return Err(Error::custom(format!("duplicate key {key}")));
             }
         }
         Ok(Envelope {
@@ -155,29 +156,29 @@ impl<'de> Visitor<'de> for EnvelopeVisitor<'de> {
     }
 }
 
-/// A link is asked of nobody but the configured origin and the same collection; its scheme does not count (old links
-/// say http, and we never take one from a link).
+/// Rejects a link to another host or another collection. Its scheme does not matter: old links have http, and requests
+/// never use it.
 fn check_link(link: &str, path: &str, origin: &Url) -> Result<(), String> {
     let url = origin
         .join(link)
-        .map_err(|_| "next_collection_link is no link".to_owned())?;
+        .map_err(|_| "its next_collection_link is not a link".to_owned())?;
     let same_host = url.host() == origin.host();
     let same_port = url
         .port()
         .is_none_or(|port| Some(port) == origin.port_or_known_default());
     if !same_host || !same_port || !matches!(url.scheme(), "http" | "https") {
         return Err(format!(
-            "its next_collection_link leads to another host ({})",
+            "its next_collection_link points to another host ({})",
             url.host_str().unwrap_or("none")
         ));
     }
     if url.path().trim_end_matches('/') != path.trim_end_matches('/') {
-        return Err("its next_collection_link leads to another collection".to_owned());
+        return Err("its next_collection_link points to another collection".to_owned());
     }
     Ok(())
 }
 
-/// A count as `ws.show=total_size` gives it: a bare number, in quotes, or in an object (AWeber API, section 2).
+/// Reads the answer to `ws.show=total_size`: a number, a string, or an object with one (AWeber API, section 2).
 pub(crate) fn read_count(body: &[u8]) -> Option<u64> {
     let value: serde_json::Value = serde_json::from_slice(body).ok()?;
     let value = value.get("total_size").unwrap_or(&value);
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_says_whether_there_is_more() {
+    fn a_next_link_means_another_page() {
         for (link, more) in [
             ("", false),
             (r#","next_collection_link":null"#, false),
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_page_of_this_collection_is_refused() {
+    fn other_bodies_and_foreign_links_are_errors() {
         for body in [
             "",
             "<html>",
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_comes_in_three_shapes() {
+    fn a_count_has_three_forms() {
         for (body, count) in [
             ("205", Some(205)),
             (" 205\n", Some(205)),
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_encoded() {
+    fn query_values_are_encoded() {
         let query = Query {
             path: "/x".into(),
             parameters: vec![("ws.op", "find".into()), ("name", "a b&c".into())],

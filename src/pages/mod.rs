@@ -1,4 +1,4 @@
-//! Paging through a collection that changes while it is paged through, without losing anybody (promise N2).
+//! Paging through a collection that changes at the same time, without missing a row (promise N2).
 
 pub(crate) mod collection;
 pub(crate) mod next;

@@ -1,72 +1,74 @@
-//! Which page to ask for next, and whether a page may be believed. Pure: keys in, decision out.
+//! Which page to request next, and whether a page can be trusted. Pure: keys in, decision out.
 //!
-//! Pages are plain offsets, so a row that vanishes before the offset shifts another out of sight. Therefore each page
-//! is asked for so that it begins with the last row of the page before, and is accepted only if its first row was
-//! seen in this walk: then every row between is in order, and nobody who was on the list all the time is missed.
-//! Otherwise we go back, 1, 2, 4 … 99 rows, until that holds. Invariant: every row that stood before `start` in this
-//! walk's order and has been there all along has been handed on.
+//! Pages are addressed by offset, so a row that vanishes before the offset shifts another row out of view. Therefore
+//! each request starts at the last row of the previous page, and the page is accepted only if its first row was already
+//! seen in this walk: then no row in between is missing. Otherwise the walk steps back by 1, 2, 4 … 99 rows until that
+//! holds. Invariant: every row before the offset that has been in the collection throughout the walk was handed on.
 
 use super::collection::PAGE_SIZE;
 use crate::subscriber::RowKey;
 use std::collections::{HashSet, VecDeque};
 
-/// How many keys a walk remembers. Memory must not grow with the list; more than this many rows vanishing between two
-/// pages costs beginning anew, no row.
+/// How many keys a walk remembers, since memory must not grow with the list. If more rows than this vanish between two
+/// pages, the walk restarts; no row is lost.
 const REMEMBERED: usize = 2000;
 
-/// How many pages forward without a new row, and how many new beginnings, are taken before the server is called a liar.
+/// How many pages without a new row, and how many restarts, are accepted before giving up.
 const PATIENCE: u8 = 3;
 
-/// What a page shows of itself.
+/// The parts of a page that the decision needs.
 #[derive(Debug)]
 pub(crate) struct PageView<'a> {
-    /// Row keys in order.
+    /// The row keys in order.
     pub(crate) keys: &'a [&'a RowKey],
-    /// It names a next page.
+    /// The page has a link to another one.
     pub(crate) has_next: bool,
-    /// The size of the collection, where the page tells it.
+    /// The size of the collection, if given.
     pub(crate) total_size: Option<u64>,
 }
 
-/// What becomes of a page.
+/// What to do with a page.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Believed: these entries are new to the walk; then ask for the page at [`Walk::start`].
+    /// Accepted: the entries at these indexes are new. Request the page at [`Walk::offset`] next.
     Forward(Vec<usize>),
-    /// Believed, and the last: these entries are new to the walk.
+    /// Accepted as the last page: the entries at these indexes are new.
     End(Vec<usize>),
-    /// Not believed: ask for the page at [`Walk::start`] instead.
+    /// Rejected: request the page at [`Walk::offset`] instead.
     Back,
-    /// Page after page brings nothing new: no walk ends like this.
+    /// Rejected: the pages make no progress.
     Stuck,
 }
 
-/// A place in a collection, and what has been seen on the way there.
+/// A position in a collection: the next offset and the rows seen before it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Walk {
-    start: u64,
-    step_back: u64,
-    gone_back: usize,
-    /// Rows gone back over before the page last believed: so many more may come without a new one among them.
-    to_catch_up: usize,
-    begun_anew: u8,
+    offset: u64,
+    /// The last step back, in rows.
+    last_step: u64,
+    /// Rows stepped back since the last accepted page.
+    stepped_back: usize,
+    /// Rows stepped back before it: that many known rows do not mean that the walk is stuck.
+    rows_to_repeat: usize,
+    restarts: u8,
+    /// The keys of the last rows, oldest first.
     recent: VecDeque<RowKey>,
-    /// The same keys; hashed fast, since whoever sends them gains nothing by collisions among 2,000.
+    /// The same keys. A fast hash is enough: collisions among 2,000 keys gain an attacker nothing.
     known: HashSet<RowKey, foldhash::fast::RandomState>,
     seen: u64,
-    without_new: u8,
+    pages_without_new: u8,
 }
 
 impl Walk {
-    /// A walk from the first row.
+    /// Starts at the first row.
     pub(crate) fn new() -> Walk {
         Walk::default()
     }
 
-    /// Goes on with a walk whose last page began or ended at row `start`, with what was kept of the keys seen.
-    pub(crate) fn resume(start: u64, seen: u64, keys: Vec<RowKey>) -> Walk {
+    /// Continues a walk at `offset`, with the keys of the last rows seen before it.
+    pub(crate) fn resume(offset: u64, seen: u64, keys: Vec<RowKey>) -> Walk {
         let mut walk = Walk {
-            start,
+            offset,
             seen,
             ..Walk::default()
         };
@@ -76,96 +78,108 @@ impl Walk {
         walk
     }
 
-    /// The row to begin the next page with.
-    pub(crate) fn start(&self) -> u64 {
-        self.start
+    /// The offset of the next page.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
     }
 
-    /// How many different rows this walk has seen.
+    /// The number of distinct rows seen.
     pub(crate) fn seen(&self) -> u64 {
         self.seen
     }
 
-    /// The keys of the last `n` rows, the oldest first: enough to go on from here in another process.
+    /// The keys of the last `n` rows, oldest first, with which another process can continue.
     pub(crate) fn last_keys(&self, n: usize) -> impl Iterator<Item = &RowKey> {
         self.recent.iter().skip(self.recent.len().saturating_sub(n))
     }
 
-    /// Judges the page that was asked for at [`Walk::start`].
+    /// Judges the page that was requested at [`Walk::offset`].
     pub(crate) fn take(&mut self, page: &PageView<'_>) -> Verdict {
-        let begins_well = self.start == 0
-            || page
-                .keys
-                .first()
-                .is_some_and(|key| self.known.contains(*key));
-        if !begins_well {
-            return self.go_back();
+        let overlaps = page
+            .keys
+            .first()
+            .is_some_and(|key| self.known.contains(*key));
+        if self.offset > 0 && !overlaps {
+            return self.step_back();
         }
-        if self.start == 0 {
-            // Also after having gone back to the beginning: nothing before this page can be missing any more.
+        if self.offset == 0 {
+            // Also after stepping back to the beginning: no row can be missing before this page any more.
             *self = Walk {
-                without_new: self.without_new,
-                begun_anew: self.begun_anew,
+                pages_without_new: self.pages_without_new,
+                restarts: self.restarts,
                 ..Walk::default()
             };
         }
-        self.to_catch_up += self.gone_back;
-        (self.step_back, self.gone_back) = (0, 0);
-        let mut fresh = Vec::new();
+        self.rows_to_repeat += self.stepped_back;
+        (self.last_step, self.stepped_back) = (0, 0);
+        let mut new = Vec::new();
         for (i, key) in page.keys.iter().enumerate() {
             if self.remember(RowKey::clone(key)) {
                 self.seen += 1;
-                fresh.push(i);
+                new.push(i);
             }
         }
-        let len = page.keys.len() as u64;
-        // A row that stands twice on the page may stand once in the collection: going on by fewer rows costs a
-        // longer overlap, by more it would go past some. Only the first row is to be expected to be known.
-        let different = match page.keys.len() - fresh.len() {
-            0 => len,
-            1 if self.start > 0 => len,
-            _ => page.keys.iter().collect::<HashSet<_>>().len() as u64,
-        };
-        let counted_out = page
+        let distinct = self.distinct_rows(page, new.len());
+        let next_offset = self.offset + distinct.saturating_sub(1);
+        let is_short = (page.keys.len() as u64) < PAGE_SIZE;
+        let reached_total = page
             .total_size
-            .is_some_and(|total| self.start + different >= total);
-        if !page.has_next && (len < PAGE_SIZE || counted_out) {
-            // A later look for newcomers begins with the last row.
-            self.start += different.saturating_sub(1);
-            return Verdict::End(fresh);
+            .is_some_and(|total| self.offset + distinct >= total);
+        if !page.has_next && (is_short || reached_total) {
+            // A later search for new rows starts with the last row.
+            self.offset = next_offset;
+            return Verdict::End(new);
         }
-        // The rows that begin a walk are new by definition; a first page that comes again and again is not.
-        if !fresh.is_empty() && (self.start > 0 || different > 1) {
-            (self.without_new, self.to_catch_up) = (0, 0);
-        } else if self.to_catch_up > 0 {
-            self.to_catch_up = self.to_catch_up.saturating_sub(PAGE_SIZE as usize - 1);
-        } else {
-            self.without_new += 1;
-        }
-        if self.without_new >= PATIENCE {
+        // All rows of a first page are new, even if the same page is received again and again.
+        let has_progress = !new.is_empty() && (self.offset > 0 || distinct > 1);
+        if self.is_stuck(has_progress) {
             return Verdict::Stuck;
         }
-        self.start += different.saturating_sub(1);
-        Verdict::Forward(fresh)
+        self.offset = next_offset;
+        Verdict::Forward(new)
     }
 
-    fn go_back(&mut self) -> Verdict {
-        self.step_back = (self.step_back * 2).clamp(1, PAGE_SIZE - 1);
-        self.gone_back += self.step_back as usize;
-        if self.gone_back > self.recent.len() {
-            // Past what is remembered no first row could be recognised: begin anew.
-            self.begun_anew += 1;
-            if self.begun_anew > PATIENCE {
+    /// The number of distinct rows on the page, of which `new` are new. A row that is on the page twice may be in the
+    /// collection once: a smaller offset costs a longer overlap, a larger one would skip rows.
+    fn distinct_rows(&self, page: &PageView<'_>, new: usize) -> u64 {
+        let len = page.keys.len();
+        match len - new {
+            0 => len as u64,
+            // The first row is known, as it must be.
+            1 if self.offset > 0 => len as u64,
+            _ => page.keys.iter().collect::<HashSet<_>>().len() as u64,
+        }
+    }
+
+    /// Counts the pages without progress. Returns true if there were too many.
+    fn is_stuck(&mut self, has_progress: bool) -> bool {
+        if has_progress {
+            (self.pages_without_new, self.rows_to_repeat) = (0, 0);
+        } else if self.rows_to_repeat > 0 {
+            self.rows_to_repeat = self.rows_to_repeat.saturating_sub(PAGE_SIZE as usize - 1);
+        } else {
+            self.pages_without_new += 1;
+        }
+        self.pages_without_new >= PATIENCE
+    }
+
+    fn step_back(&mut self) -> Verdict {
+        self.last_step = (self.last_step * 2).clamp(1, PAGE_SIZE - 1);
+        self.stepped_back += self.last_step as usize;
+        if self.stepped_back > self.recent.len() {
+            // No first row could be recognized beyond the keys remembered.
+            self.restarts += 1;
+            if self.restarts > PATIENCE {
                 return Verdict::Stuck;
             }
-            self.start = 0;
+            self.offset = 0;
         } else {
-            self.start = self.start.saturating_sub(self.step_back);
+            self.offset = self.offset.saturating_sub(self.last_step);
         }
         Verdict::Back
     }
 
-    /// Remembers a key; says whether it was new.
+    /// Remembers a key. Returns true if it is new.
     fn remember(&mut self, key: RowKey) -> bool {
         let is_new = self.known.insert(key.clone());
         if is_new {

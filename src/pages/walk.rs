@@ -1,5 +1,5 @@
-//! A walk through one collection over HTTP: fetch, let [`next`](super::next) judge, hand the new rows on, and at the
-//! end verify that nobody is missing. Knows nothing of CSV or ledger.
+//! Walks through one collection over HTTP: fetches pages, lets [`next`](super::next) judge them, hands on new rows, and
+//! at the end verifies that none is missing. Knows neither CSV nor the ledger.
 
 use super::collection::{PAGE_SIZE, Page, Query, read_count};
 use super::next::{PageView, Verdict, Walk};
@@ -9,52 +9,52 @@ use crate::error::{Error, Kind, Result};
 /// How the end of a walk is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verify {
-    /// Of more than one page, or of none although there should be one: by the number of rows, asked for at the end.
+    /// Compare with the number of rows, requested at the end, if there were several pages or unexpectedly no row.
     Count,
-    /// Not beyond the end itself: whoever is missing is asked for one by one anyway.
+    /// Trust the last page: subscribers missing from it are requested one by one anyway.
     EndOnly,
 }
 
-/// New rows, on the page that they came on.
+/// A page with new rows.
 #[derive(Debug)]
 pub(crate) struct Rows {
     /// The page.
     pub(crate) page: Page,
-    /// Which of its entries are new to this walk.
+    /// The indexes of the entries that are new to this walk.
     pub(crate) fresh: Vec<usize>,
 }
 
-/// A walk under way.
+/// Drives a [`Walk`].
 #[derive(Debug)]
 pub(crate) struct Walker {
     query: Query,
     walk: Walk,
     verify: Verify,
-    /// There is reason to think that the collection is not empty.
+    /// The collection is known or likely to have rows.
     expect_rows: bool,
-    /// How many rows there may be, where that is known.
-    at_most: u64,
-    /// They were expected, and the first page was empty.
-    surprised: bool,
+    /// The number of rows that AWeber claims; until then the next page is requested ahead.
+    claimed_rows: u64,
+    /// The first page was empty although rows were expected.
+    unexpectedly_empty: bool,
     pages: u32,
     stage: Stage,
     ended: bool,
     failed: bool,
 }
 
-/// How far verification has gone.
+/// The stage of verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// The walk itself.
+    /// The first pass.
     First,
-    /// The count said more: looking for newcomers behind the end.
-    Newcomers,
-    /// Still more: the whole walk once more.
-    Again,
+    /// AWeber counts more rows: look for new ones after the last page.
+    NewRows,
+    /// AWeber still counts more: read everything once more.
+    SecondPass,
 }
 
 impl Walker {
-    /// A walk through `query`, from its beginning or from where an earlier process stopped.
+    /// Walks through `query` from the beginning, or from the position at which an earlier process stopped.
     pub(crate) fn new(
         query: Query,
         from: Option<Walk>,
@@ -62,59 +62,58 @@ impl Walker {
         expect_rows: bool,
     ) -> Walker {
         Walker {
-            // What an earlier process walked counts as a page: the end is then verified by the count.
+            // A position counts as a page, so that the end is verified by the count.
             pages: u32::from(from.is_some()),
             walk: from.unwrap_or_default(),
             query,
             verify,
             expect_rows,
-            at_most: 0,
-            surprised: false,
+            claimed_rows: 0,
+            unexpectedly_empty: false,
             stage: Stage::First,
             ended: false,
             failed: false,
         }
     }
 
-    /// As long as fewer than `rows` have been seen another page will be needed, and may be asked for ahead.
-    pub(crate) fn of_at_most(self, rows: u64) -> Walker {
+    /// Sets the number of rows that AWeber claims, up to which pages are requested ahead.
+    pub(crate) fn with_claimed_rows(self, rows: u64) -> Walker {
         Walker {
-            at_most: rows,
+            claimed_rows: rows,
             ..self
         }
     }
 
-    /// Where the walk is, to be kept for another process.
+    /// The position, with which another process can continue.
     pub(crate) fn position(&self) -> &Walk {
         &self.walk
     }
 
-    /// Whether this walk has failed in itself, so that its place is of no use to another process.
+    /// Returns true if the pages were inconsistent, so that the position is useless to another process.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed
     }
 
-    /// The next new rows; `None` when everybody has been seen and that was verified.
+    /// Returns the next new rows, or `None` at the verified end.
     ///
-    /// Errors: 69 if the collection is gone, cannot be read, or does not hold what it says; others as
-    /// [`Session::get`].
+    /// Errors: 69 if the collection is gone, unreadable or inconsistent; others as [`Session::get`].
     pub(crate) async fn next(&mut self, session: &mut Session) -> Result<Option<Rows>> {
         loop {
             if self.ended && self.is_complete(session).await? {
                 return Ok(None);
             }
             let page = self.fetch(session).await?;
-            if self.expect_rows && self.walk.start() == 0 && page.len() == 0 && !page.has_next {
-                // Believed the second time only, and only if the count says so too.
-                (self.expect_rows, self.surprised) = (false, true);
+            if self.expect_rows && self.walk.offset() == 0 && page.len() == 0 && !page.has_next {
+                // Accepted only the second time, and only if the count agrees.
+                (self.expect_rows, self.unexpectedly_empty) = (false, true);
                 continue;
             }
-            let shown = PageView {
+            let view = PageView {
                 keys: &page.keys(),
                 has_next: page.has_next,
                 total_size: page.total_size,
             };
-            let fresh = match self.walk.take(&shown) {
+            let fresh = match self.walk.take(&view) {
                 Verdict::Forward(fresh) => fresh,
                 Verdict::End(fresh) => {
                     self.ended = true;
@@ -123,8 +122,8 @@ impl Walker {
                 Verdict::Back => {
                     tracing::debug!(
                         event = "rows_shifted",
-                        start = self.walk.start(),
-                        "rows have shifted: going back"
+                        offset = self.walk.offset(),
+                        "rows have shifted: stepping back"
                     );
                     continue;
                 }
@@ -132,7 +131,7 @@ impl Walker {
                     self.failed = true;
                     return Err(Error::new(
                         Kind::Unavailable,
-                        "AWeber's pages lead nowhere: page after page without a new row",
+                        "cannot read the collection: AWeber's pages repeat without a new row",
                     )
                     .next("nothing, if the next run succeeds; if it does not, report it"));
                 }
@@ -145,12 +144,12 @@ impl Walker {
     async fn fetch(&mut self, session: &mut Session) -> Result<Page> {
         let origin = session.origin().clone();
         let read = |body| Page::parse(body, &self.query, &origin);
-        let start = self.walk.start();
-        // If this page is full. Whichever of the two AWeber reads first, the next is believed by what it begins with.
-        let next =
-            (self.at_most > start + PAGE_SIZE).then(|| self.query.page(start + PAGE_SIZE - 1));
+        let offset = self.walk.offset();
+        // Correct if this page is full. AWeber may read the next page first: it is accepted by its first row anyway.
+        let next = (self.claimed_rows > offset + PAGE_SIZE)
+            .then(|| self.query.page(offset + PAGE_SIZE - 1));
         match session
-            .get_with_next(&self.query.page(start), next.as_deref(), read)
+            .get_with_next(&self.query.page(offset), next.as_deref(), read)
             .await?
         {
             Found::There(page) => Ok(page),
@@ -158,13 +157,13 @@ impl Walker {
         }
     }
 
-    /// Compares the rows seen with the number that AWeber counts; if there are fewer, sets out to look for them.
+    /// Compares the rows seen with AWeber's count. If some are missing, prepares the next stage and returns false.
     async fn is_complete(&mut self, session: &mut Session) -> Result<bool> {
-        let empty_after_all = self.surprised && self.walk.seen() == 0;
-        if self.verify == Verify::EndOnly || (self.pages <= 1 && !empty_after_all) {
+        let is_empty_again = self.unexpectedly_empty && self.walk.seen() == 0;
+        if self.verify == Verify::EndOnly || (self.pages <= 1 && !is_empty_again) {
             return Ok(true);
         }
-        let read = |body: Vec<u8>| read_count(&body).ok_or_else(|| "it is no count".to_owned());
+        let read = |body: Vec<u8>| read_count(&body).ok_or_else(|| "it is not a count".to_owned());
         let Found::There(counted) = session.get(&self.query.count(), read).await? else {
             return Err(gone());
         };
@@ -179,20 +178,20 @@ impl Walker {
             "fewer subscribers seen than AWeber counts: looking for them"
         );
         self.stage = match self.stage {
-            Stage::First => Stage::Newcomers,
-            Stage::Newcomers => {
+            Stage::First => Stage::NewRows,
+            Stage::NewRows => {
                 self.walk = Walk::new();
-                Stage::Again
+                Stage::SecondPass
             }
-            Stage::Again => {
+            Stage::SecondPass => {
                 self.failed = true;
                 return Err(Error::new(
                     Kind::Unavailable,
                     format!(
-                        "AWeber counts {counted} subscribers, but its pages show {seen}, twice"
+                        "cannot read all subscribers: AWeber counts {counted}, but its pages hold {seen}"
                     ),
                 )
-                .safe("those seen are exported; the list is looked through again by the next run")
+                .safe("the subscribers seen are exported; the next run reads the list again")
                 .next("nothing, if the next run succeeds"));
             }
         };
@@ -202,9 +201,6 @@ impl Walker {
 }
 
 fn gone() -> Error {
-    Error::new(
-        Kind::Unavailable,
-        "AWeber says that it does not exist (404)",
-    )
-    .next("nothing, if the list was deleted: the next run no longer sees it")
+    Error::new(Kind::Unavailable, "no such collection at AWeber: 404")
+        .next("nothing, if the list was deleted: the next run skips it")
 }

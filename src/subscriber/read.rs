@@ -1,13 +1,16 @@
-//! Taking entries apart, in one pass over their text: a page is read once, and each field is remembered by its place.
+//! Reads entries in one pass over a page, keeping the byte range of each field instead of its value. COST
 
-use super::{Entry, FIELDS, ID, RowKey, SUBSCRIBED_AT, Span, SubscribedAt, raw_text};
+use super::fields::{FIELDS, ID, SUBSCRIBED_AT};
+use super::{Entry, RowKey, Span, SubscribedAt};
+use crate::json::raw_text;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
 impl Entry {
-    /// Takes one JSON object apart. `None`: not an object, or without an id that is a whole number (also as a string).
+    /// Reads one JSON object. Returns `None` for any other JSON, and for an object whose id is not an integer or an
+    /// integer as a string.
     pub(crate) fn parse(text: &str) -> Option<Entry> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let mut reader = Reader::new(text);
@@ -16,7 +19,7 @@ impl Entry {
     }
 }
 
-/// Reads an array of entries in that text. `None` if one of them has no id.
+/// Reads an array of entries within that text. Yields `None` if an entry has no id.
 pub(crate) struct Entries<'a>(pub(crate) &'a str);
 
 impl<'de> DeserializeSeed<'de> for Entries<'de> {
@@ -47,11 +50,11 @@ impl<'de> Visitor<'de> for Entries<'de> {
     }
 }
 
-/// What is known while entries of one text are read.
+/// State shared by all entries of one text.
 struct Reader<'a> {
     text: &'a str,
-    /// The keys of the entry before and the field that each is. AWeber sends them in one order throughout, so a key is
-    /// nearly always found where it was last.
+    /// The keys of the previous entry with their indexes in [`FIELDS`]. AWeber keeps the order of keys, so a key is
+    /// nearly always at the same index as before.
     order: Vec<(Cow<'a, str>, Option<usize>)>,
 }
 
@@ -63,25 +66,25 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The field that the key at place `at` of an object is; of the unknown ones none.
-    fn field(&mut self, at: usize, key: Cow<'a, str>) -> Option<usize> {
-        if let Some((known, field)) = self.order.get(at)
+    /// Returns the index in [`FIELDS`] of the key that is number `i` in its object; `None` for an unknown key.
+    fn field(&mut self, i: usize, key: Cow<'a, str>) -> Option<usize> {
+        if let Some((known, field)) = self.order.get(i)
             && *known == key
         {
             return *field;
         }
-        let field = FIELDS.iter().position(|field| *field == key);
-        self.order.truncate(at);
+        let field = FIELDS.iter().position(|field| field.name == key);
+        self.order.truncate(i);
         self.order.push((key, field));
         field
     }
 
-    /// Where `piece`, which is a part of the text, stands in it.
-    fn span_of(&self, piece: &str) -> Span {
-        let start = piece.as_ptr() as usize - self.text.as_ptr() as usize;
+    /// Returns the span of `part`, which must be a slice of the text.
+    fn span_of(&self, part: &str) -> Span {
+        let start = part.as_ptr() as usize - self.text.as_ptr() as usize;
         Span {
             start: start as u32,
-            end: (start + piece.len()) as u32,
+            end: (start + part.len()) as u32,
         }
     }
 }
@@ -108,19 +111,19 @@ impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
         let reader = self.0;
         let mut fields = [Span::default(); FIELDS.len()];
         let (mut id, mut subscribed_at) = (None, "null");
-        // The first key as raw JSON: that is a piece of the text however it is written, and tells where the object is.
+        // Raw JSON is always a slice of the text, even if the key has escapes; a decoded key would not locate the object.
         let Some(first_key) = map.next_key::<&RawValue>()?.map(RawValue::get) else {
             return Ok(None);
         };
         let first = reader.span_of(first_key).start as usize;
         let mut last = first;
-        let mut at = 0;
+        let mut i = 0;
         let mut key = Some(raw_text(first_key));
         while let Some(name) = key {
             let raw = map.next_value::<&RawValue>()?.get();
             let span = reader.span_of(raw);
             last = span.end as usize;
-            if let Some(field) = reader.field(at, name) {
+            if let Some(field) = reader.field(i, name) {
                 fields[field] = span;
                 match field {
                     ID => id = Some(raw),
@@ -128,10 +131,10 @@ impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
                     _ => {}
                 }
             }
-            at += 1;
+            i += 1;
             key = map.next_key::<Key<'_>>()?.map(|Key(name)| name);
         }
-        // Before the first key and after the last value stands nothing but blanks and the object's own braces.
+        // Only white space is between the braces and the first key or the last value.
         let open = reader.text.get(..first).and_then(|text| text.rfind('{'));
         let close = reader.text.get(last..).and_then(|text| text.find('}'));
         let (Some(open), Some(close), Some(id)) = (open, close, id) else {
@@ -154,7 +157,7 @@ impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
     }
 }
 
-/// A key, borrowed unless it is written with escapes.
+/// A key, borrowed unless it contains escapes.
 struct Key<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
@@ -203,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_the_instant_or_else_the_text() {
+    fn a_row_key_holds_the_instant_or_the_text() {
         let key = |json: &str| Entry::parse(json).unwrap().key.subscribed_at;
         assert_eq!(
             key(r#"{"id":1,"subscribed_at":"2025-11-21T10:31:53.202963-05:00"}"#),
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_stands_where_it_stands_in_the_text() {
+    fn spans_cover_objects_and_fields() {
         let objects = [
             r#"{"id":1,"email":"a@b","x":{"id":9}}"#,
             "{ \n\"id\" : \"2\" , \"{\":\"}\" }",

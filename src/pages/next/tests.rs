@@ -1,4 +1,4 @@
-//! Single decisions, servers that lie, and a property: whoever was there all the time is seen.
+//! Single decisions, misbehaving servers, and a property: no row that was there throughout the walk is missed.
 
 use super::*;
 use crate::subscriber::SubscribedAt;
@@ -15,7 +15,7 @@ fn keys(ids: std::ops::Range<i64>) -> Vec<RowKey> {
     ids.map(|id| key(id, id)).collect()
 }
 
-/// Shows the walk a page.
+/// Gives the walk a page.
 fn take(walk: &mut Walk, keys: &[RowKey], has_next: bool) -> Verdict {
     walk.take(&PageView {
         keys: &keys.iter().collect::<Vec<_>>(),
@@ -25,42 +25,42 @@ fn take(walk: &mut Walk, keys: &[RowKey], has_next: bool) -> Verdict {
 }
 
 #[test]
-fn a_page_that_does_not_begin_with_a_row_seen_is_not_believed() {
+fn a_page_that_does_not_start_with_a_known_row_is_rejected() {
     let mut walk = Walk::new();
     assert!(
         matches!(take(&mut walk, &keys(0..100), true), Verdict::Forward(rows) if rows.len() == 100)
     );
-    assert_eq!(walk.start(), 99);
-    // Three rows before the offset are gone: the page begins three rows later.
+    assert_eq!(walk.offset(), 99);
+    // Three rows before the offset are gone: the page starts three rows later.
     assert_eq!(take(&mut walk, &keys(102..202), true), Verdict::Back);
-    assert_eq!(walk.start(), 98);
+    assert_eq!(walk.offset(), 98);
     assert_eq!(take(&mut walk, &keys(101..201), true), Verdict::Back);
-    assert_eq!(walk.start(), 96);
+    assert_eq!(walk.offset(), 96);
     assert!(
         matches!(take(&mut walk, &keys(99..199), true), Verdict::Forward(rows) if rows.len() == 99)
     );
 }
 
 #[test]
-fn known_rows_after_going_far_back_are_no_sign_of_a_server_that_leads_nowhere() {
+fn known_rows_after_stepping_far_back_do_not_mean_stuck() {
     let list = keys(0..800);
     let mut walk = Walk::new();
     for start in [0, 99, 198, 297, 396] {
         take(&mut walk, &list[start..start + 100], true);
     }
-    // The page lies until the walk has gone back 1 + 2 + 4 + … + 99 + 99 rows and more.
-    while walk.start() > 150 {
+    // Empty pages until the walk has stepped back 1 + 2 + 4 + … + 99 + 99 rows and more.
+    while walk.offset() > 150 {
         assert_eq!(take(&mut walk, &[], false), Verdict::Back);
     }
-    while walk.start() < 495 {
-        let start = walk.start() as usize;
+    while walk.offset() < 495 {
+        let start = walk.offset() as usize;
         let verdict = take(&mut walk, &list[start..start + 100], true);
         assert!(matches!(verdict, Verdict::Forward(_)), "{verdict:?}");
     }
 }
 
 #[test]
-fn a_known_row_further_down_is_not_enough() {
+fn a_known_row_that_is_not_the_first_is_not_enough() {
     let mut walk = Walk::new();
     take(&mut walk, &keys(0..100), true);
     let page = [keys(150..160), keys(90..100), keys(100..150)].concat();
@@ -68,15 +68,15 @@ fn a_known_row_further_down_is_not_enough() {
 }
 
 #[test]
-fn a_row_twice_on_a_page_counts_once_for_the_place_of_the_next() {
+fn a_duplicate_row_counts_once_for_the_next_offset() {
     let mut walk = Walk::new();
     let page = [keys(0..60), keys(0..60)].concat();
     assert!(matches!(take(&mut walk, &page, true), Verdict::Forward(rows) if rows.len() == 60));
-    assert_eq!(walk.start(), 59);
-    // Full as it is, the last page is not told by its length, but by the next one.
+    assert_eq!(walk.offset(), 59);
+    // The last page is full, so only the one after it shows the end.
     let page = [keys(59..119), keys(59..119)].concat();
     assert!(matches!(take(&mut walk, &page, false), Verdict::Forward(_)));
-    assert_eq!(walk.start(), 118);
+    assert_eq!(walk.offset(), 118);
     assert_eq!(
         take(&mut walk, &keys(118..119), false),
         Verdict::End(vec![])
@@ -88,11 +88,11 @@ fn an_empty_page_in_the_middle_is_not_the_end() {
     let mut walk = Walk::new();
     take(&mut walk, &keys(0..100), true);
     assert_eq!(take(&mut walk, &[], false), Verdict::Back);
-    assert_eq!(walk.start(), 98);
+    assert_eq!(walk.offset(), 98);
 }
 
 #[test]
-fn a_full_page_is_not_the_end_unless_the_collection_is_counted_out() {
+fn a_full_page_is_the_end_only_if_it_reaches_the_total() {
     let page = keys(0..100);
     assert!(matches!(
         take(&mut Walk::new(), &page, false),
@@ -116,23 +116,23 @@ fn a_full_page_is_not_the_end_unless_the_collection_is_counted_out() {
 }
 
 #[test]
-fn no_server_keeps_us_in_a_loop() {
+fn no_server_can_cause_an_endless_loop() {
     type Answer = fn(u64) -> (Vec<RowKey>, bool);
     let answers: [(&str, Answer); 6] = [
-        ("the same page for ever", |_| (keys(0..100), true)),
-        ("one row twice for ever", |_| {
+        ("the same page forever", |_| (keys(0..100), true)),
+        ("one row twice forever", |_| {
             ([keys(0..1), keys(0..1)].concat(), true)
         }),
-        ("one row for ever", |_| (keys(0..1), true)),
-        ("nothing for ever", |_| (vec![], true)),
-        ("strangers after the first page", |start| {
+        ("one row forever", |_| (keys(0..1), true)),
+        ("empty pages forever", |_| (vec![], true)),
+        ("unrelated rows after the first page", |start| {
             if start == 0 {
                 (keys(0..100), true)
             } else {
                 (keys(900..999), true)
             }
         }),
-        ("nothing after the first page", |start| {
+        ("empty pages after the first page", |start| {
             if start == 0 {
                 (keys(0..100), true)
             } else {
@@ -142,27 +142,27 @@ fn no_server_keeps_us_in_a_loop() {
     ];
     for (what, answer) in answers {
         let mut walk = Walk::new();
-        let lost = (0..500).any(|_| {
-            let (page, more) = answer(walk.start());
+        let stuck = (0..500).any(|_| {
+            let (page, more) = answer(walk.offset());
             take(&mut walk, &page, more) == Verdict::Stuck
         });
-        assert!(lost, "{what}");
+        assert!(stuck, "{what}");
     }
 }
 
 #[test]
-fn a_walk_goes_on_in_another_process() {
+fn another_process_can_continue_a_walk() {
     let list = keys(0..1000);
     let mut walk = Walk::new();
     take(&mut walk, &list[0..100], true);
     take(&mut walk, &list[99..199], true);
     let kept: Vec<RowKey> = walk.last_keys(100).cloned().collect();
-    let mut resumed = Walk::resume(walk.start(), walk.seen(), kept);
-    // Meanwhile five rows have gone.
+    let mut resumed = Walk::resume(walk.offset(), walk.seen(), kept);
+    // Five rows vanished in between.
     assert_eq!(take(&mut resumed, &list[203..303], true), Verdict::Back);
-    let mut start = resumed.start() as usize + 5;
+    let mut start = resumed.offset() as usize + 5;
     while take(&mut resumed, &list[start..start + 100], true) == Verdict::Back {
-        start = resumed.start() as usize + 5;
+        start = resumed.offset() as usize + 5;
     }
     assert_eq!(resumed.seen(), start as u64 + 100);
 }
@@ -172,14 +172,14 @@ fn a_walk_goes_on_in_another_process() {
 enum Change {
     Nothing,
     Delete(Vec<u16>),
-    /// Newcomers at the end; several at the same second tie.
+    /// New rows at the end; those of the same second tie.
     Append(u8),
-    /// Somebody who turns up with an old date.
+    /// A new row with an old date.
     Insert(u16),
-    /// A resubscriber moves to the end under the same id, with a new time.
+    /// A new subscription under the same id, with a new time.
     MoveToEnd(u16),
-    /// The page is served empty and without a next link.
-    Lie,
+    /// The page is empty and has no next link.
+    EmptyPage,
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -189,7 +189,7 @@ fn change() -> impl Strategy<Value = Change> {
         2 => (1u8..60).prop_map(Change::Append),
         1 => any::<u16>().prop_map(Change::Insert),
         2 => any::<u16>().prop_map(Change::MoveToEnd),
-        1 => Just(Change::Lie),
+        1 => Just(Change::EmptyPage),
     ]
 }
 
@@ -197,7 +197,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whoever_was_there_all_the_time_is_seen(
+    fn rows_that_stay_in_the_list_are_never_missed(
         size in 0usize..900,
         links in any::<bool>(),
         ahead in any::<bool>(),
@@ -211,23 +211,23 @@ proptest! {
         let mut walk = Walk::new();
         let mut changes = changes.into_iter();
         let mut ended = false;
-        let read = |list: &[RowKey], start: u64| {
-            let from = (start as usize).min(list.len());
+        let read = |list: &[RowKey], offset: u64| {
+            let from = (offset as usize).min(list.len());
             let to = (from + PAGE_SIZE as usize).min(list.len());
             (list[from..to].to_vec(), links && to < list.len())
         };
-        // A page that was asked for together with the one before it, and was read even earlier than that.
+        // A page requested together with the previous one, and read even before it.
         let mut sent_ahead = None;
         for _ in 0..3000 {
-            let expected = walk.start() + PAGE_SIZE - 1;
+            let expected = walk.offset() + PAGE_SIZE - 1;
             let next = ahead.then(|| (expected, read(&list, expected)));
-            let mut lie = false;
+            let mut is_empty = false;
             match changes.next().unwrap_or(Change::Nothing) {
                 Change::Nothing => {}
-                Change::Lie => lie = walk.start() > 0,
-                Change::Delete(places) => for place in places {
+                Change::EmptyPage => is_empty = walk.offset() > 0,
+                Change::Delete(numbers) => for number in numbers {
                     if !list.is_empty() {
-                        let gone = list.remove(place as usize % list.len());
+                        let gone = list.remove(number as usize % list.len());
                         stayed.remove(&gone);
                     }
                 },
@@ -235,27 +235,27 @@ proptest! {
                     list.push(key(next_id, 1_000_000 + next_id / 5));
                     next_id += 1;
                 },
-                Change::Insert(place) => {
-                    let place = place as usize % (list.len() + 1);
-                    list.insert(place, key(next_id, 0));
+                Change::Insert(number) => {
+                    let index = number as usize % (list.len() + 1);
+                    list.insert(index, key(next_id, 0));
                     next_id += 1;
                 }
-                Change::MoveToEnd(place) => if !list.is_empty() {
-                    let moved = list.remove(place as usize % list.len());
+                Change::MoveToEnd(number) => if !list.is_empty() {
+                    let moved = list.remove(number as usize % list.len());
                     stayed.remove(&moved);
                     list.push(key(moved.id, 2_000_000 + next_id));
                     next_id += 1;
                 },
             }
             let (page, more) = match sent_ahead.take() {
-                _ if lie => (Vec::new(), false),
-                Some((start, page)) if start == walk.start() => page,
-                _ => read(&list, walk.start()),
+                _ if is_empty => (Vec::new(), false),
+                Some((offset, page)) if offset == walk.offset() => page,
+                _ => read(&list, walk.offset()),
             };
             sent_ahead = next;
             let verdict = take(&mut walk, &page, more);
-            if let Verdict::Forward(fresh) | Verdict::End(fresh) = &verdict {
-                handed_on.extend(fresh.iter().map(|i| page[*i].clone()));
+            if let Verdict::Forward(new) | Verdict::End(new) = &verdict {
+                handed_on.extend(new.iter().map(|i| page[*i].clone()));
             }
             match verdict {
                 Verdict::End(_) => { ended = true; break; }

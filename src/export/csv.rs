@@ -1,0 +1,192 @@
+//! CSV as in RFC 4180 with LF; with `--excel` a byte order mark, CRLF and no cell that a spreadsheet runs as a formula.
+
+use super::Exporter;
+use crate::rows::{self, Column, ListRef};
+use crate::subscriber::Subscriber;
+use std::borrow::Cow;
+
+/// Tells a spreadsheet that the file is UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// The initial capacity for the records of one page; a full page has about 40 KiB.
+const PAGE_CAPACITY: usize = 64 * 1024;
+
+/// The word of plain csv in the ledger.
+const CSV: &str = "csv";
+/// The word of csv for spreadsheets in the ledger.
+const EXCEL: &str = "excel";
+
+/// The options that only csv has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CsvOptions {
+    /// For spreadsheets.
+    pub(crate) excel: bool,
+}
+
+impl CsvOptions {
+    /// Returns the options remembered by that word, if it is one of csv.
+    pub(super) fn from_word(word: &str) -> Option<CsvOptions> {
+        match word {
+            CSV => Some(CsvOptions { excel: false }),
+            EXCEL => Some(CsvOptions { excel: true }),
+            _ => None,
+        }
+    }
+}
+
+/// Writes csv with these options and columns.
+pub(super) struct Csv<'a> {
+    options: CsvOptions,
+    columns: &'a [Column],
+}
+
+impl Exporter for Csv<'_> {
+    fn word(&self) -> &'static str {
+        match self.options.excel {
+            true => EXCEL,
+            false => CSV,
+        }
+    }
+
+    fn extension(&self) -> &'static str {
+        "csv"
+    }
+
+    fn has_columns(&self) -> bool {
+        true
+    }
+
+    fn header(&self) -> Vec<u8> {
+        let records = self.records([self.columns.iter().map(Column::name)]);
+        match self.options.excel {
+            true => [BYTE_ORDER_MARK, &records].concat(),
+            false => records,
+        }
+    }
+
+    fn rows(&self, list: &ListRef, subscribers: &[Subscriber<'_>]) -> Vec<u8> {
+        let rows = subscribers
+            .iter()
+            .map(|one| rows::cells(self.columns, list, *one));
+        match self.options.excel {
+            true => self.records(rows.map(|cells| cells.map(without_formula))),
+            false => self.records(rows),
+        }
+    }
+}
+
+impl<'c> Csv<'c> {
+    pub(super) fn new(options: CsvOptions, columns: &'c [Column]) -> Csv<'c> {
+        Csv { options, columns }
+    }
+
+    fn records<'a>(
+        &self,
+        rows: impl IntoIterator<Item = impl Iterator<Item = Cow<'a, str>>>,
+    ) -> Vec<u8> {
+        let terminator = match self.options.excel {
+            true => csv::Terminator::CRLF,
+            false => csv::Terminator::Any(b'\n'),
+        };
+        let mut writer = csv::WriterBuilder::new()
+            .terminator(terminator)
+            .from_writer(Vec::with_capacity(PAGE_CAPACITY));
+        // Reused for all rows: saves an allocation per row, and the writer has a faster path for byte records.
+        let mut record = csv::ByteRecord::new();
+        for cells in rows {
+            record.clear();
+            for cell in cells {
+                record.push_field(cell.as_bytes());
+            }
+            // Writing into memory cannot fail.
+            let _ = writer.write_byte_record(&record);
+        }
+        writer.into_inner().unwrap_or_default()
+    }
+}
+
+/// Puts an apostrophe before a cell that a spreadsheet would run as a formula: one that starts with = + - @, a tab or
+/// a carriage return (OWASP, 'CSV Injection'). A signed number, or a phone number of digits and blanks, stays
+/// unchanged, since it contains nothing to calculate.
+fn without_formula(cell: Cow<'_, str>) -> Cow<'_, str> {
+    let mut characters = cell.chars();
+    match characters.next() {
+        Some('=' | '@' | '\t' | '\r') => {}
+        Some('+' | '-') => {
+            let rest = characters.as_str();
+            let points = rest.matches('.').count();
+            let only_digits = rest
+                .chars()
+                .all(|c| c.is_ascii_digit() || c == ' ' || c == '.');
+            if only_digits && points <= 1 && rest.starts_with(|c: char| c.is_ascii_digit()) {
+                return cell;
+            }
+        }
+        _ => return cell,
+    }
+    Cow::Owned(format!("'{cell}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::layout::tests::render;
+    use super::super::{Format, Layout};
+    use super::*;
+
+    #[test]
+    fn records_are_quoted_where_needed_and_end_in_lf() {
+        let json =
+            r#"{"id":1,"email":"a@example.com","name":"O\"Neil\r\nJr","status":"subscribed"}"#;
+        assert_eq!(
+            render(&Layout::new(Format::Csv, CsvOptions::default(), None), json),
+            format!(
+                "3,\"News, daily\",1,a@example.com,\"O\"\"Neil\r\nJr\",subscribed{}\n",
+                ",".repeat(22)
+            )
+        );
+    }
+
+    #[test]
+    fn the_header_has_as_many_cells_as_a_row() {
+        let commas = |bytes: &[u8]| bytes.iter().filter(|b| **b == b',').count();
+        let layout = Layout::new(Format::Csv, CsvOptions::default(), None);
+        // The name of the list contains one more.
+        assert_eq!(
+            commas(&layout.header()) + 1,
+            commas(render(&layout, r#"{"id":1}"#).as_bytes())
+        );
+    }
+
+    #[test]
+    fn excel_adds_a_byte_order_mark_crlf_and_disarms_formulas() {
+        let columns = vec![
+            Column::from_name("name").unwrap(),
+            Column::from_name("longitude").unwrap(),
+        ];
+        let layout = Layout::new(Format::Csv, CsvOptions { excel: true }, Some(columns));
+        assert_eq!(layout.header(), b"\xEF\xBB\xBFname,longitude\r\n");
+        assert_eq!(
+            render(&layout, r#"{"id":1,"name":"=1+1","longitude":-71.05}"#),
+            "'=1+1,-71.05\r\n"
+        );
+        for (cell, safe) in [
+            ("=cmd|x", "'=cmd|x"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("+1+1", "'+1+1"),
+            ("-2-3", "'-2-3"),
+            ("+1-555-0100", "'+1-555-0100"),
+            ("\tx", "'\tx"),
+            ("\rx", "'\rx"),
+            ("-", "'-"),
+            ("+a", "'+a"),
+            ("+1 555 0100", "+1 555 0100"),
+            ("+15550100", "+15550100"),
+            ("-71.0589", "-71.0589"),
+            ("1+1", "1+1"),
+            (" =x", " =x"),
+            ("", ""),
+        ] {
+            assert_eq!(without_formula(cell.into()), safe, "{cell}");
+        }
+    }
+}

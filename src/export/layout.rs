@@ -1,0 +1,136 @@
+//! What a file looks like: format, options and columns. A batch and a growing file remember theirs as text.
+
+use super::csv::{Csv, CsvOptions};
+use super::jsonl::Jsonl;
+use super::{Exporter, Format};
+use crate::record;
+use crate::rows::{Column, ListRef};
+use crate::subscriber::Subscriber;
+use clap::ValueEnum;
+
+/// A format with its options and columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    format: Format,
+    csv: CsvOptions,
+    columns: Vec<Column>,
+}
+
+impl Layout {
+    /// `columns` are ignored by a format that has none; without them, all default columns are exported.
+    pub(crate) fn new(format: Format, csv: CsvOptions, columns: Option<Vec<Column>>) -> Layout {
+        let mut layout = Layout {
+            format,
+            csv,
+            columns: columns.unwrap_or_else(Column::all),
+        };
+        if !layout.has_columns() {
+            layout.columns.clear();
+        }
+        layout
+    }
+
+    /// The one place that knows which exporter a format has.
+    fn exporter(&self) -> Box<dyn Exporter + '_> {
+        match self.format {
+            Format::Csv => Box::new(Csv::new(self.csv, &self.columns)),
+            Format::Jsonl => Box::new(Jsonl),
+        }
+    }
+
+    /// Parses the texts in the ledger. Returns `None` if a later version wrote them.
+    pub(crate) fn parse(word: &str, columns: &str) -> Option<Layout> {
+        let (format, csv) = match CsvOptions::from_word(word) {
+            Some(options) => (Format::Csv, options),
+            None => (Format::from_str(word, false).ok()?, CsvOptions::default()),
+        };
+        let columns: Option<Vec<Column>> = record::split(columns)
+            .iter()
+            .map(|name| Column::from_name(name))
+            .collect();
+        Some(Layout::new(format, csv, Some(columns?)))
+    }
+
+    /// Format and options in one word, for the ledger.
+    pub(crate) fn word(&self) -> &'static str {
+        self.exporter().word()
+    }
+
+    /// The column names as one CSV record, for the ledger.
+    pub(crate) fn columns_text(&self) -> String {
+        record::join(self.columns.iter().map(|column| column.name().into_owned()))
+    }
+
+    /// Word and column names in one text, for comparing layouts.
+    pub(crate) fn shape(&self) -> String {
+        format!("{}:{}", self.word(), self.columns_text())
+    }
+
+    /// Returns true if the format has columns to choose from.
+    pub(crate) fn has_columns(&self) -> bool {
+        self.exporter().has_columns()
+    }
+
+    /// The columns in order.
+    pub(crate) fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The extension of file names.
+    pub(crate) fn extension(&self) -> &'static str {
+        self.exporter().extension()
+    }
+
+    /// Returns the bytes that a file starts with.
+    pub(crate) fn header(&self) -> Vec<u8> {
+        self.exporter().header()
+    }
+
+    /// Returns the bytes of one record per subscriber.
+    pub(crate) fn rows(&self, list: &ListRef, subscribers: &[Subscriber<'_>]) -> Vec<u8> {
+        self.exporter().rows(list, subscribers)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::subscriber::Entry;
+
+    /// Returns one subscriber of list 3, 'News, daily', as exported.
+    pub(in crate::export) fn render(layout: &Layout, json: &str) -> String {
+        let list = ListRef {
+            id: 3,
+            name: "News, daily".into(),
+        };
+        let entry = Entry::parse(json).unwrap();
+        String::from_utf8(layout.rows(&list, &[Subscriber::new(json, &entry)])).unwrap()
+    }
+
+    #[test]
+    fn a_layout_survives_as_text() {
+        let columns = ["email", "custom.a, b", "custom.\"q\"", "list_id"];
+        let columns = columns
+            .iter()
+            .map(|name| Column::from_name(name).unwrap())
+            .collect();
+        let excel = CsvOptions { excel: true };
+        for (word, layout) in [
+            (
+                "csv",
+                Layout::new(Format::Csv, CsvOptions::default(), Some(columns)),
+            ),
+            ("excel", Layout::new(Format::Csv, excel, None)),
+            (
+                "jsonl",
+                Layout::new(Format::Jsonl, CsvOptions::default(), None),
+            ),
+        ] {
+            assert_eq!(layout.word(), word);
+            let again = Layout::parse(word, &layout.columns_text());
+            assert_eq!(again, Some(layout));
+        }
+        assert_eq!(Layout::parse("parquet", ""), None);
+        assert_eq!(Layout::parse("csv", "email,shoe_size"), None);
+    }
+}

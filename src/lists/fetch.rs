@@ -1,0 +1,126 @@
+//! Fetching all lists of an account.
+
+use super::List;
+use crate::api::session::{Found, Session};
+use crate::error::{Error, Kind, Result};
+use crate::json::raw_text;
+use crate::pages::collection::{Page, Query};
+use crate::rows::ListRef;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+
+/// How often inconsistent pages are read before giving up.
+const ATTEMPTS: u32 = 3;
+
+/// The path of an account.
+pub(crate) fn account_path(account: &str) -> String {
+    format!("/1.0/accounts/{account}")
+}
+
+/// Fetches all lists of an account, in AWeber's order: one request for the first 100, one for every 99 more.
+pub(crate) async fn fetch_lists(session: &mut Session, account: &str) -> Result<Vec<List>> {
+    let query = Query {
+        path: format!("{}/lists", account_path(account)),
+        parameters: vec![],
+    };
+    for _ in 0..ATTEMPTS {
+        if let Some(lists) = fetch_once(session, &query).await? {
+            return Ok(lists);
+        }
+        tracing::info!(
+            event = "reading_again",
+            "the lists changed while they were read: reading them again"
+        );
+    }
+    Err(Error::new(
+        Kind::Unavailable,
+        "cannot read the lists: AWeber's pages hold fewer lists than AWeber counts",
+    )
+    .safe("nothing was exported; no row is lost")
+    .next("nothing, if the next run succeeds"))
+}
+
+/// Returns `None` if the pages are inconsistent. As in [`next`](crate::pages::next), each page must start with the last
+/// list of the previous page; otherwise a list was deleted in between and another one has shifted out of view.
+async fn fetch_once(session: &mut Session, query: &Query) -> Result<Option<Vec<List>>> {
+    let origin = session.origin().clone();
+    let mut lists: Vec<List> = Vec::new();
+    loop {
+        let read = |body| {
+            let page = Page::parse(body, query, &origin)?;
+            let lists = page
+                .subscribers()
+                .map(|list| read_list(list.json(), list.id()));
+            Ok((lists.collect::<Vec<_>>(), page.has_next, page.total_size))
+        };
+        let offset = lists.len().saturating_sub(1) as u64;
+        let Found::There((page, has_next, total)) = session.get(&query.page(offset), read).await?
+        else {
+            return Err(Error::new(
+                Kind::NeedsHuman,
+                "no such account at AWeber: 404 for the account in the token file",
+            )
+            .safe("nothing was exported")
+            .next("aweber-sync authorize"));
+        };
+        let id = |list: Option<&List>| list.map(|list| list.this.id);
+        if !lists.is_empty() && id(lists.last()) != id(page.first()) {
+            return Ok(None);
+        }
+        let more: Vec<List> = page
+            .into_iter()
+            .filter(|list| lists.iter().all(|known| known.this.id != list.this.id))
+            .collect();
+        let nothing_more = more.is_empty();
+        lists.extend(more);
+        if !has_next {
+            // An empty collection counts only if its total is given and zero.
+            let complete = match total {
+                Some(total) => lists.len() as u64 >= total,
+                None => !lists.is_empty(),
+            };
+            return Ok(complete.then_some(lists));
+        }
+        if nothing_more {
+            return Ok(None);
+        }
+    }
+}
+
+/// Reads only the fields in use, so that an odd value elsewhere cannot hide the name.
+fn read_list(json: &str, id: i64) -> List {
+    let map: HashMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
+    let text = |key: &str| match map.get(key).map(|raw| raw.get()) {
+        Some(raw) if !raw.starts_with(['{', '[']) => raw_text(raw).into_owned(),
+        _ => String::new(),
+    };
+    let number = |key: &str| text(key).parse().unwrap_or(0);
+    List {
+        this: ListRef {
+            id,
+            name: text("name"),
+        },
+        unique_list_id: text("unique_list_id"),
+        subscribed: number("total_subscribed_subscribers"),
+        unconfirmed: number("total_unconfirmed_subscribers"),
+        unsubscribed: number("total_unsubscribed_subscribers"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_odd_value_in_another_field_does_not_hide_the_name() {
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        for beside in ["7", r#""\ud83d""#, &deep, r#"{"name":"other"}"#] {
+            let json = format!(
+                r#"{{"id":7,"name":"N\u00e9ws","new":{beside},"total_subscribed_subscribers":"12","unique_list_id":null}}"#
+            );
+            let list = read_list(&json, 7);
+            let read = (list.this.name.as_str(), list.unique_list_id.as_str());
+            assert_eq!((read, list.subscribed), (("Néws", ""), 12), "{beside:.20}");
+        }
+    }
+}
