@@ -37,6 +37,8 @@ impl Reservation {
             path: path.to_owned(),
             used: false,
         };
+        // Not `allocate` of fs2 0.4: it reads `errno`, while `posix_fallocate` returns its error, so a full disk may go
+        // unnoticed.
         reservation.file.write_all_at(&vec![b' '; room], 0)?;
         reservation.file.sync_all()?;
         atomic::sync_parent(path)?;
