@@ -3,7 +3,7 @@
 use crate::api::session::Session;
 use crate::batch::collect::{Collector, ExportOptions};
 use crate::batch::output::Output;
-use crate::batch::publish::Printer;
+use crate::batch::printer::Printer;
 use crate::batch::recover::{Recovered, recover};
 use crate::catch_up::{CatchUp, Wanted};
 use crate::cli;
@@ -94,7 +94,7 @@ impl Job<'_> {
             let text = format!(
                 "no new subscriber has a custom field named {name:?}: its column is empty (names match exactly)"
             );
-            if collector.looked_at_everybody() {
+            if collector.had_full_walk() {
                 tracing::warn!(event = "custom_field_unseen", name, "{text}");
             } else {
                 tracing::info!(event = "custom_field_unseen", name, "{text}");

@@ -4,10 +4,14 @@
 pub(crate) mod read;
 
 use crate::timestamp;
+use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
 
 /// A status that can be asked for. AWeber knows more words than these; an unknown one is never wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
     /// Confirmed, or added without the need to confirm.
     Subscribed,
@@ -85,7 +89,8 @@ const STATUS: usize = 3;
 const SUBSCRIBED_AT: usize = 4;
 
 /// When somebody subscribed, as the ledger tells subscriptions apart.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
 pub(crate) enum SubscribedAt {
     /// Whole seconds since 1970 UTC; fractions come and go between AWeber's endpoints.
     Instant(i64),
@@ -94,12 +99,19 @@ pub(crate) enum SubscribedAt {
 }
 
 /// A row of a collection as a walk tells rows apart.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
 pub(crate) struct RowKey {
     /// The record id; it belongs to one list.
     pub(crate) id: i64,
     /// Changes when somebody subscribes anew under the same id.
     pub(crate) subscribed_at: SubscribedAt,
+}
+
+/// As `[id, subscribed_at]`, which the derived `Deserialize` reads as well.
+impl Serialize for RowKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.id, &self.subscribed_at).serialize(serializer)
+    }
 }
 
 /// One entry of a collection: where its object and its fields stand in the text that it came in.

@@ -48,7 +48,7 @@ pub(crate) async fn forget(common: &cli::Common, args: &cli::Forget, env: Env<'_
     if !ledger.knows_list(list)? {
         return Err(nothing_to_forget(list));
     }
-    if ledger.unfinished_batch()?.is_some() {
+    if ledger.waiting_batch()?.is_some() {
         return Err(Error::new(
             Kind::LockHeld,
             "a stopped run has left a batch that is not published yet",

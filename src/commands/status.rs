@@ -88,9 +88,7 @@ fn look(paths: &Paths) -> Result<Picture> {
         picture.last_success = ledger.last_success()?;
         picture.runs = ledger.past_runs(RUNS)?;
         picture.lists = ledger.list_histories(Utc::now().timestamp(), DAYS)?;
-        picture.waiting = ledger
-            .unfinished_batch()?
-            .map(|batch| (batch.rows, batch.target));
+        picture.waiting = ledger.waiting_batch()?;
     }
     Ok(picture)
 }
