@@ -13,7 +13,7 @@ pub(super) fn cannot_stage(batch: &BatchRecord, cause: &io::Error) -> Error {
     };
     Error::disk("cannot write", &batch.stage, cause)
         .with_kind(kind)
-        .safe("what was written before is kept; the rest is found again by the next run")
+        .safe("rows written before are kept; the rest is found again by the next run")
         .next("make room on that file system and the directory writable, then run again")
 }
 
@@ -23,9 +23,9 @@ pub(super) fn cannot_publish(doing: &str, batch: &BatchRecord, cause: &io::Error
         .safe("the new rows are kept; the next run publishes them");
     match missing_directory(batch) {
         Some((_, way_out)) => error
-            .safe("no row is lost: what is not in that directory any more is fetched again")
+            .safe("no row is lost: rows missing from that directory are fetched again")
             .next(way_out),
-        None => error.next("make the directory writable, with room in it, then run again"),
+        None => error.next("make the directory writable and free some disk space, then run again"),
     }
 }
 
@@ -40,7 +40,7 @@ pub(super) fn check_directory(batch: &BatchRecord) -> Result<()> {
         format!("the output directory {} is missing", directory.display()),
     )
     .safe(format!(
-        "{} new rows wait to be published there; no token was spent",
+        "{} new rows are waiting to be published there; no token was spent",
         batch.rows
     ))
     .next(way_out))
@@ -61,7 +61,7 @@ fn missing_directory(batch: &BatchRecord) -> Option<(PathBuf, String)> {
             "it is no directory any more: mv '{shown}' '{shown}.old', then put the directory back; or, if that is gone \
              for good: {make}"
         ),
-        Err(_) => format!("mount its volume; or, if it is gone for good: {make}"),
+        Err(_) => format!("mount its volume; or, if it was removed on purpose: {make}"),
     };
     Some((directory.to_owned(), way_out))
 }

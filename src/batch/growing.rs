@@ -69,10 +69,10 @@ pub(super) fn append_position(
 fn not_ours(path: &Path, what: String) -> Error {
     let shown = path.display();
     Error::new(Kind::Output, what)
-        .safe("it was left as it is; no row is lost")
+        .safe("it was not changed; no row is lost")
         .next(format!(
-            "mv '{shown}' '{shown}.old' (the next run begins a new file), or give another --output; a directory takes \
-             one file a batch and needs no such care"
+            "mv '{shown}' '{shown}.old' (the next run begins a new file), or give another --output; a directory gets \
+             one file per batch and avoids this problem"
         ))
 }
 
@@ -88,7 +88,7 @@ fn check_shape(path: &Path, shape: &str, layout: &Layout) -> Result<()> {
         shortened(shape),
         shortened(&wanted)
     ))
-    .safe("it was left as it is; nothing was fetched and no row is lost")
+    .safe("it was not changed; nothing was fetched and no row is lost")
     .next(format!(
         "give --format, --columns and --excel as before, or mv '{shown}' '{shown}.old' (the next run begins a new file)"
     )))

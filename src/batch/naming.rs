@@ -46,6 +46,6 @@ fn random_tag() -> Result<String> {
     let mut random = [0; 4];
     ring::rand::SystemRandom::new()
         .fill(&mut random)
-        .map_err(|_| Error::new(Kind::LocalIo, "the system gives no random bytes"))?;
+        .map_err(|_| Error::new(Kind::LocalIo, "cannot get random bytes from the system"))?;
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -74,19 +74,24 @@ fn normal(path: &Path) -> PathBuf {
 fn check_directory(path: &Path, known: bool, dry_run: bool) -> Result<()> {
     let shown = path.display();
     match std::fs::metadata(path) {
-        Ok(found) if !found.is_dir() => Err(cannot(format!("{shown} was a directory, and is none now"))
-            .next(format!("move {shown} away, or give another --output"))),
+        Ok(found) if !found.is_dir() => Err(cannot(format!(
+            "{shown} was a directory and no longer is one"
+        ))
+        .next(format!("move {shown} away, or give another --output"))),
         Ok(_) => writable(path),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound && known => {
-            Err(cannot(format!("the output directory {shown} is missing; it was there before")).next(format!(
-                "mount its volume; or, if it was removed on purpose: mkdir -m 700 '{shown}'"
-            )))
-        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && known => Err(cannot(format!(
+            "the output directory {shown} is missing; it was there before"
+        ))
+        .next(format!(
+            "mount its volume; or, if it was removed on purpose: mkdir -m 700 '{shown}'"
+        ))),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && dry_run => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => atomic::create_private_dirs(path).map_err(|e| {
-            cannot(format!("cannot make the output directory {shown}: {e}"))
-                .next("make it yourself, writable for the user that runs the job, or give another --output")
-        }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => atomic::create_private_dirs(path)
+            .map_err(|e| {
+                cannot(format!("cannot create the output directory {shown}: {e}")).next(
+                    "create it, writable for the user that runs the job, or give another --output",
+                )
+            }),
         Err(e) => Err(cannot(format!("cannot look at {shown}: {e}")).next("give another --output")),
     }
 }
@@ -100,7 +105,7 @@ fn check_file(path: &Path) -> Result<()> {
         .next(format!(
             "give --output {shown}/NAME.csv, or move the directory away"
         ))),
-        Ok(found) if !found.is_file() => Err(cannot(format!("{shown} is no regular file"))
+        Ok(found) if !found.is_file() => Err(cannot(format!("{shown} is not a regular file"))
             .next("give a directory or a file, or - for standard output")),
         Ok(_) => writable(path),
         Err(_) => {

@@ -45,8 +45,8 @@ impl Printer {
                 Kind::Output,
                 format!("cannot write to standard output: {e}"),
             )
-            .safe("the batch counts as not published; the next run prints all of it")
-            .next("look at the program that reads our output")
+            .safe("the batch counts as unpublished; the next run prints all of it again")
+            .next("check the program that reads the output")
         })?;
         self.last_header = Some(header);
         Ok(())

@@ -112,11 +112,11 @@ fn lost_stage(batch: &BatchRecord) -> Error {
     Error::new(
         Kind::LocalIo,
         format!(
-            "the rows being appended to {file} are gone: {} is missing",
+            "cannot finish appending to {file}: the stage file {} is missing",
             batch.stage.display()
         ),
     )
-    .safe("the file was left as it is")
+    .safe("it was not changed")
     .next(format!(
         "put that file back; without it: mv '{file}' '{file}.old', then aweber-sync run, which fetches the rows again"
     ))

@@ -34,12 +34,12 @@ fn cannot_open(path: &Path, cause: &io::Error) -> Error {
     let error = match (cause.kind(), owner(path).or_else(|| owner(directory))) {
         (io::ErrorKind::PermissionDenied, Some((owner, me))) if owner != me => {
             Error::config(format!(
-                "{} belongs to the user {owner}, and this is the user {me}: cannot open the lock file {}: {cause}",
+                "{} belongs to the user {owner}, not to {me}: cannot open the lock file {}: {cause}",
                 directory.display(),
                 path.display()
             ))
             .next(format!(
-                "run as the user {owner}, or give it to this one: chown -R {me} '{}'",
+                "run as user {owner}, or change the owner: chown -R {me} '{}'",
                 directory.display()
             ))
         }

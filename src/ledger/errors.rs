@@ -7,10 +7,10 @@ use std::path::Path;
 pub(super) fn damaged(path: &Path, why: &str) -> Error {
     let shown = path.display();
     Error::new(Kind::LocalIo, format!("the ledger {shown} is damaged: {why}"))
-        .safe("it was left as it is; nothing was exported and no token was spent")
+        .safe("it was not changed; nothing was exported and no token was spent")
         .next(format!(
-            "put a backup of it back; without one: mv '{shown}' '{shown}.damaged', then aweber-sync run --since DATE \
-             exports again what came since that day"
+            "restore a backup of it; without one: mv '{shown}' '{shown}.damaged', then aweber-sync run --since DATE, \
+             which exports again everything since that day"
         ))
 }
 
@@ -20,7 +20,7 @@ pub(super) fn too_new(path: &Path, version: i64, known: i64) -> Error {
         "the ledger {} has version {version}, written by a newer aweber-sync; this one knows version {known}",
         path.display()
     ))
-    .safe("the ledger was left as it is; nothing was exported")
+    .safe("the ledger was not changed; nothing was exported")
     .next("install the newer aweber-sync again")
 }
 
@@ -32,21 +32,21 @@ pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> Error {
         }
         Some(ErrorCode::DiskFull) => Error::new(
             Kind::LocalIo,
-            format!("no room for the ledger {shown}"),
+            format!("no space left for the ledger {shown}"),
         )
-        .safe("what was not committed is found again by the next run; no row is lost or doubled")
+        .safe("uncommitted changes are found again by the next run; no row is lost or duplicated")
         .next("make room on that file system, then run again"),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(
             Kind::LedgerBusy,
-            format!("somebody else holds the ledger {shown}"),
+            format!("another process has locked the ledger {shown}"),
         )
         .safe("nothing is lost")
-        .next("close the sqlite3 that has it open, then run again"),
+        .next("close the program that has it open, such as sqlite3, then run again"),
         _ => Error::new(
             Kind::LocalIo,
-            format!("the ledger {shown} cannot be used: {error}"),
+            format!("cannot use the ledger {shown}: {error}"),
         )
-        .safe("what was not committed is found again by the next run; no row is lost or doubled")
-        .next("look at the disk and at the owner and mode of that file and its directory"),
+        .safe("uncommitted changes are found again by the next run; no row is lost or duplicated")
+        .next("check the disk, and the owner and mode of that file and its directory"),
     }
 }

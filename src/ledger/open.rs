@@ -117,7 +117,7 @@ fn create(path: &Path) -> Result<()> {
     new.push(".new");
     let new = PathBuf::from(new);
     let cannot = |e: io::Error| {
-        Error::disk("cannot make the ledger", path, &e)
+        Error::disk("cannot create the ledger", path, &e)
             .safe("no token was spent")
             .next("make room and the directory writable for the user that runs the job")
     };
