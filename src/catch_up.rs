@@ -5,7 +5,8 @@ use crate::api::session::{Found, Session};
 use crate::batch::collect::Collector;
 use crate::error::Result;
 use crate::ledger::Ledger;
-use crate::ledger::lists::{Progress, SavedWalk};
+use crate::ledger::pending::Sighting;
+use crate::ledger::progress::{Progress, SavedWalk};
 use crate::lists::{List, account_path};
 use crate::pages::collection::Query;
 use crate::pages::next::Walk;
@@ -13,7 +14,6 @@ use crate::pages::walk::{Rows, Verify, Walker};
 use crate::plan::{LINK_DAYS, Plan, pending_after, plan};
 use crate::progress;
 use crate::subscriber::{Entry, Status, StatusCell, SubscribedAt, Subscriber};
-use crate::timestamp;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ impl<'a> CatchUp<'a> {
                 status,
                 after,
             } => {
-                self.collector.looks_at_everybody();
+                self.collector.note_full_walk();
                 if let Some(after) = unconfirmed_after {
                     let query = self.find(Some(Status::Unconfirmed), after);
                     let expect = self.list.unconfirmed > 0;
@@ -112,7 +112,7 @@ impl<'a> CatchUp<'a> {
                 self.check_pending(false).await?;
             }
         }
-        self.progress.statuses = Some(self.status_words());
+        self.progress.statuses = Some(self.statuses());
         self.progress.mark = self
             .progress
             .mark
@@ -180,7 +180,7 @@ impl<'a> CatchUp<'a> {
             );
             self.newest = self.newest.max(saved.newest);
         }
-        let from = saved.map(|saved| Walk::resume(saved.start, saved.seen, saved.row_keys()));
+        let from = saved.map(|saved| Walk::resume(saved.start, saved.seen, saved.keys));
         let expect = from.is_none() && self.list.subscribed > 0;
         let mut walker = Walker::new(self.find(status, after), from, Verify::Count, expect)
             .with_claimed_rows(self.list.count(status));
@@ -213,27 +213,27 @@ impl<'a> CatchUp<'a> {
             .at
             .and_then(|at| DateTime::from_timestamp(at, 0))
             .map(|at| self.now() - at);
-        saved.statuses == self.status_words()
+        saved.statuses == self.statuses()
             && (first_export || age.is_some_and(|age| age <= FULL_KEEPS))
     }
 
     fn save_walk(&mut self, position: &Walk) -> Result<()> {
         self.progress.walk = Some(SavedWalk {
-            statuses: self.status_words(),
+            statuses: self.statuses(),
             start: position.offset(),
             seen: position.seen(),
-            keys: SavedWalk::keep(position.last_keys(KEYS_KEPT)),
+            keys: position.last_keys(KEYS_KEPT).cloned().collect(),
             newest: self.newest,
             at: Some(self.now().timestamp()),
         });
         self.note_progress()
     }
 
-    fn status_words(&self) -> Vec<String> {
+    fn statuses(&self) -> Vec<Status> {
         let mut statuses = self.wanted.statuses.clone();
         statuses.sort_unstable();
         statuses.dedup();
-        statuses.iter().map(|status| status.word()).collect()
+        statuses
     }
 
     fn note_progress(&mut self) -> Result<()> {
@@ -273,6 +273,11 @@ impl<'a> CatchUp<'a> {
         let mut wanted = Vec::with_capacity(subscribers.size_hint().0);
         let mut others = Vec::new();
         for subscriber in subscribers {
+            let seen = Sighting {
+                list,
+                subscriber: subscriber.id(),
+                run: self.wanted.run,
+            };
             let subscribed_at = &subscriber.key().subscribed_at;
             let at = subscribed_at.earliest();
             self.newest = self.newest.max(at);
@@ -291,15 +296,11 @@ impl<'a> CatchUp<'a> {
                 StatusCell::Absent => wanted.push(subscriber),
                 StatusCell::Known(Status::Unconfirmed) => {
                     let now = self.now().timestamp();
-                    self.ledger
-                        .note_pending(list, subscriber.id(), at, now, self.wanted.run)?;
+                    self.ledger.note_pending(seen, at, now)?;
                 }
                 StatusCell::Known(_) => others.push(subscriber.id()),
                 // A word that we do not know: neither exported nor forgotten.
-                StatusCell::Other => {
-                    self.ledger
-                        .touch_pending(list, subscriber.id(), self.wanted.run)?
-                }
+                StatusCell::Other => self.ledger.touch_pending(seen)?,
             }
         }
         self.new += self
@@ -320,8 +321,7 @@ impl<'a> CatchUp<'a> {
 
     /// Whether somebody surely came before the day that this list begins with.
     fn is_before_since(&self, subscribed_at: &SubscribedAt) -> bool {
-        let since = self.progress.since.as_deref().and_then(timestamp::day);
-        since.is_some_and(|since| {
+        self.progress.since.is_some_and(|since| {
             let midnight = since.and_time(NaiveTime::MIN).and_utc().timestamp();
             subscribed_at.latest().is_some_and(|at| at < midnight)
         })

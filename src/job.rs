@@ -6,7 +6,7 @@ use crate::account::{checked_account, learn_account};
 use crate::api::session::Session;
 use crate::batch::collect::{Collector, ExportOptions};
 use crate::batch::output::Output;
-use crate::batch::publish::Printer;
+use crate::batch::printer::Printer;
 use crate::batch::recover::{Recovered, recover};
 use crate::config;
 use crate::connect::session;
@@ -207,7 +207,7 @@ fn warn_of_unseen_custom_fields(collector: &Collector) {
         let text = format!(
             "no new subscriber has a custom field named {name:?}: its column is empty (names match exactly)"
         );
-        if collector.looked_at_everybody() {
+        if collector.had_full_walk() {
             tracing::warn!(event = "custom_field_unseen", name, "{text}");
         } else {
             tracing::info!(event = "custom_field_unseen", name, "{text}");

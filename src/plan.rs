@@ -1,49 +1,48 @@
-//! Which queries bring a list up to date. One small pure function; see `docs/design.md`, 'Which queries'.
+//! Which queries bring a list up to date. Pure; see `docs/design.md`, 'Which queries'.
 
-use crate::ledger::lists::Progress;
+use crate::ledger::progress::Progress;
 use crate::subscriber::Status;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-/// AWeber's confirmation link works 30 days (AWeber API, section 6); one more for the zones of the world.
+/// AWeber's confirmation link is valid for 30 days (AWeber API, section 6); one more for time zones.
 pub(crate) const LINK_DAYS: i64 = 31;
 
-/// The filters know whole days in an undocumented zone, and whether the day named belongs to them is AWeber's word
-/// only: ask for two days more than needed (-12 to +14 hours, one day more if the day named were left out).
+/// Extra days to query. The filters take whole days in an undocumented time zone (-12 to +14 hours: one day), and may
+/// exclude the given day (one more).
 const SLACK_DAYS: i64 = 2;
 
-/// What to ask for on one list, in this order.
+/// The queries for one list, in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
     /// Everything since the mark, all statuses in one query.
     Recent {
-        /// `subscribed_after`; none: everything.
+        /// `subscribed_after`; `None`: everything.
         after: Option<NaiveDate>,
     },
     /// A first export, `--full`, or a status newly wanted.
     Everything {
-        /// First the unconfirmed since then, unless they are exported anyway: in the other order somebody who
-        /// confirms in between is in neither query.
+        /// First the unconfirmed since this day, unless they are exported anyway. In the other order a subscriber who
+        /// confirms between the queries is in neither.
         unconfirmed_after: Option<Option<NaiveDate>>,
-        /// Then all with this status; none: all statuses.
+        /// Then all with this status; `None`: all statuses.
         status: Option<Status>,
-        /// … since then.
+        /// `subscribed_after` of the second query.
         after: Option<NaiveDate>,
     },
 }
 
-/// The plan for a list that is that far. `now`: AWeber's clock.
+/// The plan for a list with this progress. `now`: AWeber's clock.
 pub(crate) fn plan(
     progress: &Progress,
     wanted: &[Status],
     full: bool,
     now: Option<DateTime<Utc>>,
 ) -> Plan {
-    let since = progress.since.as_deref().and_then(crate::timestamp::day);
-    let since = since.map(|day| day - TimeDelta::days(SLACK_DAYS));
+    let since = progress.since.map(|day| day - TimeDelta::days(SLACK_DAYS));
     let complete = progress
         .statuses
         .as_ref()
-        .is_some_and(|done| wanted.iter().all(|status| done.contains(&status.word())));
+        .is_some_and(|done| wanted.iter().all(|status| done.contains(status)));
     if complete && !full {
         let mark = progress
             .mark
@@ -65,7 +64,7 @@ pub(crate) fn plan(
     }
 }
 
-/// From which day on to look for those pending whom the recent query did not show.
+/// The `subscribed_after` of the query for pending subscribers that the recent query did not return.
 pub(crate) fn pending_after(oldest: Option<i64>) -> Option<NaiveDate> {
     let oldest = DateTime::from_timestamp(oldest?, 0)?;
     Some(oldest.date_naive() - TimeDelta::days(SLACK_DAYS))
@@ -83,16 +82,16 @@ mod tests {
         Some("2026-11-22T03:00:00Z".parse().unwrap())
     }
 
-    fn done(statuses: &[&str]) -> Progress {
+    fn done(statuses: &[Status]) -> Progress {
         Progress {
-            statuses: Some(statuses.iter().map(|s| (*s).to_owned()).collect()),
+            statuses: Some(statuses.to_vec()),
             mark: Some(now().unwrap().timestamp()),
             ..Progress::default()
         }
     }
 
     #[test]
-    fn a_list_never_exported_gets_its_unconfirmed_first_then_everything() {
+    fn a_first_export_queries_unconfirmed_then_everything() {
         let progress = Progress::default();
         assert_eq!(
             plan(&progress, &[Status::Subscribed], false, now()),
@@ -102,7 +101,7 @@ mod tests {
                 after: None
             }
         );
-        // AWeber's clock unknown: all of the unconfirmed.
+        // AWeber's clock is unknown: all unconfirmed ones.
         assert_eq!(
             plan(&progress, &[Status::Subscribed], false, None),
             Plan::Everything {
@@ -123,8 +122,8 @@ mod tests {
     }
 
     #[test]
-    fn a_list_exported_before_gets_what_is_new_since_its_mark() {
-        let progress = done(&["subscribed"]);
+    fn a_later_export_queries_from_the_mark_on() {
+        let progress = done(&[Status::Subscribed]);
         assert_eq!(
             plan(&progress, &[Status::Subscribed], false, now()),
             Plan::Recent {
@@ -142,7 +141,7 @@ mod tests {
         ));
         assert!(matches!(
             plan(
-                &done(&["subscribed", "unsubscribed"]),
+                &done(&[Status::Subscribed, Status::Unsubscribed]),
                 &[Status::Subscribed],
                 false,
                 now()
@@ -160,10 +159,10 @@ mod tests {
     }
 
     #[test]
-    fn since_bounds_every_query_also_a_full_one() {
+    fn since_limits_every_query_even_a_full_one() {
         let progress = Progress {
-            since: Some("2026-11-21".into()),
-            ..done(&["subscribed"])
+            since: day("2026-11-21"),
+            ..done(&[Status::Subscribed])
         };
         assert_eq!(
             plan(&progress, &[Status::Subscribed], true, now()),

@@ -8,10 +8,12 @@ use crate::json::{Pairs, raw_text};
 use crate::timestamp;
 use clap::ValueEnum;
 use fields::{CUSTOM_FIELDS, FIELDS, STATUS};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// A status that can be exported. AWeber has more; subscribers with another one are never exported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
     /// Confirmed, or added without the need to confirm.
     Subscribed,
@@ -46,7 +48,8 @@ impl Status {
 }
 
 /// The time of a subscription, by which the ledger distinguishes subscriptions of the same id.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
 pub(crate) enum SubscribedAt {
     /// Whole Unix seconds; AWeber's endpoints differ in whether they send fractions.
     Instant(i64),
@@ -55,12 +58,19 @@ pub(crate) enum SubscribedAt {
 }
 
 /// The identity of a row within its collection.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
 pub(crate) struct RowKey {
     /// The subscriber id, unique to one list.
     pub(crate) id: i64,
     /// Changes when a person subscribes again under the same id.
     pub(crate) subscribed_at: SubscribedAt,
+}
+
+/// As `[id, subscribed_at]`, which the derived `Deserialize` reads as well.
+impl Serialize for RowKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.id, &self.subscribed_at).serialize(serializer)
+    }
 }
 
 /// One entry of a collection: the spans of its object and fields in the text that it was read from.

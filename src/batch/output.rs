@@ -1,27 +1,30 @@
-//! Which kind of output a path is, and whether it can be written to: settled before the first request.
+//! Which kind of output a path is, and whether it can be written to; checked before the first request.
 
 use super::growing;
 use crate::disk::atomic;
 use crate::error::{Error, Kind, Result};
 use crate::export::Layout;
 use crate::ledger::Ledger;
-use crate::ledger::batches::{KnownOutput, OutputKind};
+use crate::ledger::outputs::KnownOutput;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-/// Where the run's new rows go.
+/// Where a run exports to. Paths are absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Output {
-    pub(crate) kind: OutputKind,
-    /// Absolute; `-` for standard output.
-    pub(crate) path: PathBuf,
+pub(crate) enum Output {
+    /// One file per batch.
+    Directory(PathBuf),
+    /// One file that all batches are appended to.
+    GrowingFile(PathBuf),
+    /// Standard output.
+    Stdout,
 }
 
 impl Output {
-    /// Settles what `given` (or by default `exports/` in the state directory) is, as remembered or as found; makes
-    /// a directory that was never written to before.
+    /// The kind of output that `given` (by default `exports/` in the state directory) was before, or else is now;
+    /// creates a directory that was never used before.
     ///
-    /// Errors: 73, nothing spent.
+    /// Errors: 73 if it cannot be written to.
     pub(crate) fn settle(
         given: Option<&Path>,
         state_dir: &Path,
@@ -30,50 +33,38 @@ impl Output {
         dry_run: bool,
     ) -> Result<Output> {
         if given == Some(Path::new("-")) {
-            return Ok(Output {
-                kind: OutputKind::Stdout,
-                path: "-".into(),
-            });
+            return Ok(Output::Stdout);
         }
-        let (path, says_directory) = match given {
+        let (path, must_be_directory) = match given {
             None => (state_dir.join("exports"), true),
             Some(path) => {
-                let slash = path.as_os_str().as_bytes().ends_with(b"/");
-                (crate::config::absolute(path)?, slash)
+                let ends_with_slash = path.as_os_str().as_bytes().ends_with(b"/");
+                (crate::config::absolute(path)?, ends_with_slash)
             }
         };
         let path = normal(&path);
         let known = ledger.output(&path)?;
-        let found = std::fs::metadata(&path);
-        let kind = match (&known, &found) {
-            (Some(known), _) => known.kind,
-            (None, Ok(found)) if found.is_dir() => OutputKind::Directory,
-            (None, _) if says_directory => OutputKind::Directory,
-            (None, _) => OutputKind::File,
+        let is_directory = match &known {
+            Some(known) => *known == KnownOutput::Directory,
+            None => must_be_directory || path.is_dir(),
         };
-        match kind {
-            OutputKind::Directory => check_directory(&path, known.is_some(), dry_run)?,
-            _ => check_file(&path)?,
+        if is_directory {
+            check_directory(&path, known.is_some(), dry_run)?;
+            if known.is_none() {
+                ledger.set_output(&path, &KnownOutput::Directory)?;
+            }
+            return Ok(Output::Directory(path));
         }
-        let output = Output { kind, path };
-        if kind == OutputKind::File && !dry_run {
-            growing::check(&output.path, known.as_ref(), layout)?;
+        // A file becomes known when rows are appended to it: until then the user may replace it by a directory.
+        check_file(&path)?;
+        if !dry_run {
+            growing::append_position(&path, known.as_ref(), layout)?;
         }
-        // A file is remembered once something stands in it: until then a directory of that name may still be meant.
-        if known.is_none() && kind == OutputKind::Directory {
-            let remembered = KnownOutput {
-                kind,
-                length: None,
-                tail: None,
-                shape: None,
-            };
-            ledger.set_output(&output.path, &remembered)?;
-        }
-        Ok(output)
+        Ok(Output::GrowingFile(path))
     }
 }
 
-/// Without `.` and a slash at the end, so that one directory has one name.
+/// Removes `.` and trailing slashes, so that a directory has one name.
 fn normal(path: &Path) -> PathBuf {
     path.components()
         .filter(|part| *part != Component::CurDir)
@@ -83,19 +74,24 @@ fn normal(path: &Path) -> PathBuf {
 fn check_directory(path: &Path, known: bool, dry_run: bool) -> Result<()> {
     let shown = path.display();
     match std::fs::metadata(path) {
-        Ok(found) if !found.is_dir() => Err(cannot(format!("{shown} was a directory, and is none now"))
-            .next(format!("move {shown} away, or give another --output"))),
+        Ok(found) if !found.is_dir() => Err(cannot(format!(
+            "{shown} was a directory and no longer is one"
+        ))
+        .next(format!("move {shown} away, or give another --output"))),
         Ok(_) => writable(path),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound && known => {
-            Err(cannot(format!("the output directory {shown} is missing; it was there before")).next(format!(
-                "mount its volume; or, if it was removed on purpose: mkdir -m 700 '{shown}'"
-            )))
-        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && known => Err(cannot(format!(
+            "the output directory {shown} is missing; it was there before"
+        ))
+        .next(format!(
+            "mount its volume; or, if it was removed on purpose: mkdir -m 700 '{shown}'"
+        ))),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && dry_run => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => atomic::create_private_dirs(path).map_err(|e| {
-            cannot(format!("cannot make the output directory {shown}: {e}"))
-                .next("make it yourself, writable for the user that runs the job, or give another --output")
-        }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => atomic::create_private_dirs(path)
+            .map_err(|e| {
+                cannot(format!("cannot create the output directory {shown}: {e}")).next(
+                    "create it, writable for the user that runs the job, or give another --output",
+                )
+            }),
         Err(e) => Err(cannot(format!("cannot look at {shown}: {e}")).next("give another --output")),
     }
 }
@@ -109,7 +105,7 @@ fn check_file(path: &Path) -> Result<()> {
         .next(format!(
             "give --output {shown}/NAME.csv, or move the directory away"
         ))),
-        Ok(found) if !found.is_file() => Err(cannot(format!("{shown} is no regular file"))
+        Ok(found) if !found.is_file() => Err(cannot(format!("{shown} is not a regular file"))
             .next("give a directory or a file, or - for standard output")),
         Ok(_) => writable(path),
         Err(_) => {
@@ -127,7 +123,7 @@ fn check_file(path: &Path) -> Result<()> {
     }
 }
 
-/// Asks the system, without leaving a trace; root may write anywhere that is not read-only.
+/// Asks the system instead of writing a test file. Root may write to anything that is not mounted read-only.
 fn writable(path: &Path) -> Result<()> {
     use rustix::fs::{Access, access};
     access(path, Access::WRITE_OK).map_err(|e| {
@@ -140,7 +136,7 @@ fn writable(path: &Path) -> Result<()> {
     })
 }
 
-/// 73, found before anything was asked of AWeber.
+/// 73, before the first request.
 fn cannot(what: String) -> Error {
     Error::new(Kind::Output, what)
         .safe("nothing was fetched and no token was spent; no row is lost")

@@ -1,41 +1,44 @@
-//! Finishing what a killed run left behind, from what is on disk alone, before any request.
+//! Finishing the batch of a killed run, from what is on disk alone, before any request.
 
-use super::collect::cannot_stage;
-use super::publish::{self, Printer};
-use super::stage;
+use super::errors::{cannot_publish, cannot_stage, check_directory};
+use super::printer::Printer;
+use super::publish;
+use super::stage::{self, remove_work_file};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
-use crate::ledger::batches::{BatchRecord, OutputKind, State};
+use crate::ledger::batches::{AppendAt, BatchRecord, Destination, State};
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// What became of a batch found unfinished.
+/// What became of an unfinished batch.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Recovered {
-    /// It is out now, with so many rows.
+    /// Its path, and the number of rows.
     Published(PathBuf, u64),
-    /// It was lost: its rows were forgotten and are found again.
+    /// It was lost; its rows will be found again.
     Void,
 }
 
-/// Finishes the batch that no run has finished, with the options it was recorded with.
+/// Finishes the batch that the previous run left unfinished, if any, with the options that it was recorded with.
 ///
-/// Errors: 73 if its directory is missing or cannot be written to: then it stays as it is.
+/// Errors: 73 if its directory is missing or not writable; the batch is kept.
 pub(crate) async fn recover(
     ledger: &mut Ledger,
     printer: &mut Printer,
 ) -> Result<Option<Recovered>> {
-    for last in ledger.last_finished()? {
-        // Killed with only the tidying up left to do, or the disk would not have it.
-        publish::remove_marker(&last);
-        publish::remove_stage(&last);
+    for file in ledger.last_work_files()? {
+        remove_work_file(&file);
     }
     let Some(batch) = ledger.unfinished_batch()? else {
         return Ok(None);
     };
+    check_directory(&batch)?;
     let rows = batch.rows;
-    let published = match batch.state {
-        State::Ready if batch.kind == OutputKind::Directory => finish_rename(ledger, batch)?,
-        State::Appending => finish_append(ledger, batch)?,
+    let published = match (batch.state, batch.destination.clone()) {
+        (State::Ready, Destination::Directory { marker, .. }) => {
+            finish_rename(ledger, batch, &marker)?
+        }
+        (State::Appending(at), _) => finish_append(ledger, batch, at)?,
         _ => finish_open(ledger, batch, printer).await?,
     };
     Ok(Some(match published {
@@ -44,105 +47,92 @@ pub(crate) async fn recover(
     }))
 }
 
-/// Killed while collecting: what the ledger counts is published, what stands behind it is cut off.
+/// Killed while collecting, or before printing was finished: publishes the rows that the ledger counts, and cuts off
+/// any bytes behind them.
 async fn finish_open(
     ledger: &mut Ledger,
     batch: BatchRecord,
     printer: &mut Printer,
 ) -> Result<Option<PathBuf>> {
-    check_directory(&batch)?;
-    let usable = batch.rows > 0
-        && stage::cut(&batch.stage, batch.length).map_err(|e| cannot_stage(&batch, &e))?;
-    if usable {
+    if batch.rows > 0 && cut_stage(&batch)? {
         publish::publish(ledger, batch, printer).await.map(Some)
     } else {
         void(ledger, &batch)
     }
 }
 
-/// Killed between 'ready' and 'published'.
-fn finish_rename(ledger: &mut Ledger, batch: BatchRecord) -> Result<Option<PathBuf>> {
-    check_directory(&batch)?;
-    if is_there(&batch.stage, &batch)? {
-        return publish::rename_into_place(ledger, batch).map(Some);
-    }
-    let marked = match &batch.marker {
-        Some(marker) => is_there(marker, &batch)?,
-        None => false,
+/// Killed between ready and published.
+fn finish_rename(
+    ledger: &mut Ledger,
+    batch: BatchRecord,
+    marker: &Path,
+) -> Result<Option<PathBuf>> {
+    // Only a file that is certainly missing counts as missing: a disk error proves nothing.
+    let exists = |path: &Path| {
+        path.try_exists()
+            .map_err(|e| cannot_publish("cannot finish", &batch, &e))
     };
-    if marked {
-        // Renamed, and perhaps taken away by its reader already.
-        publish::settle(ledger, &batch, None)?;
-        publish::remove_marker(&batch);
-        return Ok(Some(batch.target));
+    if exists(&batch.stage)? {
+        publish::rename_into_place(ledger, batch).map(Some)
+    } else if exists(marker)? {
+        // Renamed, and perhaps taken away by a consumer since then.
+        publish::settle(ledger, batch).map(Some)
+    } else {
+        void(ledger, &batch)
     }
-    void(ledger, &batch)
 }
 
 /// Killed while appending to the growing file.
-fn finish_append(ledger: &mut Ledger, mut batch: BatchRecord) -> Result<Option<PathBuf>> {
-    check_directory(&batch)?;
-    let found = match std::fs::metadata(&batch.target) {
+fn finish_append(ledger: &mut Ledger, batch: BatchRecord, at: AppendAt) -> Result<Option<PathBuf>> {
+    let found = match batch.destination.target().metadata() {
         Ok(file) => file.len(),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => 0,
-        Err(e) => return Err(publish::cannot("cannot look at", &batch, &e)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
+        Err(e) => return Err(cannot_publish("cannot look at", &batch, &e)),
     };
-    let complete = stage::cut(&batch.stage, batch.length).map_err(|e| cannot_stage(&batch, &e))?;
-    if !complete && (found == 0 || batch.appended_at == Some(found)) {
-        // Nothing of it stands anywhere.
-        return void(ledger, &batch);
+    let complete = cut_stage(&batch)?;
+    if complete && found == 0 {
+        // Rotated since, or nothing was appended yet: the whole batch goes into a new file.
+        let at = AppendAt {
+            offset: 0,
+            with_header: true,
+        };
+        publish::append(ledger, batch, at).map(Some)
+    } else if complete {
+        publish::finish_appending(ledger, batch, at).map(Some)
+    } else if found == 0 || found == at.offset {
+        // Nothing was appended.
+        void(ledger, &batch)
+    } else {
+        Err(lost_stage(&batch))
     }
-    if !complete {
-        return Err(Error::new(
-            Kind::LocalIo,
-            format!(
-                "the rows being appended to {} are gone: {} is missing",
-                batch.target.display(),
-                batch.stage.display()
-            ),
-        )
-        .safe("the file was left as it is")
-        .next(format!(
-            "put that file back; without it: mv '{0}' '{0}.old', then aweber-sync run, which fetches the rows again",
-            batch.target.display()
-        )));
-    }
-    if found == 0 {
-        // Rotated meanwhile, or never begun: all of it goes into a new file.
-        batch.appended_at = Some(0);
-        batch.with_header = true;
-        ledger.put_batch(&batch)?;
-        ledger.commit()?;
-    }
-    publish::finish_appending(ledger, batch).map(Some)
+}
+
+fn lost_stage(batch: &BatchRecord) -> Error {
+    let file = batch.destination.target().display();
+    Error::new(
+        Kind::LocalIo,
+        format!(
+            "cannot finish appending to {file}: the stage file {} is missing",
+            batch.stage.display()
+        ),
+    )
+    .safe("it was not changed")
+    .next(format!(
+        "put that file back; without it: mv '{file}' '{file}.old', then aweber-sync run, which fetches the rows again"
+    ))
+}
+
+/// Cuts the stage file to its valid length; returns `false` if it is missing or shorter.
+fn cut_stage(batch: &BatchRecord) -> Result<bool> {
+    stage::cut(&batch.stage, batch.length).map_err(|e| cannot_stage(batch, &e))
 }
 
 fn void(ledger: &mut Ledger, batch: &BatchRecord) -> Result<Option<PathBuf>> {
     ledger.void_batch(batch.id)?;
     ledger.commit()?;
-    publish::remove_stage(batch);
-    publish::remove_marker(batch);
+    remove_work_file(&batch.stage);
+    if let Some(marker) = batch.destination.marker() {
+        remove_work_file(marker);
+    }
     Ok(None)
-}
-
-/// Only a file that is surely not there counts as gone: nothing may be concluded from a disk that does not answer.
-fn is_there(path: &Path, batch: &BatchRecord) -> Result<bool> {
-    path.try_exists()
-        .map_err(|e| publish::cannot("cannot finish", batch, &e))
-}
-
-/// A directory that is not there may be a volume that is not mounted: nothing may be concluded from its emptiness.
-fn check_directory(batch: &BatchRecord) -> Result<()> {
-    let Some((directory, way_out)) = publish::missing_directory(batch) else {
-        return Ok(());
-    };
-    Err(Error::new(
-        Kind::Output,
-        format!("the output directory {} is missing", directory.display()),
-    )
-    .safe(format!(
-        "{} new rows wait to be published there; no token was spent",
-        batch.rows
-    ))
-    .next(way_out))
 }

@@ -1,15 +1,15 @@
-//! The stage file: rows on their way. What counts of it is the length in the ledger; whatever stands behind that
-//! after a kill is cut off.
+//! The stage file: rows not yet published. The ledger records how many of its bytes are valid; any bytes behind them
+//! after a kill are cut off.
 
 use crate::disk::atomic;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// Bytes gathered before they are written.
+/// Write buffer, bytes.
 const BUFFER: usize = 256 * 1024;
 
-/// A stage file being written.
+/// An open stage file.
 #[derive(Debug)]
 pub(crate) struct Stage {
     file: BufWriter<File>,
@@ -17,7 +17,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// A new one, empty, 0600; never one that is there already.
+    /// Creates an empty one, 0600; fails if the file exists.
     pub(crate) fn create(path: &Path) -> io::Result<Stage> {
         let file = atomic::create_new_private(path)?;
         atomic::sync_parent(path)?;
@@ -27,14 +27,14 @@ impl Stage {
         })
     }
 
-    /// Adds whole records.
+    /// Appends complete records.
     pub(crate) fn append(&mut self, records: &[u8]) -> io::Result<()> {
         self.file.write_all(records)?;
         self.length += records.len() as u64;
         Ok(())
     }
 
-    /// Makes everything added so far durable; says how long the file is.
+    /// Makes all records durable; returns the length of the file.
     pub(crate) fn sync(&mut self) -> io::Result<u64> {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
@@ -42,7 +42,7 @@ impl Stage {
     }
 }
 
-/// Cuts a stage file to the length that counts. `false`: it is gone, or shorter.
+/// Cuts a stage file to its valid length; returns `false` if it is missing or shorter.
 pub(crate) fn cut(path: &Path, length: u64) -> io::Result<bool> {
     let file = match atomic::open_to_write(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -57,4 +57,11 @@ pub(crate) fn cut(path: &Path, length: u64) -> io::Result<bool> {
     }
     file.sync_all()?;
     Ok(true)
+}
+
+/// Removes the stage file or marker of a finished batch. A leftover is harmless, and the next run tries again.
+pub(super) fn remove_work_file(path: &Path) {
+    if let Err(e) = atomic::remove_if_there(path) {
+        tracing::debug!(event = "leftover", "cannot remove {}: {e}", path.display());
+    }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn forget(config: config::Forget) -> Result<()> {
     if !ledger.knows_list(list)? {
         return Err(never_exported(list));
     }
-    if ledger.unfinished_batch()?.is_some() {
+    if ledger.waiting_batch()?.is_some() {
         return Err(Error::new(
             Kind::LockHeld,
             format!("cannot forget list {list}: a stopped run left an unpublished batch"),

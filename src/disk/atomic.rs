@@ -1,7 +1,7 @@
-//! Creating, replacing and renaming files durably. Files are born with their final mode (never widened, then
-//! narrowed), and a rename counts only once its directory is fsynced.
+//! Creating, replacing and renaming files durably. Files are created with their final mode (never with a wider one that
+//! is narrowed later), and a rename counts only once its directory is fsynced.
 
-#![allow(clippy::disallowed_methods, reason = "this is the one place for them")]
+#![allow(clippy::disallowed_methods, reason = "only this module may call them")]
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Mode of every file that may hold a token or a subscriber.
 pub(crate) const PRIVATE: u32 = 0o600;
 
-/// Makes `dir` and its missing parents, each 0700 whatever the umask.
+/// Creates `dir` and its missing parents, each 0700 regardless of the umask.
 pub(crate) fn create_private_dirs(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
@@ -23,7 +23,7 @@ pub(crate) fn create_private_dirs(dir: &Path) -> io::Result<()> {
     }
     match DirBuilder::new().mode(0o700).create(dir) {
         Ok(()) => {
-            // A umask such as 0777 must not lock us out of our own directory.
+            // A umask such as 0777 would make the new directory inaccessible.
             std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))?;
             sync_parent(dir)
         }
@@ -32,14 +32,14 @@ pub(crate) fn create_private_dirs(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens `path` for reading and writing, empty, 0600; an older file of that name is emptied.
+/// Creates `path` for reading and writing, empty, 0600; replaces an existing file.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
-    // A left-over file could have a wider mode or be a link to elsewhere: begin with a new one.
+    // An existing file could have a wider mode or be a link.
     remove_if_there(path)?;
     create_new_private(path)
 }
 
-/// Makes `path` for reading and writing, 0600. Errors: `AlreadyExists`.
+/// Creates `path` for reading and writing, 0600. Errors: `AlreadyExists`.
 pub(crate) fn create_new_private(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
@@ -51,7 +51,7 @@ pub(crate) fn create_new_private(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens `path` to append to, made with `mode` if it is not there.
+/// Opens `path` for appending; creates it with `mode` if it does not exist.
 pub(crate) fn open_for_append(path: &Path, mode: u32) -> io::Result<File> {
     let new = !path.try_exists()?;
     let file = OpenOptions::new()
@@ -67,29 +67,29 @@ pub(crate) fn open_for_append(path: &Path, mode: u32) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens an existing file to go on writing in it.
+/// Opens an existing file for reading and writing.
 pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open(path)
 }
 
-/// Opens (or makes, 0600) a file that only serves as a lock; its content is never touched.
+/// Opens or creates (0600) a lock file; its content is never changed.
 pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     match open_to_write(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         other => return other,
     }
     match create_new_private(path) {
-        // Somebody else was faster.
+        // Another process has just created it.
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => open_to_write(path),
         other => other,
     }
 }
 
-/// Reads up to `most` bytes of a file in a directory of everybody's, if it is this user's alone: others can put files,
-/// links and pipes there.
+/// Reads up to `most` bytes of a file in a world-writable directory, if it is a private file of this user: other users
+/// can create files, links and pipes there.
 pub(crate) fn read_own(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     use rustix::fs::OFlags;
-    // Neither led elsewhere by a link nor kept waiting by a pipe.
+    // Follows no link, and does not block on a pipe.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = OpenOptions::new()
         .read(true)
@@ -129,7 +129,7 @@ pub(crate) fn open_own(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Sets the mode exactly, past the umask.
+/// Sets the mode regardless of the umask.
 pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     if file.metadata()?.permissions().mode() & 0o7777 == mode {
         return Ok(());
@@ -137,7 +137,7 @@ pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(std::fs::Permissions::from_mode(mode))
 }
 
-/// Gives `file` the owner of `other`: a job that root once ran by hand must not take the file from its user.
+/// Gives `file` the owner of `other`, so that the user of the job keeps access after root has run it once.
 pub(crate) fn keep_owner(file: &File, other: &Path) -> io::Result<()> {
     let Ok(old) = std::fs::metadata(other) else {
         return Ok(());
@@ -149,21 +149,21 @@ pub(crate) fn keep_owner(file: &File, other: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Renames over whatever stands at `to`, and makes that durable.
+/// Renames, replacing an existing file, and makes it durable.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)?;
     sync_parent(to)
 }
 
-/// Renames only if nothing stands at `to` (else `AlreadyExists`), and makes that durable.
+/// Renames unless `to` exists (`AlreadyExists`), and makes it durable.
 pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => {}
-        // Some network and FUSE file systems do not know the flag: a hard link refuses as well.
+        // Some network and FUSE file systems do not support the flag; a hard link does not replace either.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
             match std::fs::hard_link(from, to) {
-                // Killed between the two steps: what is left is the second.
+                // An earlier process was killed between the two steps: only the second is missing.
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists && is_same(from, to)? => {}
                 other => other?,
             }
@@ -189,7 +189,7 @@ pub(crate) fn temporary(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Puts `content` in place of `path` as a whole: a reader sees the old file or the new one, also after a crash.
+/// Replaces `path` atomically: a reader sees the old content or the new one, even after a crash.
 pub(crate) fn replace_file(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let next = &temporary(path);
     let mut file = create_private(next)?;
@@ -199,13 +199,13 @@ pub(crate) fn replace_file(path: &Path, content: &[u8], mode: u32) -> io::Result
         .and_then(|()| file.sync_all())
         .and_then(|()| rename(next, path));
     if written.is_err() {
-        // The write's error is the one to report; a left-over is overwritten next time.
+        // The first error is the one to report; a leftover is replaced next time.
         let _ = remove_if_there(next);
     }
     written
 }
 
-/// Removes a file; one that is not there is no error.
+/// Removes a file, if it exists.
 pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -1,9 +1,9 @@
-//! Advisory locks on files of their own: never on a file that is replaced by rename, since a lock on the old
-//! inode guards nothing. The kernel lets go when the process dies: no stale locks, no process ids.
+//! Advisory locks (`flock`) on files that serve no other purpose: a lock on a file that is replaced by rename would
+//! protect the old inode only. The kernel releases them when the process dies: no stale locks, no process ids.
 
 use super::atomic;
 use crate::error::{Error, Result};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -15,15 +15,16 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock at `path` if it is free; `None` if somebody holds it.
+    /// Takes the lock at `path`; returns `None` if another process holds it.
     ///
-    /// Errors: 78 if it is somebody else's, 74 if it cannot be opened for another reason.
+    /// Errors: 78 if it belongs to another user, 74 if it cannot be opened for another reason.
     pub(crate) fn try_take(path: &Path) -> Result<Option<Lock>> {
         let file = atomic::open_lock(path).map_err(|e| cannot_open(path, &e))?;
-        match file.try_lock() {
+        // By its full path: `File` has a method of this name too.
+        match fs2::FileExt::try_lock_exclusive(&file) {
             Ok(()) => Ok(Some(Lock { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(e)) => Err(Error::disk("cannot lock", path, &e)),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(e) => Err(Error::disk("cannot lock", path, &e)),
         }
     }
 }
@@ -33,12 +34,12 @@ fn cannot_open(path: &Path, cause: &io::Error) -> Error {
     let error = match (cause.kind(), owner(path).or_else(|| owner(directory))) {
         (io::ErrorKind::PermissionDenied, Some((owner, me))) if owner != me => {
             Error::config(format!(
-                "{} belongs to the user {owner}, and this is the user {me}: cannot open the lock file {}: {cause}",
+                "{} belongs to the user {owner}, not to {me}: cannot open the lock file {}: {cause}",
                 directory.display(),
                 path.display()
             ))
             .next(format!(
-                "run as the user {owner}, or give it to this one: chown -R {me} '{}'",
+                "run as user {owner}, or change the owner: chown -R {me} '{}'",
                 directory.display()
             ))
         }
@@ -48,7 +49,7 @@ fn cannot_open(path: &Path, cause: &io::Error) -> Error {
     error.safe("nothing was changed and no token was spent")
 }
 
-/// Whose it is, and who we are.
+/// The owner of `path` and the effective user.
 fn owner(path: &Path) -> Option<(u32, u32)> {
     let owner = path.metadata().ok()?.uid();
     Some((owner, rustix::process::geteuid().as_raw()))

@@ -1,5 +1,5 @@
-//! Files and directories, made so that a kill at any instant leaves a whole file and nobody else can read it.
-//! The only place that creates, renames or changes the mode of a file; what the files mean is others' business.
+//! Files and directories, written so that a kill at any instant leaves a complete file, readable by its owner only.
+//! Nothing outside this folder creates or renames a file or changes its mode.
 
 pub(crate) mod atomic;
 pub(crate) mod lock;

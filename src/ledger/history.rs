@@ -1,13 +1,16 @@
-//! In the ledger: what `status` and the metrics show.
+//! What `status` and the metrics show.
 
 use super::Ledger;
+use super::batches::IS_UNFINISHED;
+use super::outputs::to_path;
 use crate::error::Result;
+use std::path::PathBuf;
 
 /// A run as recorded. Times in Unix seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PastRun {
     pub(crate) began_at: i64,
-    /// None: under way, or killed.
+    /// `None`: running, or killed.
     pub(crate) ended_at: Option<i64>,
     pub(crate) exit_code: Option<u8>,
     pub(crate) rows: u64,
@@ -15,22 +18,22 @@ pub(crate) struct PastRun {
     pub(crate) message: Option<String>,
 }
 
-/// A list as `status` shows it.
+/// The history of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListHistory {
     pub(crate) id: i64,
-    /// Rows published over all runs.
+    /// Rows published by all runs.
     pub(crate) rows: u64,
-    /// Rows published on each of the last days, the oldest first.
+    /// Rows published on each of the last days, oldest first.
     pub(crate) days: Vec<u64>,
-    /// Seen unconfirmed, may still confirm.
+    /// Pending subscribers.
     pub(crate) pending: u64,
-    /// Its first export is complete.
+    /// Whether its first export is complete.
     pub(crate) complete: bool,
 }
 
 impl Ledger {
-    /// The last `n` runs, the newest first.
+    /// The last `n` runs, newest first.
     pub(crate) fn past_runs(&self, n: u32) -> Result<Vec<PastRun>> {
         self.rows(
             "SELECT began_at, ended_at, exit_code, rows, requests, message FROM run ORDER BY id DESC LIMIT ?1",
@@ -48,7 +51,7 @@ impl Ledger {
         )
     }
 
-    /// When a run last ended with exit code 0, Unix seconds.
+    /// The end of the last run with exit code 0, Unix seconds.
     pub(crate) fn last_success(&self) -> Result<Option<i64>> {
         self.first(
             "SELECT ended_at FROM run WHERE exit_code = 0 ORDER BY id DESC LIMIT 1",
@@ -58,15 +61,16 @@ impl Ledger {
         .map(Option::flatten)
     }
 
-    /// How many are pending on all lists.
-    pub(crate) fn pending(&self) -> Result<u64> {
-        let count = self.first("SELECT count(*) FROM pending", [], |row| {
-            row.get::<_, i64>(0)
-        })?;
-        Ok(count.unwrap_or(0) as u64)
+    /// The rows and the target of the unfinished batch, if any, whatever its format is.
+    pub(crate) fn waiting_batch(&self) -> Result<Option<(u64, PathBuf)>> {
+        self.first(
+            &format!("SELECT rows, target FROM batch WHERE {IS_UNFINISHED}"),
+            [],
+            |row| Ok((row.get::<_, i64>(0)? as u64, to_path(row.get(1)?))),
+        )
     }
 
-    /// Every list ever looked at, with what came of it on each of the `days` days before `now` (Unix seconds).
+    /// Every known list, with the rows of each of the `days` days up to `now` (Unix seconds).
     pub(crate) fn list_histories(&self, now: i64, days: usize) -> Result<Vec<ListHistory>> {
         let mut lists = self.rows(
             "SELECT id, (SELECT coalesce(sum(batch_list.rows), 0) FROM batch_list JOIN batch ON batch.id = batch

@@ -1,28 +1,27 @@
-//! In the ledger: the runs, and the few values that outlive them.
+//! Runs, and the few values that the next run needs.
 
 use super::Ledger;
 use crate::error::Result;
 use crate::exit::Exit;
 use rusqlite::params;
 
-/// The runs kept; a daily job fills this in some three years.
+/// The number of runs kept: about three years of a daily job.
 const RUNS_KEPT: i64 = 1000;
 
-/// What a run amounted to.
+/// The result of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RunTotals {
-    /// Its exit code.
     pub(crate) exit: Exit,
-    /// Rows published.
+    /// Published rows.
     pub(crate) rows: u64,
     /// Requests sent.
     pub(crate) requests: u64,
-    /// Refreshes that gave new tokens.
+    /// Successful token refreshes.
     pub(crate) refreshes: u64,
 }
 
 impl Ledger {
-    /// Begins a run; says its number. It lasts with the next commit.
+    /// Records the start of a run; returns its number.
     pub(crate) fn begin_run(&mut self, now: i64) -> Result<i64> {
         self.change("INSERT INTO run (began_at) VALUES (?1)", [now])?;
         let id = self.connection.last_insert_rowid();
@@ -30,7 +29,7 @@ impl Ledger {
         Ok(id)
     }
 
-    /// Ends it.
+    /// Records the end of a run.
     pub(crate) fn end_run(
         &mut self,
         run: i64,
@@ -53,12 +52,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// The latest instant known from AWeber's own clock, Unix seconds.
+    /// The latest time known from AWeber's clock, Unix seconds.
     pub(crate) fn aweber_time(&self) -> Result<Option<i64>> {
         Ok(self.meta("aweber_time")?.and_then(|text| text.parse().ok()))
     }
 
-    /// Keeps it.
+    /// Stores it for the next run.
     pub(crate) fn set_aweber_time(&mut self, seconds: i64) -> Result<()> {
         self.set_meta("aweber_time", &seconds.to_string())
     }

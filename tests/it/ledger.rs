@@ -371,3 +371,30 @@ fn every_run_is_recorded_with_its_exit_code() {
         .unwrap();
     assert!(message.contains("is missing"), "{message}");
 }
+
+#[test]
+fn an_unknown_word_in_a_batch_or_output_is_damage() {
+    let mut story = exported();
+    for (set, undo) in [
+        (
+            "UPDATE output SET kind = 'cloud'",
+            "UPDATE output SET kind = 'directory'",
+        ),
+        (
+            "UPDATE batch SET state = 'open', kind = 'cloud'",
+            "UPDATE batch SET state = 'published', kind = 'directory'",
+        ),
+    ] {
+        story.ledger().execute(set, []).unwrap();
+        let done = story.site.run(&[]);
+        assert_eq!(done.code, 74, "{set}\n{}", story.site.dump(&done));
+        assert!(
+            done.stderr.contains("is damaged") && done.stderr.contains("cloud"),
+            "{}",
+            done.stderr
+        );
+        story.ledger().execute(undo, []).unwrap();
+    }
+    let done = story.run_ok();
+    story.assert_everybody_once("the words are right again", &done);
+}

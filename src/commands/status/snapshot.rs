@@ -67,10 +67,8 @@ impl Snapshot {
         self.last_success = ledger.last_success()?;
         self.runs = ledger.past_runs(RUNS)?;
         self.lists = ledger.list_histories(now, DAYS)?;
-        self.unpublished = ledger.unfinished_batch()?.map(|batch| Unpublished {
-            rows: batch.rows,
-            target: batch.target,
-        });
+        let waiting = ledger.waiting_batch()?;
+        self.unpublished = waiting.map(|(rows, target)| Unpublished { rows, target });
         Ok(())
     }
 

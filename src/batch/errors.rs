@@ -1,0 +1,67 @@
+//! Errors of a batch that is kept for the next run.
+
+use crate::error::{Error, Kind, Result};
+use crate::ledger::batches::{BatchRecord, Destination};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The stage file cannot be written: 73 in the output directory, 74 in the state directory.
+pub(super) fn cannot_stage(batch: &BatchRecord, cause: &io::Error) -> Error {
+    let kind = match batch.destination {
+        Destination::Directory { .. } => Kind::Output,
+        _ => Kind::LocalIo,
+    };
+    Error::disk("cannot write", &batch.stage, cause)
+        .with_kind(kind)
+        .safe("rows written before are kept; the rest is found again by the next run")
+        .next("make room on that file system and the directory writable, then run again")
+}
+
+/// 73; `doing` reads like "cannot publish as".
+pub(super) fn cannot_publish(doing: &str, batch: &BatchRecord, cause: &io::Error) -> Error {
+    let error = Error::output(doing, batch.destination.target(), cause)
+        .safe("the new rows are kept; the next run publishes them");
+    match missing_directory(batch) {
+        Some((_, way_out)) => error
+            .safe("no row is lost: rows missing from that directory are fetched again")
+            .next(way_out),
+        None => error.next("make the directory writable and free some disk space, then run again"),
+    }
+}
+
+/// Fails with 73 if the directory of the batch is missing. It may be a volume that is not mounted, so the missing files
+/// prove nothing.
+pub(super) fn check_directory(batch: &BatchRecord) -> Result<()> {
+    let Some((directory, way_out)) = missing_directory(batch) else {
+        return Ok(());
+    };
+    Err(Error::new(
+        Kind::Output,
+        format!("the output directory {} is missing", directory.display()),
+    )
+    .safe(format!(
+        "{} new rows are waiting to be published there; no token was spent",
+        batch.rows
+    ))
+    .next(way_out))
+}
+
+/// The directory that the batch needs, if it is missing, and what to do about it.
+fn missing_directory(batch: &BatchRecord) -> Option<(PathBuf, String)> {
+    let file = match &batch.destination {
+        Destination::Stdout => &batch.stage,
+        other => other.target(),
+    };
+    let directory = file.parent().unwrap_or(Path::new("/"));
+    let shown = directory.display();
+    let make = format!("mkdir -m 700 '{shown}' (the rows are then fetched again)");
+    let way_out = match directory.metadata() {
+        Ok(found) if found.is_dir() => return None,
+        Ok(_) => format!(
+            "it is no directory any more: mv '{shown}' '{shown}.old', then put the directory back; or, if that is gone \
+             for good: {make}"
+        ),
+        Err(_) => format!("mount its volume; or, if it was removed on purpose: {make}"),
+    };
+    Some((directory.to_owned(), way_out))
+}

@@ -1,0 +1,52 @@
+//! Errors of SQLite and of a ledger that cannot be used, each with the way out.
+
+use crate::error::{Error, Kind};
+use rusqlite::ErrorCode;
+use std::path::Path;
+
+pub(super) fn damaged(path: &Path, why: &str) -> Error {
+    let shown = path.display();
+    Error::new(Kind::LocalIo, format!("the ledger {shown} is damaged: {why}"))
+        .safe("it was not changed; nothing was exported and no token was spent")
+        .next(format!(
+            "restore a backup of it; without one: mv '{shown}' '{shown}.damaged', then aweber-sync run --since DATE, \
+             which exports again everything since that day"
+        ))
+}
+
+/// A ledger of version `version`, while this program knows versions up to `known`.
+pub(super) fn too_new(path: &Path, version: i64, known: i64) -> Error {
+    Error::config(format!(
+        "the ledger {} has version {version}, written by a newer aweber-sync; this one knows version {known}",
+        path.display()
+    ))
+    .safe("the ledger was not changed; nothing was exported")
+    .next("install the newer aweber-sync again")
+}
+
+pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> Error {
+    let shown = path.display();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            damaged(path, &error.to_string())
+        }
+        Some(ErrorCode::DiskFull) => Error::new(
+            Kind::LocalIo,
+            format!("no space left for the ledger {shown}"),
+        )
+        .safe("uncommitted changes are found again by the next run; no row is lost or duplicated")
+        .next("make room on that file system, then run again"),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(
+            Kind::LedgerBusy,
+            format!("another process has locked the ledger {shown}"),
+        )
+        .safe("nothing is lost")
+        .next("close the program that has it open, such as sqlite3, then run again"),
+        _ => Error::new(
+            Kind::LocalIo,
+            format!("cannot use the ledger {shown}: {error}"),
+        )
+        .safe("uncommitted changes are found again by the next run; no row is lost or duplicated")
+        .next("check the disk, and the owner and mode of that file and its directory"),
+    }
+}

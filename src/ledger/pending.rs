@@ -1,0 +1,148 @@
+//! Pending subscribers: seen unconfirmed, they may still confirm, and keep the time of their sign-up when they do.
+
+use super::Ledger;
+use crate::error::Result;
+use rusqlite::params;
+
+/// A subscriber of a list, seen by a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sighting {
+    pub(crate) list: i64,
+    pub(crate) subscriber: i64,
+    pub(crate) run: i64,
+}
+
+impl Ledger {
+    /// Records an unconfirmed subscriber. Without a known subscribed_at the time of the first sighting (`now`) is used.
+    /// Times in Unix seconds.
+    pub(crate) fn note_pending(
+        &mut self,
+        seen: Sighting,
+        subscribed_at: Option<i64>,
+        now: i64,
+    ) -> Result<()> {
+        self.change(
+            "INSERT INTO pending (list, subscriber, subscribed_at, checked) VALUES (?1, ?2, coalesce(?3, ?4), ?5)
+             ON CONFLICT (list, subscriber) DO UPDATE
+             SET subscribed_at = coalesce(?3, subscribed_at), checked = ?5, resolved_by = NULL",
+            params![seen.list, seen.subscriber, subscribed_at, now, seen.run],
+        )?;
+        Ok(())
+    }
+
+    /// Records a sighting of a subscriber who may be pending and whose status is unknown.
+    pub(crate) fn touch_pending(&mut self, seen: Sighting) -> Result<()> {
+        self.change(
+            "UPDATE pending SET checked = ?3 WHERE list = ?1 AND subscriber = ?2",
+            [seen.list, seen.subscriber, seen.run],
+        )?;
+        Ok(())
+    }
+
+    /// Ends the pending state of a subscriber seen with another status; while a batch is open, only once that is
+    /// published.
+    pub(crate) fn resolve_pending(
+        &mut self,
+        list: i64,
+        subscriber: i64,
+        batch: Option<i64>,
+    ) -> Result<()> {
+        match batch {
+            Some(batch) => self.change(
+                "UPDATE pending SET resolved_by = ?3 WHERE list = ?1 AND subscriber = ?2",
+                [list, subscriber, batch],
+            )?,
+            None => self.change(
+                "DELETE FROM pending WHERE list = ?1 AND subscriber = ?2",
+                [list, subscriber],
+            )?,
+        };
+        Ok(())
+    }
+
+    /// Ends the pending state of all subscribers of `list`, since unconfirmed ones are exported themselves now; while a
+    /// batch is open, only once that is published.
+    pub(crate) fn forget_pending(&mut self, list: i64, batch: Option<i64>) -> Result<()> {
+        match batch {
+            Some(batch) => self.change(
+                "UPDATE pending SET resolved_by = ?2 WHERE list = ?1",
+                [list, batch],
+            )?,
+            None => self.change("DELETE FROM pending WHERE list = ?1", [list])?,
+        };
+        Ok(())
+    }
+
+    /// Deletes the subscribers that `run` saw unconfirmed although their confirmation link expired before `before`.
+    pub(crate) fn forget_expired_pending(
+        &mut self,
+        list: i64,
+        run: i64,
+        before: i64,
+    ) -> Result<usize> {
+        self.change(
+            "DELETE FROM pending WHERE list = ?1 AND checked = ?2 AND subscribed_at < ?3 AND resolved_by IS NULL",
+            [list, run, before],
+        )
+    }
+
+    /// Whether `list` has pending subscribers.
+    pub(crate) fn has_pending(&self, list: i64) -> Result<bool> {
+        self.exists(
+            "SELECT 1 FROM pending WHERE list = ?1 AND resolved_by IS NULL LIMIT 1",
+            [list],
+        )
+    }
+
+    /// The number of pending subscribers that `run` has not seen, and the oldest subscribed_at (`None` if any is
+    /// unknown).
+    pub(crate) fn unchecked_pending(&self, list: i64, run: i64) -> Result<(u64, Option<i64>)> {
+        let row = self.first(
+            "SELECT count(*), min(subscribed_at), count(subscribed_at) FROM pending
+             WHERE list = ?1 AND checked != ?2 AND resolved_by IS NULL",
+            [list, run],
+            |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, i64>(2)?)),
+        )?;
+        let (all, oldest, known) = row.unwrap_or((0, None, 0));
+        Ok((all as u64, oldest.filter(|_| all == known)))
+    }
+
+    /// Up to `n` ids above `after` of pending subscribers that `run` has not seen, in order.
+    pub(crate) fn unchecked_ids(
+        &self,
+        list: i64,
+        run: i64,
+        after: i64,
+        n: u32,
+    ) -> Result<Vec<i64>> {
+        self.rows(
+            "SELECT subscriber FROM pending
+             WHERE list = ?1 AND checked != ?2 AND resolved_by IS NULL AND subscriber > ?3 ORDER BY subscriber LIMIT ?4",
+            params![list, run, after, n],
+            |row| row.get(0),
+        )
+    }
+
+    /// The number of pending subscribers on all lists.
+    pub(crate) fn pending(&self) -> Result<u64> {
+        let count = self.first("SELECT count(*) FROM pending", [], |row| {
+            row.get::<_, i64>(0)
+        })?;
+        Ok(count.unwrap_or(0) as u64)
+    }
+
+    /// Deletes the subscribers that `batch`, now published, has resolved.
+    pub(super) fn delete_resolved(&mut self, batch: i64) -> Result<()> {
+        self.change("DELETE FROM pending WHERE resolved_by = ?1", [batch])?;
+        Ok(())
+    }
+
+    /// Makes the subscribers that `batch`, now void, had resolved pending again.
+    pub(super) fn unresolve(&mut self, batch: i64) -> Result<()> {
+        self.change(
+            "UPDATE pending SET resolved_by = NULL WHERE resolved_by = ?1",
+            [batch],
+        )?;
+        Ok(())
+    }
+}

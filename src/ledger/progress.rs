@@ -1,0 +1,131 @@
+//! How far the export of each list has come, kept twice: including the unfinished batch, and as settled without it.
+
+use super::Ledger;
+use super::errors::damaged;
+use crate::error::Result;
+use crate::subscriber::{RowKey, Status};
+use chrono::NaiveDate;
+use rusqlite::params;
+use serde::{Deserialize, Serialize};
+
+/// The progress of one list. Stored as JSON, so that users can read it and later versions can add fields.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// The first day (UTC) of the first export; `None`: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<NaiveDate>,
+    /// The statuses that were exported completely; `None`: the first export is not complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) statuses: Option<Vec<Status>>,
+    /// The newest subscribed_at seen, capped by AWeber's clock, Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mark: Option<i64>,
+    /// An unfinished walk through the whole list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) walk: Option<SavedWalk>,
+}
+
+/// Where a walk through a whole list stopped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SavedWalk {
+    /// The statuses walked for.
+    pub(crate) statuses: Vec<Status>,
+    /// The row to continue with.
+    pub(crate) start: u64,
+    /// Rows seen so far.
+    pub(crate) seen: u64,
+    /// The last rows seen.
+    pub(crate) keys: Vec<RowKey>,
+    /// The newest subscribed_at seen so far, Unix seconds.
+    pub(crate) newest: Option<i64>,
+    /// AWeber's time when it stopped, Unix seconds.
+    pub(crate) at: Option<i64>,
+}
+
+impl Ledger {
+    /// The progress of `list`; the default for an unknown list.
+    pub(crate) fn progress(&self, list: i64) -> Result<Progress> {
+        let json: Option<String> =
+            self.first("SELECT progress FROM list WHERE id = ?1", [list], |row| {
+                row.get(0)
+            })?;
+        match json {
+            None => Ok(Progress::default()),
+            Some(json) => serde_json::from_str(&json)
+                .map_err(|e| damaged(self.path(), &format!("progress of list {list}: {e}"))),
+        }
+    }
+
+    /// Records the progress of `list`. While a batch is open the settled progress stays as it was, in case the batch
+    /// becomes void.
+    pub(crate) fn set_progress(
+        &mut self,
+        list: i64,
+        progress: &Progress,
+        batch_open: bool,
+    ) -> Result<()> {
+        let json = serde_json::to_string(progress).unwrap_or_default();
+        let sql = if batch_open {
+            // The settled progress of a list first seen while a batch is open is the default one.
+            "INSERT INTO list (id, progress, settled) VALUES (?1, ?2, '{}')
+             ON CONFLICT (id) DO UPDATE SET progress = ?2 WHERE progress != ?2"
+        } else {
+            "INSERT INTO list (id, progress, settled) VALUES (?1, ?2, ?2)
+             ON CONFLICT (id) DO UPDATE SET progress = ?2, settled = ?2 WHERE progress != ?2 OR settled != ?2"
+        };
+        self.change(sql, params![list, json])?;
+        Ok(())
+    }
+
+    /// Whether any run has queried the list.
+    pub(crate) fn knows_list(&self, list: i64) -> Result<bool> {
+        self.exists("SELECT 1 FROM list WHERE id = ?1", [list])
+    }
+
+    /// Records the first day to export of a list that is not known yet.
+    pub(crate) fn begin_list(&mut self, list: i64, since: Option<NaiveDate>) -> Result<()> {
+        if self.knows_list(list)? {
+            return Ok(());
+        }
+        let progress = Progress {
+            since,
+            ..Progress::default()
+        };
+        self.set_progress(list, &progress, false)
+    }
+
+    /// Settles the progress of all lists.
+    pub(super) fn settle_progress(&mut self) -> Result<()> {
+        self.change(
+            "UPDATE list SET settled = progress WHERE settled != progress",
+            [],
+        )?;
+        Ok(())
+    }
+
+    /// Returns all lists to their settled progress.
+    pub(super) fn restore_progress(&mut self) -> Result<()> {
+        self.change(
+            "UPDATE list SET progress = settled WHERE settled != progress",
+            [],
+        )?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subscriber::SubscribedAt;
+
+    #[test]
+    fn progress_keeps_its_json() {
+        let json = r#"{"since":"2026-11-01","statuses":["subscribed","unsubscribed"],"mark":1763800000,"walk":{"statuses":["subscribed"],"start":300,"seen":298,"keys":[[7,1763800000],[8,"2025-11-21T10:56:38"],[9,""]],"newest":null,"at":1763800001}}"#;
+        let progress: Progress = serde_json::from_str(json).unwrap();
+        let keys = &progress.walk.as_ref().unwrap().keys;
+        assert_eq!(keys[0].subscribed_at, SubscribedAt::Instant(1_763_800_000));
+        assert_eq!(keys[2].subscribed_at, SubscribedAt::Text("".into()));
+        assert_eq!(serde_json::to_string(&progress).unwrap(), json);
+        assert_eq!(serde_json::to_string(&Progress::default()).unwrap(), "{}");
+    }
+}
