@@ -228,3 +228,67 @@ impl Run {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::secret::ExposeSecret;
+    use clap::Parser;
+
+    fn command(line: &str) -> Result<Command> {
+        let env = |name: &str| match name {
+            "HOME" => Some("/home/u".into()),
+            "AWEBER_SYNC_PING_URL" => Some("https://check.example/1/".into()),
+            _ => None,
+        };
+        let words = ["aweber-sync"].into_iter().chain(line.split(' '));
+        Command::new(cli::Cli::try_parse_from(words).unwrap(), &env)
+    }
+
+    #[test]
+    fn an_invalid_option_of_run_leaves_its_watchers_usable() {
+        for (line, kind) in [
+            ("run --since nonsense", Kind::Usage),
+            ("run --columns nonsense", Kind::Usage),
+            ("run --api-url http://api.example", Kind::Config),
+        ] {
+            let Ok(Command::Run(watchers, Err(error))) = command(line) else {
+                panic!("{line}");
+            };
+            assert_eq!(error.kind(), kind, "{line}");
+            let url = watchers.ping_url.unwrap();
+            assert_eq!(url.expose_secret(), "https://check.example/1");
+        }
+    }
+
+    #[test]
+    fn a_dry_run_has_no_watchers() {
+        let Ok(Command::Run(watchers, Ok(_))) = command("run --dry-run --metrics-file x") else {
+            panic!();
+        };
+        assert!(watchers.ping_url.is_none() && watchers.metrics_file.is_none());
+    }
+
+    #[test]
+    fn an_invalid_option_of_forget_is_an_error() {
+        for line in [
+            "forget --list 1 --since today",
+            "forget --list 1 --since nonsense",
+        ] {
+            assert_eq!(command(line).unwrap_err().kind(), Kind::Usage, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_flow_of_authorize_follows_from_its_options() {
+        let flow = |line: &str| match command(line) {
+            Ok(Command::Authorize(config)) => config.flow,
+            other => panic!("{line}: {other:?}"),
+        };
+        assert!(matches!(flow("authorize"), Flow::Prompt));
+        assert!(matches!(flow("authorize --print-url"), Flow::PrintUrl));
+        assert!(matches!(flow("authorize --code c"), Flow::Code(code) if code == "c"));
+        assert!(matches!(flow("authorize --import f"), Flow::Import(file) if file == *"f"));
+    }
+}
