@@ -1,4 +1,5 @@
-//! Reads entries in one pass over a page, keeping the byte range of each field instead of its value. COST
+//! Reads the entries of a page in one pass. Fields are byte ranges of the page's text, because owned values would cost
+//! an allocation each, 26 per row, and borrowed ones cannot be stored beside the text they borrow from.
 
 use super::fields::{FIELDS, ID, SUBSCRIBED_AT};
 use super::{Entry, RowKey, Span, SubscribedAt};

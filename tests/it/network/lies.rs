@@ -69,7 +69,7 @@ pub(super) fn table() -> Vec<Row> {
     const REFUSED: Cells = &[(PAGED, Passes)];
     const HARMLESS: Cells = &[(PAGED, Harmless)];
     let other_host = elsewhere().api_url();
-    let no_link = "is no link";
+    let no_link = "is not a link";
     vec![
         // Links that lead elsewhere are not followed, and neither is the page believed.
         row("next on another host", link(json!(format!("{other_host}/1.0/accounts"))), "another host", REFUSED),
@@ -89,7 +89,7 @@ pub(super) fn table() -> Vec<Row> {
         row("next without a query", next(|link| link[..link.find('?').unwrap()].to_owned()), "", HARMLESS),
         row("next to itself", next(|link| link.replace("ws.start=100", "ws.start=0").replace("ws.start=199", "ws.start=99")), "", HARMLESS),
         row("next to the page before", next(backwards), "", HARMLESS),
-        row("always more", FaultKind::replace(|mut page| { page["next_collection_link"] = json!(page["self_link"]); page }), "lead nowhere", &[(&[Unconfirmed, Recent, StillUnconfirmed], Passes)]),
+        row("always more", FaultKind::replace(|mut page| { page["next_collection_link"] = json!(page["self_link"]); page }), "repeat without a new row", &[(&[Unconfirmed, Recent, StillUnconfirmed], Passes)]),
         // Pages that say that they are the last one, or that there is nobody.
         row("no next link", FaultKind::replace(without_next), "", &[(&[FirstPage, MiddlePage], Harmless)]),
         row("half a page and no next link", FaultKind::replace(half), "", &[(&[MiddlePage, LastPage], Harmless)]),
