@@ -132,13 +132,13 @@ pub(super) fn append(batch: &BatchRecord, at: AppendAt) -> Result<FileState> {
         .chain(File::open(&batch.stage).map_err(cannot)?);
     let shown = path.display();
     if found < at.offset {
-        return Err(changed_meanwhile(
+        return Err(changed_during_append(
             path,
             format!("{shown} became shorter while rows were being appended to it"),
         ));
     }
     if !has_prefix_of(&mut file, at.offset, &mut wanted).map_err(cannot)? {
-        return Err(changed_meanwhile(
+        return Err(changed_during_append(
             path,
             format!("somebody else wrote to {shown} while rows were being appended to it"),
         ));
@@ -157,7 +157,7 @@ pub(super) fn append(batch: &BatchRecord, at: AppendAt) -> Result<FileState> {
     write().map_err(cannot)
 }
 
-fn changed_meanwhile(path: &Path, what: String) -> Error {
+fn changed_during_append(path: &Path, what: String) -> Error {
     let shown = path.display();
     Error::new(Kind::Output, what)
         .safe("the new rows are kept")
