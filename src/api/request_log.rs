@@ -19,8 +19,9 @@ const SLOT: usize = 16;
 #[derive(Debug)]
 pub(crate) struct RequestLog {
     path: PathBuf,
-    /// None: it cannot be written. The rate limit then holds within this process only.
+    /// Opened by the first request.
     file: Option<File>,
+    is_usable: bool,
     next: usize,
 }
 
@@ -29,39 +30,22 @@ pub(crate) struct RequestLog {
 pub(super) struct Slot(usize);
 
 impl RequestLog {
-    /// Opens the log at `path`, or creates it; returns it with the times in it, Unix milliseconds. Requests that never
+    /// The log at `path`, which the first request creates, and the times in it, Unix milliseconds. Requests that never
     /// ended, of a killed process, are taken as sent at `now_ms`.
     pub(super) fn open(path: PathBuf, now_ms: i64) -> (RequestLog, Vec<i64>) {
-        let mut log = RequestLog {
+        let content = atomic::read_own(&path, (SLOTS * SLOT) as u64).unwrap_or_default();
+        let slots = parse(&content);
+        let latest = slots.iter().max_by_key(|(_, at)| at.abs());
+        let log = RequestLog {
+            next: latest.map_or(0, |(slot, _)| (slot + 1) % SLOTS),
             file: None,
+            is_usable: true,
             path,
-            next: 0,
         };
-        let mut times = Vec::new();
-        match log.read() {
-            Ok((file, content)) => {
-                let latest =
-                    |times: &[(usize, i64)]| times.iter().max_by_key(|(_, at)| *at).copied();
-                let slots = parse(&content);
-                log.next = latest(&slots).map_or(0, |(slot, _)| (slot + 1) % SLOTS);
-                times.extend(
-                    slots
-                        .iter()
-                        .map(|(_, at)| if *at < 0 { now_ms } else { *at }),
-                );
-                log.file = Some(file);
-            }
-            Err(e) => log.give_up(&e),
-        }
-        (log, times)
-    }
-
-    fn read(&self) -> io::Result<(File, Vec<u8>)> {
-        let file = atomic::open_own(&self.path)?;
-        let mut content = vec![0; SLOTS * SLOT];
-        let length = file.read_at(&mut content, 0)?;
-        content.truncate(length);
-        Ok((file, content))
+        let times = slots
+            .iter()
+            .map(|(_, at)| if *at < 0 { now_ms } else { *at });
+        (log, times.collect())
     }
 
     /// Notes a request that is about to be sent.
@@ -77,21 +61,28 @@ impl RequestLog {
         self.write(slot, ended_ms);
     }
 
+    /// If it fails, the rate limit holds within this process only.
     fn write(&mut self, slot: Slot, ms: i64) {
-        let Some(file) = &self.file else { return };
+        if !self.is_usable {
+            return;
+        }
         let text = format!("{ms:>+width$}\n", width = SLOT - 1);
-        if let Err(e) = file.write_all_at(text.as_bytes(), (slot.0 * SLOT) as u64) {
-            self.give_up(&e);
+        if let Err(e) = self.try_write(&text, (slot.0 * SLOT) as u64) {
+            self.is_usable = false;
+            tracing::debug!(
+                event = "request_log_failed",
+                "cannot keep the times of requests in {}: {e}",
+                self.path.display()
+            );
         }
     }
 
-    fn give_up(&mut self, cause: &io::Error) {
-        self.file = None;
-        tracing::debug!(
-            event = "request_log_failed",
-            "cannot keep the times of requests in {}: {cause}",
-            self.path.display()
-        );
+    fn try_write(&mut self, text: &str, offset: u64) -> io::Result<()> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => atomic::open_own(&self.path)?,
+        };
+        self.file.insert(file).write_all_at(text.as_bytes(), offset)
     }
 }
 

@@ -152,7 +152,7 @@ impl Collector {
         }
         self.rows += new.len() as u64;
         if let Some((batch, Some(stage))) = &mut self.open {
-            let bytes = self.options.layout.rows(list, &new);
+            let bytes = self.options.layout.rows(list, new);
             stage.append(&bytes).map_err(|e| cannot_stage(batch, &e))?;
             batch.rows += new.len() as u64;
         }

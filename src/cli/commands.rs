@@ -1,6 +1,6 @@
 //! The options of all commands but `run`.
 
-use super::Network;
+use super::common::Network;
 use super::values::duration;
 use clap::Args;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! The options of `aweber-sync run`.
 
-use super::Network;
+use super::common::Network;
 use super::values::{duration, mode};
 use crate::subscriber::Status;
 use clap::Args;

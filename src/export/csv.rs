@@ -1,6 +1,6 @@
 //! CSV as in RFC 4180 with LF; with `--excel` a byte order mark, CRLF and no cell that a spreadsheet runs as a formula.
 
-use super::Exporter;
+use super::format::Exporter;
 use crate::rows::{self, Column, ListRef};
 use crate::subscriber::Subscriber;
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! JSON lines: one object per line with all fields as received from the API.
 
-use super::Exporter;
+use super::format::Exporter;
 use crate::json::push_compact;
 use crate::rows::ListRef;
 use crate::subscriber::Subscriber;

@@ -1,8 +1,8 @@
 //! What a file looks like: format, options and columns. A batch and a growing file remember theirs as text.
 
 use super::csv::{Csv, CsvOptions};
+use super::format::{Exporter, Format};
 use super::jsonl::Jsonl;
-use super::{Exporter, Format};
 use crate::record;
 use crate::rows::{Column, ListRef};
 use crate::subscriber::Subscriber;

@@ -1,6 +1,7 @@
 //! Errors of SQLite and of a ledger that cannot be used, each with the way out.
 
 use crate::error::{Error, Kind};
+use crate::stop;
 use rusqlite::ErrorCode;
 use std::path::Path;
 
@@ -36,12 +37,18 @@ pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> Error {
         )
         .safe("uncommitted changes are found again by the next run; no row is lost or duplicated")
         .next("make room on that file system, then run again"),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(
-            Kind::LedgerBusy,
-            format!("another process has locked the ledger {shown}"),
-        )
-        .safe("nothing is lost")
-        .next("close the program that has it open, such as sqlite3, then run again"),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            let busy = || {
+                Error::new(
+                    Kind::LedgerBusy,
+                    format!("another process has locked the ledger {shown}"),
+                )
+                .safe("nothing is lost")
+                .next("close the program that has it open, such as sqlite3, then run again")
+            };
+            // The wait for the lock ends early for a signal.
+            stop::signalled().unwrap_or_else(busy)
+        }
         _ => Error::new(
             Kind::LocalIo,
             format!("cannot use the ledger {shown}: {error}"),

@@ -4,6 +4,7 @@ use super::database::Ledger;
 use super::errors::{damaged, failed, too_new};
 use crate::disk::atomic;
 use crate::error::{Error, Result};
+use crate::stop;
 use rusqlite::{Connection, OpenFlags};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,8 +18,19 @@ const SCHEMA_VERSION: i64 = 1;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
-/// How long to wait for another process, such as `status` or sqlite3, to release the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait for another process, such as `status` or sqlite3, to release the file: so often, each time so long.
+const BUSY_WAITS: i32 = 500;
+const BUSY_WAIT: Duration = Duration::from_millis(20);
+
+/// Called by SQLite while the file is locked; returns whether to try again. SQLite blocks the runtime, so a signal has to
+/// be noticed here.
+fn wait_for_lock(waits: i32) -> bool {
+    if waits >= BUSY_WAITS || stop::signalled().is_some() {
+        return false;
+    }
+    std::thread::sleep(BUSY_WAIT);
+    true
+}
 
 /// The most memory for cached pages, KiB.
 const CACHE_KIB: i64 = 512;
@@ -43,8 +55,9 @@ impl Ledger {
         }
         // Read-write even for reading: after a kill SQLite has to roll back a journal first.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(|e| failed(path, &e))?;
-        configure(&connection, dry_run).map_err(|e| failed(path, &e))?;
+        let mut connection =
+            Connection::open_with_flags(path, flags).map_err(|e| failed(path, &e))?;
+        configure(&mut connection, dry_run).map_err(|e| failed(path, &e))?;
         check_version(&connection, path)?;
         Ok(Ledger::new(connection, path, dry_run))
     }
@@ -82,9 +95,9 @@ fn open_in_memory(path: &Path) -> Result<Ledger> {
     Ok(Ledger::new(connection, path, true))
 }
 
-fn configure(connection: &Connection, dry_run: bool) -> rusqlite::Result<()> {
+fn configure(connection: &mut Connection, dry_run: bool) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(32);
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.busy_handler(Some(wait_for_lock))?;
     // EXTRA also syncs the directory after the journal is deleted, so that a commit survives a power failure.
     connection.pragma_update(None, "synchronous", "EXTRA")?;
     // Events arrive roughly in the order in which they are stored: a larger cache would only use memory.

@@ -387,7 +387,7 @@ fn an_unknown_word_in_a_batch_or_output_is_damage() {
     ] {
         story.ledger().execute(set, []).unwrap();
         let done = story.site.run(&[]);
-        assert_eq!(done.code, 74, "{set}\n{}", story.site.dump(&done));
+        done.case(&set).exits(74);
         assert!(
             done.stderr.contains("is damaged") && done.stderr.contains("cloud"),
             "{}",

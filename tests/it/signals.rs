@@ -115,6 +115,70 @@ fn a_signal_ends_a_wait_between_repeats_within_a_second() {
 }
 
 #[test]
+fn a_signal_while_another_process_holds_the_ledger_ends_the_run_within_a_second() {
+    let mut story = Story::new(Outlet::Directory);
+    story.more(3);
+    story.run_ok();
+    let other = rusqlite::Connection::open(story.site.ledger_file()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let held = story.site.start(story.site.command(&["run"]));
+    // It holds its locks before it opens the ledger.
+    std::thread::sleep(Duration::from_millis(300));
+    let (stopped, took) = story.site.stop(held, Signal::TERM);
+    stopped.exits(143);
+    assert!(took < A_SECOND, "{took:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    let done = story.run_ok();
+    story.assert_everybody_once("the ledger is free again", &done);
+}
+
+#[test]
+fn a_signal_during_a_refresh_ends_the_run_once_the_new_tokens_are_stored() {
+    for (signal, code) in [
+        (Signal::HUP, 129),
+        (Signal::INT, 130),
+        (Signal::QUIT, 131),
+        (Signal::TERM, 143),
+    ] {
+        let site = Site::new();
+        let delay = aweber_sandbox::FaultKind::DelayBefore(Duration::from_millis(300));
+        site.sandbox.with(|world| {
+            world.fault(aweber_sandbox::Fault::on("/oauth2/token").answer(delay));
+        });
+        let held = site.start(site.command(&["run"]));
+        wait_until("the refresh is under way", || site.token_requests() == 1);
+        let (stopped, _) = site.stop(held, signal);
+        stopped.case(&format_args!("{signal:?}")).exits(code);
+        assert!(site.token_is_live(), "{stopped}");
+    }
+}
+
+#[test]
+fn under_nohup_a_hangup_is_ignored() {
+    let story = Story::new(Outlet::Directory);
+    story.more(250);
+    let command = crate::support::process::behind_script(
+        "trap '' HUP; exec \"$@\"",
+        &story.site.command(&["run"]),
+    );
+    let delay = aweber_sandbox::FaultKind::DelayBefore(Duration::from_millis(300));
+    story.site.sandbox.with(|world| {
+        world.fault(aweber_sandbox::Fault::on("status=subscribed").answer(delay));
+    });
+    let held = story.site.start(command);
+    wait_until("a page is asked for", || {
+        story
+            .site
+            .sandbox
+            .with(|world| world.count("status=subscribed"))
+            == 1
+    });
+    let (done, _) = story.site.stop(held, Signal::HUP);
+    done.exits(0);
+    assert_eq!(story.site.rows().len(), 250);
+}
+
+#[test]
 fn a_second_signal_is_a_stop_like_the_first_and_no_death() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
         let mut story = Story::new(Outlet::Directory);
