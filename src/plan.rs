@@ -40,10 +40,11 @@ pub(crate) fn plan(
 ) -> Plan {
     let since = progress.since.as_deref().and_then(crate::timestamp::day);
     let since = since.map(|day| day - TimeDelta::days(SLACK_DAYS));
-    let complete = progress
-        .statuses
-        .as_ref()
-        .is_some_and(|done| wanted.iter().all(|status| done.contains(&status.word())));
+    let complete = progress.statuses.as_ref().is_some_and(|done| {
+        wanted
+            .iter()
+            .all(|status| done.iter().any(|d| d == status.word()))
+    });
     if complete && !full {
         let mark = progress
             .mark
