@@ -134,7 +134,7 @@ impl<'a> CatchUp<'a> {
             ("sort_key", "subscribed_at".to_owned()),
             ("sort_order", "asc".to_owned()),
         ];
-        parameters.extend(status.map(|status| ("status", status.word())));
+        parameters.extend(status.map(|status| ("status", status.word().to_owned())));
         parameters.extend(after.map(|day| ("subscribed_after", day.to_string())));
         Query {
             path: self.subscribers_path(),

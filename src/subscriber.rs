@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use fields::{CUSTOM_FIELDS, FIELDS, STATUS};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
+use std::sync::LazyLock;
 
 /// A status that can be exported. AWeber has more; subscribers with another one are never exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
@@ -36,14 +37,33 @@ pub(crate) enum StatusCell {
 
 impl Status {
     /// The word in the API and on the command line.
-    pub(crate) fn word(self) -> String {
-        let value = self.to_possible_value();
-        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    pub(crate) fn word(self) -> &'static str {
+        let mut words = Status::words().iter();
+        words
+            .find(|(_, status)| *status == self)
+            .map_or("", |(word, _)| word)
     }
 
     /// Returns the status with that word, in any case.
     pub(crate) fn from_word(word: &str) -> Option<Status> {
-        <Status as ValueEnum>::from_str(word, true).ok()
+        let mut words = Status::words().iter();
+        words
+            .find(|(known, _)| known.eq_ignore_ascii_case(word))
+            .map(|(_, status)| *status)
+    }
+
+    /// The words from clap, collected once: building them for each row would take 1 % of an export's instructions.
+    fn words() -> &'static [(String, Status)] {
+        static WORDS: LazyLock<Vec<(String, Status)>> = LazyLock::new(|| {
+            let variants = Status::value_variants().iter();
+            variants
+                .filter_map(|status| {
+                    let word = status.to_possible_value()?.get_name().to_owned();
+                    Some((word, *status))
+                })
+                .collect()
+        });
+        &WORDS
     }
 }
 
@@ -177,6 +197,20 @@ impl SubscribedAt {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_those_of_the_api_in_any_case() {
+        for (status, word) in [
+            (Status::Subscribed, "subscribed"),
+            (Status::Unconfirmed, "unconfirmed"),
+            (Status::Unsubscribed, "unsubscribed"),
+        ] {
+            assert_eq!(status.word(), word);
+            assert_eq!(Status::from_word(&word.to_uppercase()), Some(status));
+        }
+        assert_eq!(Status::from_word("deleted"), None);
+        assert_eq!(Status::from_word(""), None);
+    }
 
     #[test]
     fn a_non_string_status_is_absent() {
