@@ -14,7 +14,7 @@ pub(super) fn cannot_stage(batch: &BatchRecord, cause: &io::Error) -> Error {
     Error::disk("cannot write", &batch.stage, cause)
         .with_kind(kind)
         .safe("rows written before are kept; the rest is found again by the next run")
-        .next("make room on that file system and the directory writable, then run again")
+        .next("free some disk space and make the directory writable, then run again")
 }
 
 /// 73; `doing` reads like "cannot publish as".
@@ -58,8 +58,8 @@ fn missing_directory(batch: &BatchRecord) -> Option<(PathBuf, String)> {
     let way_out = match directory.metadata() {
         Ok(found) if found.is_dir() => return None,
         Ok(_) => format!(
-            "it is no directory any more: mv '{shown}' '{shown}.old', then put the directory back; or, if that is gone \
-             for good: {make}"
+            "it is no longer a directory: mv '{shown}' '{shown}.old', then restore the directory; or, if it was \
+             removed on purpose: {make}"
         ),
         Err(_) => format!("mount its volume; or, if it was removed on purpose: {make}"),
     };

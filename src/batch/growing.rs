@@ -37,7 +37,7 @@ pub(super) fn append_position(
     let Some(KnownOutput::GrowingFile(state)) = known else {
         return Err(not_ours(
             path,
-            format!("{shown} holds something already, and this job never wrote to it"),
+            format!("{shown} is not empty, and this job has never written to it"),
         ));
     };
     check_shape(path, &state.shape, layout)?;
@@ -57,7 +57,7 @@ pub(super) fn append_position(
     }
     let what = match found.cmp(&state.length) {
         Ordering::Greater => {
-            format!("{shown} is longer than this job left it: somebody else writes to it")
+            format!("{shown} is longer than this job left it: another program writes to it")
         }
         Ordering::Less => format!("{shown} is shorter than this job left it, but not empty"),
         Ordering::Equal => format!("{shown} was changed since this job wrote to it"),
@@ -83,7 +83,7 @@ fn check_shape(path: &Path, shape: &str, layout: &Layout) -> Result<()> {
     }
     let shown = path.display();
     Err(Error::config(format!(
-        "{shown} holds rows of another shape ({}) than is wanted now ({})",
+        "{shown} has rows in another layout ({}) than requested ({})",
         shortened(shape),
         shortened(&wanted)
     ))
@@ -118,7 +118,7 @@ pub(super) fn append(batch: &BatchRecord, at: AppendAt) -> Result<FileState> {
     let cannot = |e: io::Error| {
         Error::output("cannot append to", path, &e)
             .safe("the new rows are kept; the next run appends what is missing")
-            .next("make room and the file writable, then run again")
+            .next("free some disk space and make the file writable, then run again")
     };
     let header = if at.with_header {
         batch.layout.header()
@@ -140,7 +140,7 @@ pub(super) fn append(batch: &BatchRecord, at: AppendAt) -> Result<FileState> {
     if !has_prefix_of(&mut file, at.offset, &mut wanted).map_err(cannot)? {
         return Err(changed_during_append(
             path,
-            format!("somebody else wrote to {shown} while rows were being appended to it"),
+            format!("another program wrote to {shown} while rows were being appended to it"),
         ));
     }
     let mut write = || -> io::Result<FileState> {

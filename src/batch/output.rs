@@ -80,7 +80,7 @@ fn check_directory(path: &Path, known: bool, dry_run: bool) -> Result<()> {
         .next(format!("move {shown} away, or give another --output"))),
         Ok(_) => writable(path),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && known => Err(cannot(format!(
-            "the output directory {shown} is missing; it was there before"
+            "the output directory {shown} is missing, although it was used before"
         ))
         .next(format!(
             "mount its volume; or, if it was removed on purpose: mkdir -m 700 '{shown}'"
@@ -100,7 +100,7 @@ fn check_file(path: &Path) -> Result<()> {
     let shown = path.display();
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(cannot(format!(
-            "{shown} was a growing file, and is a directory now"
+            "{shown} was a growing file and is now a directory"
         ))
         .next(format!(
             "give --output {shown}/NAME.csv, or move the directory away"
@@ -112,7 +112,7 @@ fn check_file(path: &Path) -> Result<()> {
             let parent = path.parent().unwrap_or(Path::new("/"));
             if !parent.is_dir() {
                 return Err(
-                    cannot(format!("there is no directory {}", parent.display())).next(format!(
+                    cannot(format!("no such directory: {}", parent.display())).next(format!(
                         "mkdir -p '{}', or mount its volume",
                         parent.display()
                     )),

@@ -118,7 +118,7 @@ fn lost_stage(batch: &BatchRecord) -> Error {
     )
     .safe("it was not changed")
     .next(format!(
-        "put that file back; without it: mv '{file}' '{file}.old', then aweber-sync run, which fetches the rows again"
+        "restore the stage file; without it: mv '{file}' '{file}.old', then aweber-sync run, which fetches the rows again"
     ))
 }
 

@@ -36,7 +36,7 @@ pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> Error {
             format!("no space left for the ledger {shown}"),
         )
         .safe("uncommitted changes are found again by the next run; no row is lost or duplicated")
-        .next("make room on that file system, then run again"),
+        .next("free some disk space, then run again"),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             let busy = || {
                 Error::new(

@@ -115,7 +115,7 @@ fn check_version(connection: &Connection, path: &Path) -> Result<()> {
     if number("application_id")? != APPLICATION_ID {
         return Err(damaged(
             path,
-            "it is a database, but no ledger of aweber-sync",
+            "it is a database, but not a ledger of aweber-sync",
         ));
     }
     match number("user_version")? {
@@ -132,7 +132,7 @@ fn create(path: &Path) -> Result<()> {
     let cannot = |e: io::Error| {
         Error::disk("cannot create the ledger", path, &e)
             .safe("no token was spent")
-            .next("make room and the directory writable for the user that runs the job")
+            .next("free some disk space and make the directory writable for the user that runs the job")
     };
     let file = atomic::create_private(&new).map_err(cannot)?;
     fill(&new).map_err(|e| failed(path, &e))?;

@@ -67,7 +67,7 @@ fn a_foreign_end_of_a_file_being_appended_to_is_left_alone_and_the_way_out_works
     append(&story.file(), HEADER.as_bytes());
     append(&story.file(), b"somebody else's line\n");
     let before = std::fs::read(story.file()).unwrap();
-    story.assert_refuses("somebody else");
+    story.assert_refuses("another program");
     let told = format!("mv '{0}' '{0}.old'", story.file().display());
     story.run().says(&told);
     assert_eq!(std::fs::read(story.file()).unwrap(), before);
@@ -118,7 +118,7 @@ fn rows_half_appended_whose_stage_file_is_gone_are_reported_and_nothing_is_spent
     std::fs::rename(&stage, &away).unwrap();
     story.site.forget_requests();
     let (batch, files) = (story.batch(), story.site.contents());
-    story.run().exits(74).says("put that file back");
+    story.run().exits(74).says("restore the stage file");
     assert_eq!(story.site.requests(), 0);
     assert_eq!(story.batch(), batch);
     assert!(story.site.contents() == files);

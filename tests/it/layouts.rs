@@ -209,7 +209,7 @@ fn a_growing_file_of_another_layout_is_refused_before_any_request_and_the_way_ou
         let done = site.run(&changed);
         done.exits(78);
         assert_eq!(site.requests(), 0);
-        done.says("holds rows of another shape");
+        done.says("has rows in another layout");
         let out = format!("mv '{0}' '{0}.old'", file.display());
         done.says(&out);
         assert_eq!(

@@ -102,7 +102,7 @@ fn somebody_elses_database_is_no_ledger() {
         .ledger()
         .execute_batch("CREATE TABLE mine (x)")
         .unwrap();
-    assert_refused(&story, 74, "no ledger of aweber-sync");
+    assert_refused(&story, 74, "not a ledger of aweber-sync");
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn an_output_directory_without_room_costs_no_row() {
         disk.fill();
         let done = site.run(&["--output", output]);
         assert!([73, 74].contains(&done.code), "{done}");
-        done.says("make room");
+        done.says("free some disk space");
         assert!(site.token_is_live());
         disk.make_room();
         let done = site.run_ok(&["--output", output]);
@@ -245,7 +245,7 @@ fn a_state_directory_that_fills_up_after_a_checkpoint_costs_no_row() {
         world.fault(Fault::on("status=subscribed").skip(3).answer(slow));
         world.before("status=subscribed", 4, move |_| fill(&full));
     });
-    site.run(story.arguments()).exits(74).says("room");
+    site.run(story.arguments()).exits(74).says("disk space");
     assert!(site.token_is_live());
     disk.make_room();
     let done = site.run_ok(story.arguments());

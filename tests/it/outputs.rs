@@ -168,7 +168,7 @@ fn a_growing_file_that_somebody_else_writes_to_is_left_alone_until_moved() {
     let done = assert_refused(
         &site,
         &["--output", "grown.csv"],
-        "somebody else writes to it",
+        "another program writes to it",
     );
     let file = site.path("grown.csv");
     done.says(&format!("mv '{0}' '{0}.old'", file.display()));
@@ -214,7 +214,7 @@ fn a_growing_file_whose_reader_left_the_header_goes_on_behind_it() {
 fn a_file_that_held_something_before_is_left_alone() {
     let (site, _) = three_readers();
     std::fs::write(site.path("mine.csv"), "a,b\n1,2\n").unwrap();
-    assert_refused(&site, &["--output", "mine.csv"], "never wrote to it");
+    assert_refused(&site, &["--output", "mine.csv"], "has never written to it");
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn a_growing_file_of_another_account_is_left_alone() {
     site.run_ok(&["--output", "grown.csv"]);
     site.sandbox.with(|world| world.account.id += 1);
     site.authorize_anew();
-    assert_refused(&site, &["--output", "grown.csv"], "never wrote to it");
+    assert_refused(&site, &["--output", "grown.csv"], "has never written to it");
     assert_eq!(emails(&site.path("grown.csv")), subscribed(&site, &[list]));
 }
 
@@ -302,7 +302,7 @@ fn a_directory_in_place_of_the_growing_file_is_an_error() {
     site.run_ok(&["--output", "grown.csv"]);
     std::fs::remove_file(site.path("grown.csv")).unwrap();
     std::fs::create_dir(site.path("grown.csv")).unwrap();
-    assert_refused(&site, &["--output", "grown.csv"], "is a directory now");
+    assert_refused(&site, &["--output", "grown.csv"], "is now a directory");
 }
 
 #[test]
@@ -320,6 +320,6 @@ fn a_growing_file_whose_directory_is_missing_is_an_error() {
     assert_refused(
         &site,
         &["--output", "volume/grown.csv"],
-        "there is no directory",
+        "no such directory",
     );
 }

@@ -31,7 +31,7 @@ fn modules() -> BTreeMap<Module, String> {
 
 /// `text` up to its tests, without comments.
 fn code_of(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let code = text.split("#[cfg(test)]\n").next().unwrap();
     code.lines()
         .map(|line| line.split("//").next().unwrap())
         .collect::<Vec<_>>()

@@ -187,8 +187,8 @@ fn a_file_in_the_place_of_the_output_directory_is_left_alone_and_the_way_out_wor
         std::fs::remove_dir_all(exports).unwrap();
         std::fs::write(exports, "somebody's").unwrap();
     });
-    done.says("no directory any more");
-    let refused = story.assert_refuses("no directory any more");
+    done.says("no longer a directory");
+    let refused = story.assert_refuses("no longer a directory");
     let exports = story.site.exports();
     assert_eq!(std::fs::read_to_string(&exports).unwrap(), "somebody's");
     do_as_told(&refused, "mv");
