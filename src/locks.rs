@@ -7,6 +7,7 @@ use crate::disk::lock::Lock;
 use crate::error::{Error, Kind, Result};
 use crate::stop::Stop;
 use crate::token::model::TokenFile;
+use crate::token::recovery;
 use crate::token::store::TokenStore;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -35,7 +36,7 @@ impl Locks {
         let run_lock = take_one(&paths.lock(), wait, stop).await?;
         // Two state directories may share one token file.
         let token_lock = take_one(&store.beside(".lock"), wait, stop).await?;
-        store.recover()?;
+        recovery::recover(&store)?;
         Ok(Locks {
             store,
             _run_lock: run_lock,

@@ -15,6 +15,7 @@ use crate::locks::{Locks, make_directory};
 use crate::secret::SecretString;
 use crate::stop::Stop;
 use crate::token::model::TokenFile;
+use crate::token::recovery;
 use crate::token::store::TokenStore;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -177,7 +178,7 @@ impl Authorizer {
     /// Finishes an authorization whose process died after it had got tokens. `false`: they are of no use now.
     async fn finish_candidate(&self, locks: &Locks, stop: &Stop) -> Result<bool> {
         let candidate = locks.store.candidate();
-        candidate.recover()?;
+        recovery::recover(&candidate)?;
         if !candidate.exists() {
             return Ok(false);
         }

@@ -12,6 +12,7 @@ use crate::locks::Locks;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::stop::Stop;
 use crate::token::model::TokenFile;
+use crate::token::recovery;
 use crate::token::store::TokenStore;
 
 /// Where tokens are revoked (AWeber API, section 1 'Revoke').
@@ -31,7 +32,7 @@ pub(crate) async fn revoke(config: config::Revoke) -> Result<()> {
         store,
     };
     let candidate = store.candidate();
-    candidate.recover()?;
+    recovery::recover(&candidate)?;
     // Without a token file there may still be the tokens of an unfinished authorization.
     if store.exists() || !candidate.exists() {
         let tokens = locks.load_tokens(base.client.id.as_deref())?;

@@ -1,12 +1,14 @@
 //! The command to carry out, complete and checked: made once from command line and environment, before anything is
 //! changed. Reads no files except those that hold secrets.
 
+mod env;
 mod layout;
 mod network;
 mod paths;
 mod secrets;
 mod since;
 
+pub(crate) use self::env::{Env, process_env};
 pub(crate) use self::network::Network;
 pub(crate) use self::paths::{Paths, absolute};
 pub(crate) use self::secrets::ClientSecret;
@@ -18,17 +20,8 @@ use crate::export::Layout;
 use crate::secret::SecretString;
 use crate::subscriber::Status as SubscriberStatus;
 use chrono::NaiveDate;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// Looks up an environment variable; an empty one counts as unset.
-pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
-
-/// Looks up a variable of the process.
-pub(crate) fn process_env(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
-}
 
 /// A command with its configuration.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Where the job keeps its files.
 
-use super::Env;
+use super::env::Env;
 use crate::cli;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};

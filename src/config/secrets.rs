@@ -1,7 +1,7 @@
 //! Client secret and ping URL. They come from a variable, a file named by a variable (Docker secrets) or systemd's
 //! credentials directory; never from an argument, which any user of the machine can read.
 
-use super::Env;
+use super::env::Env;
 use crate::error::{Error, Result};
 use crate::secret::SecretString;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Fetching all lists of an account.
 
-use super::List;
+use super::list::List;
 use crate::api::session::{Found, Session};
 use crate::error::{Error, Kind, Result};
 use crate::json::raw_text;

@@ -1,6 +1,6 @@
 //! Choosing lists by id, unique_list_id or name. Pure.
 
-use super::List;
+use super::list::List;
 use crate::error::{Error, Result};
 use crate::printable::printable;
 

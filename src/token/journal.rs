@@ -1,9 +1,9 @@
 //! The journal `token.json.next`: space reserved for the next tokens, the one write into it on which promise N1 rests,
 //! and what is done if even that fails.
 
+use super::aside;
 use super::fallback;
 use super::home::Home;
-use super::unparsed;
 use crate::disk::atomic;
 use crate::error::{Error, Result};
 use crate::token::model::TokenFile;
@@ -113,7 +113,7 @@ impl Journal {
         written
             .and_then(|()| self.file.set_len(answer.len() as u64))
             .and_then(|()| self.file.sync_all())
-            .and_then(|()| unparsed::set_aside(&self.path, self.home.path()))
+            .and_then(|()| aside::set_aside(&self.path, self.home.path()))
             .map_err(|e| {
                 Error::disk("cannot keep AWeber's answer beside", self.home.path(), &e).safe(
                     format!("what could be written is in {}", self.path.display()),

@@ -2,12 +2,13 @@
 //! token is made durable before anything else is done with it (promise N1).
 
 pub(crate) mod answer;
+mod aside;
 mod fallback;
 pub(crate) mod grant;
 mod home;
 pub(crate) mod import;
 pub(crate) mod journal;
 pub(crate) mod model;
-mod recovery;
+pub(crate) mod recovery;
 pub(crate) mod store;
 pub(crate) mod unparsed;

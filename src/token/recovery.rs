@@ -1,11 +1,11 @@
 //! Finishing what a killed process left of the tokens, from what is on disk alone.
 
+use super::aside;
 use super::fallback;
 use super::home::read_if_there;
 use super::journal::second_attempt;
 use super::model::TokenFile;
 use super::store::TokenStore;
-use super::unparsed;
 use crate::disk::atomic;
 use crate::error::{Error, Result};
 use secrecy::zeroize::Zeroizing;
@@ -22,8 +22,8 @@ enum Found {
     Nothing,
 }
 
-/// Stores the tokens that a killed process, or one whose disk failed, could not put in force.
-pub(super) fn recover(store: &TokenStore) -> Result<()> {
+/// Puts the tokens in force that a killed process, or one whose disk failed, could not put in force.
+pub(crate) fn recover(store: &TokenStore) -> Result<()> {
     // The second attempt at a write that failed is the newer of the two.
     for journal in [second_attempt(&store.journal_path()), store.journal_path()] {
         recover_journal(store, &journal)?;
@@ -64,7 +64,7 @@ fn recover_journal(store: &TokenStore, path: &Path) -> Result<()> {
                 .and_then(|file| file.sync_all())
                 .and_then(|()| store.home().put_in_force(path))
         }
-        Found::Answer => unparsed::set_aside(path, store.path()).map(|kept| {
+        Found::Answer => aside::set_aside(path, store.path()).map(|kept| {
             tracing::warn!(event = "token_answer_kept", file = %kept.display(), "kept a token answer that could not be parsed");
         }),
         Found::Nothing => atomic::remove_if_there(path),

@@ -2,13 +2,13 @@
 //! done with it, and the old one is not spent before that has been shown to be possible.
 //!
 //! Beside the token file are, at times, `.next` (the journal: the coming content, or space for it), `.candidate`
-//! (tokens that `authorize` got and has not put in force), `.rescued` (see [`unparsed`]) and `.lock`; after a disk
+//! (tokens that `authorize` got and has not put in force), `.rescued` (see [`aside`]) and `.lock`; after a disk
 //! failure, a copy in the [`fallback`]. Every caller holds that lock.
 
 use super::home::{Home, read_if_there};
 use super::journal::{Journal, RESERVED};
 use super::model::{TokenFile, Unreadable};
-use super::{fallback, recovery, unparsed};
+use super::{aside, fallback};
 use crate::disk::atomic;
 use crate::error::{Error, Result};
 use secrecy::ExposeSecret;
@@ -105,11 +105,6 @@ impl TokenStore {
         })
     }
 
-    /// Finishes what a killed process left behind, from what is on disk alone.
-    pub(crate) fn recover(&self) -> Result<()> {
-        recovery::recover(self)
-    }
-
     /// Proves that the next tokens can be stored: rewrites the present ones by the very steps that will store the new
     /// ones, then reserves space for those. To be called before a grant is spent.
     pub(crate) fn prepare(&self) -> Result<Journal> {
@@ -178,7 +173,7 @@ impl TokenStore {
 
     /// Moves these tokens to a name beside `other` where nothing replaces them; returns it.
     pub(crate) fn set_aside(&self, other: &TokenStore) -> Result<PathBuf> {
-        unparsed::set_aside(self.path(), other.path())
+        aside::set_aside(self.path(), other.path())
             .map_err(|e| Error::disk("cannot move", self.path(), &e))
     }
 

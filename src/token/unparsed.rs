@@ -1,11 +1,10 @@
-//! Token answers that could not be parsed, and whole tokens that may not replace the present ones: either may be the
-//! only live token, so they are kept beside the token file as `token.json.rescued`, `.rescued.2`, …
+//! Token answers that could not be parsed: each may contain the only live token, so it is set aside until newer tokens
+//! are stored.
 
 use crate::disk::atomic;
 use crate::error::{Error, Result};
 use crate::token::journal::Journal;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The unparsed answers of one exchange.
 #[derive(Debug, Default)]
@@ -43,22 +42,4 @@ impl UnparsedAnswers {
             let _ = atomic::remove_if_there(&path);
         }
     }
-}
-
-/// Moves `from` to the first free name of `token.json.rescued`, `.rescued.2`, … beside `token_file`.
-pub(super) fn set_aside(from: &Path, token_file: &Path) -> io::Result<PathBuf> {
-    for n in 1..1000 {
-        let mut name = token_file.as_os_str().to_owned();
-        name.push(".rescued");
-        if n > 1 {
-            name.push(format!(".{n}"));
-        }
-        let to = PathBuf::from(name);
-        match atomic::rename_new(from, &to) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(e),
-            Ok(()) => return Ok(to),
-        }
-    }
-    Err(io::ErrorKind::AlreadyExists.into())
 }

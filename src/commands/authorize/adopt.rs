@@ -11,6 +11,7 @@ use crate::locks::Locks;
 use crate::secret::SecretString;
 use crate::stop::Stop;
 use crate::token::model::TokenFile;
+use crate::token::recovery;
 use crate::token::store::TokenStore;
 
 impl Authorizer {
@@ -23,7 +24,7 @@ impl Authorizer {
     ) -> Result<()> {
         let store = &locks.store;
         let candidate = store.candidate();
-        candidate.recover()?;
+        recovery::recover(&candidate)?;
         let tokens = candidate.load()?;
         let mut session = session(&self.config.base, &candidate, tokens, secret, stop)?;
         let account = self.look_up(&mut session).await.map_err(|error| {

@@ -39,7 +39,7 @@ fn each_state_that_a_kill_leaves_is_recovered() {
         let (_directory, store) = store();
         std::fs::write(store.beside(".next"), left).unwrap();
         std::fs::set_permissions(store.beside(".next"), PermissionsExt::from_mode(0o600)).unwrap();
-        store.recover().unwrap();
+        crate::token::recovery::recover(&store).unwrap();
         assert_eq!(store.load().unwrap().generation, generation, "{what}");
         assert!(!store.beside(".next").exists() || generation == 2, "{what}");
         assert!(!store.beside(".next").exists(), "{what}");
@@ -53,7 +53,7 @@ fn new_tokens_without_an_old_file_are_put_in_force() {
     std::fs::remove_file(store.path()).unwrap();
     std::fs::write(store.beside(".next"), tokens(7).to_bytes()).unwrap();
     std::fs::set_permissions(store.beside(".next"), PermissionsExt::from_mode(0o600)).unwrap();
-    store.recover().unwrap();
+    crate::token::recovery::recover(&store).unwrap();
     assert_eq!(store.load().unwrap().generation, 7);
 }
 
