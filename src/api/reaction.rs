@@ -73,6 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "a table")]
     fn every_row_of_the_table_has_its_reaction() {
         use Reaction::*;
         let give_up = |exit| GiveUp(exit, "");

@@ -177,6 +177,7 @@ fn odd_values_are_taken_or_left_out_but_never_refused() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn each_refusal_says_what_is_missing() {
     use ImportError::*;
     let no_token = |format| NoRefreshToken { format };

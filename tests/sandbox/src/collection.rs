@@ -69,6 +69,7 @@ pub(crate) struct Kind {
 }
 
 /// Renders a page; `entry` renders the item at a position.
+#[allow(clippy::too_many_arguments, reason = "the parts of one page")]
 pub(crate) fn page(
     request: &Request,
     settings: &Settings,
