@@ -3,6 +3,7 @@
 
 use crate::api::reaction::SCOPES;
 use crate::error::{Error, Kind, Result};
+use crate::printable::printable;
 use crate::secret::{ExposeSecret, SecretString};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -94,7 +95,7 @@ impl PendingAuthorization {
 /// The code in what a person pasted: the code itself, or the whole URL that AWeber redirected to.
 ///
 /// Errors: 77 if AWeber or the customer refused, or it belongs to another authorization.
-pub(crate) fn read_pasted(pasted: &str, state: Option<&str>) -> Result<SecretString> {
+pub(crate) fn read_pasted(pasted: &str, state: &str) -> Result<SecretString> {
     let again = |what: String| {
         Error::new(Kind::NeedsHuman, what)
             .safe("nothing was changed")
@@ -127,20 +128,21 @@ pub(crate) fn read_pasted(pasted: &str, state: Option<&str>) -> Result<SecretStr
     }
     if let Some(refusal) = refusal {
         let text = format!("AWeber did not allow it ({refusal}{why})");
-        return Err(again(
-            text.chars()
-                .map(|c| if c.is_control() { ' ' } else { c })
-                .take(300)
-                .collect(),
-        ));
+        return Err(again(printable(&text, 300)));
     }
-    if let (Some(sent), Some(came_back)) = (state, came_back)
-        && sent != came_back
-    {
-        return Err(again(
-            "the pasted address belongs to another authorization than the one begun here"
-                .to_owned(),
-        ));
+    match came_back {
+        None => {
+            return Err(again(
+                "the pasted address has no state: copy the whole address".to_owned(),
+            ));
+        }
+        Some(came_back) if came_back != state => {
+            return Err(again(
+                "the pasted address belongs to another authorization than the one begun here"
+                    .to_owned(),
+            ));
+        }
+        Some(_) => {}
     }
     match code.filter(|code| !code.is_empty()) {
         Some(code) => Ok(code.into()),
@@ -225,13 +227,13 @@ mod tests {
             "'abc'",
             "https://localhost/?state=s1&code=abc",
             "https://localhost/?code=abc&state=s1#_",
-            "http://localhost:3000/callback?code=abc",
+            "http://localhost:3000/callback?code=abc&state=s1",
             "code=abc&state=s1",
             "state=s1&code=abc",
-            "<https://localhost/?code=abc>",
+            "<https://localhost/?code=abc&state=s1>",
         ] {
             assert_eq!(
-                read_pasted(pasted, Some("s1")).unwrap().expose_secret(),
+                read_pasted(pasted, "s1").unwrap().expose_secret(),
                 "abc",
                 "{pasted}"
             );
@@ -243,11 +245,13 @@ mod tests {
             "https://localhost/?state=s1",
             "https://localhost/?code=&state=s1",
             "https://localhost/?code=abc&state=other",
+            "https://localhost/?code=abc",
+            "code=abc&x=1",
             "https://localhost/?error=access_denied&error_description=no&state=s1",
             "two words",
         ] {
             assert_eq!(
-                read_pasted(bad, Some("s1")).unwrap_err().kind(),
+                read_pasted(bad, "s1").unwrap_err().kind(),
                 Kind::NeedsHuman,
                 "{bad}"
             );

@@ -4,6 +4,7 @@
 use crate::config::Paths;
 use crate::disk::atomic;
 use crate::disk::lock::Lock;
+use crate::disk::ownership;
 use crate::error::{Error, Kind, Result};
 use crate::stop::Stop;
 use crate::token::model::TokenFile;
@@ -33,6 +34,10 @@ impl Locks {
             store.load()?;
         }
         make_directory(&paths.state_dir)?;
+        ownership::check_directory(&paths.state_dir)?;
+        if store.directory().is_dir() {
+            ownership::check_directory(store.directory())?;
+        }
         let run_lock = take_one(&paths.lock(), wait, stop).await?;
         // Two state directories may share one token file.
         let token_lock = take_one(&store.beside(".lock"), wait, stop).await?;

@@ -66,7 +66,7 @@ impl Authorizer {
         let pending = self.begin()?;
         let url = pending.url(&self.config.base.network.auth);
         let pasted = ask_for_code(&url)?;
-        let code = read_pasted(&pasted, Some(&pending.state))?;
+        let code = read_pasted(&pasted, &pending.state)?;
         self.trade(&pending, &code).await
     }
 
@@ -100,7 +100,7 @@ impl Authorizer {
             .safe("nothing was changed")
             .next("set AWEBER_CLIENT_SECRET (or its _FILE) as it was for --print-url"));
         }
-        let code = read_pasted(pasted, Some(&pending.state))?;
+        let code = read_pasted(pasted, &pending.state)?;
         self.trade(&pending, &code).await
     }
 

@@ -5,6 +5,7 @@ use crate::config;
 use crate::connect::connect;
 use crate::error::Result;
 use crate::lists::{List, fetch_lists};
+use crate::printable::printable;
 use serde_json::{Value, json};
 
 /// Prints the lists as a table or as JSON.
@@ -55,11 +56,7 @@ fn table(lists: &[List]) -> String {
             list.unconfirmed.to_string(),
             list.unsubscribed.to_string(),
             // Control characters in a name could change the terminal.
-            list.this
-                .name
-                .chars()
-                .map(|c| if c.is_control() { ' ' } else { c })
-                .collect(),
+            printable(&list.this.name, usize::MAX),
         ]
     });
     let rows: Vec<[String; 6]> = std::iter::once(header).chain(rows).collect();

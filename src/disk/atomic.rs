@@ -137,18 +137,6 @@ pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(std::fs::Permissions::from_mode(mode))
 }
 
-/// Gives `file` the owner of `other`, so that the user of the job keeps access after root has run it once.
-pub(crate) fn keep_owner(file: &File, other: &Path) -> io::Result<()> {
-    let Ok(old) = std::fs::metadata(other) else {
-        return Ok(());
-    };
-    let new = file.metadata()?;
-    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-        std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()))?;
-    }
-    Ok(())
-}
-
 /// Renames, replacing an existing file, and makes it durable.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)?;

@@ -2,9 +2,10 @@
 
 use super::database::Ledger;
 use super::errors::{damaged, failed, too_new};
-use crate::disk::atomic;
+use crate::disk::{atomic, ownership};
 use crate::error::{Error, Result};
 use crate::stop;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,8 +39,13 @@ const CACHE_KIB: i64 = 512;
 impl Ledger {
     /// Opens the ledger at `path`, or creates it. With `dry_run` no change is kept.
     ///
-    /// Errors: 74 damaged or unreadable, 78 of a newer version; the file is not changed.
+    /// Errors: 74 damaged or unreadable, 78 of a newer version, or another user can change it; the file is not changed.
     pub(crate) fn open(path: &Path, dry_run: bool) -> Result<Ledger> {
+        ownership::check_file(path)?;
+        Ledger::open_unchecked(path, dry_run)
+    }
+
+    fn open_unchecked(path: &Path, dry_run: bool) -> Result<Ledger> {
         match path.metadata() {
             // A ledger is never empty, since it is created by a rename. Treating an empty one as new would export
             // every row again.
@@ -54,9 +60,11 @@ impl Ledger {
             Err(e) => return Err(Error::disk("cannot read the ledger", path, &e)),
         }
         // Read-write even for reading: after a kill SQLite has to roll back a journal first.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let mut connection =
-            Connection::open_with_flags(path, flags).map_err(|e| failed(path, &e))?;
+            Connection::open_with_flags(canonical(path), flags).map_err(|e| failed(path, &e))?;
         configure(&mut connection, dry_run).map_err(|e| failed(path, &e))?;
         check_version(&connection, path)?;
         Ok(Ledger::new(connection, path, dry_run))
@@ -66,7 +74,8 @@ impl Ledger {
     pub(crate) fn look(path: &Path) -> Result<Option<Ledger>> {
         match path.metadata() {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            _ => Ledger::open(path, true).map(Some),
+            // Root may look at the ledger of a service's user.
+            _ => Ledger::open_unchecked(path, true).map(Some),
         }
     }
 
@@ -84,6 +93,14 @@ impl Ledger {
     }
 }
 
+/// SQLite accepts no link anywhere in the path then; links to the state directory are fine.
+fn canonical(path: &Path) -> PathBuf {
+    match (path.parent().map(Path::canonicalize), path.file_name()) {
+        (Some(Ok(directory)), Some(name)) => directory.join(name),
+        _ => path.to_owned(),
+    }
+}
+
 /// An empty ledger for a dry run.
 fn open_in_memory(path: &Path) -> Result<Ledger> {
     let open = || {
@@ -98,6 +115,9 @@ fn open_in_memory(path: &Path) -> Result<Ledger> {
 fn configure(connection: &mut Connection, dry_run: bool) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(32);
     connection.busy_handler(Some(wait_for_lock))?;
+    // A ledger is data: nothing in its schema is called, and no statement can corrupt the file.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     // EXTRA also syncs the directory after the journal is deleted, so that a commit survives a power failure.
     connection.pragma_update(None, "synchronous", "EXTRA")?;
     // Events arrive roughly in the order in which they are stored: a larger cache would only use memory.

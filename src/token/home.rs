@@ -1,6 +1,6 @@
 //! Where the tokens live when nothing is under way. Today a file; another kind of home is another variant here.
 
-use crate::disk::atomic;
+use crate::disk::{atomic, ownership};
 use crate::error::{Error, Result};
 use secrecy::zeroize::Zeroizing;
 use std::io;
@@ -56,7 +56,7 @@ impl Home {
             .permissions()
             .mode();
         if mode & 0o077 == 0 {
-            return Ok(());
+            return ownership::check_file(path);
         }
         Err(Error::config(format!(
             "other users can get at the token file {shown} (mode {:04o})",
@@ -73,8 +73,6 @@ impl Home {
         match self {
             Home::File(path) => {
                 let file = atomic::create_private(journal)?;
-                // Only root may give files away, and only root needs to: for others the owner is right already.
-                let _ = atomic::keep_owner(&file, path);
                 file.write_all_at(present, 0)?;
                 file.sync_all()?;
                 atomic::rename(journal, path)

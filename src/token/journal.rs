@@ -78,9 +78,6 @@ impl Journal {
     fn store_again(&self, bytes: &[u8], cause: &io::Error) -> Result<()> {
         let journal = self.path.display();
         if atomic::replace_file(&self.path, bytes, atomic::PRIVATE).is_ok() {
-            // Only root may give files away, and only root needs to.
-            let _ = atomic::open_to_write(&self.path)
-                .and_then(|file| atomic::keep_owner(&file, self.home.path()));
             tracing::warn!(event = "disk_failed", file = %journal, "cannot write to {journal}: {cause}; the new tokens were stored by a second attempt: check that disk");
             return Ok(());
         }

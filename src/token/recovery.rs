@@ -6,7 +6,7 @@ use super::home::read_if_there;
 use super::journal::second_attempt;
 use super::model::TokenFile;
 use super::store::TokenStore;
-use crate::disk::atomic;
+use crate::disk::{atomic, ownership};
 use crate::error::{Error, Result};
 use secrecy::zeroize::Zeroizing;
 use std::path::Path;
@@ -52,6 +52,8 @@ fn classify(journal: &[u8], present: Option<&[u8]>) -> Found {
 }
 
 fn recover_journal(store: &TokenStore, path: &Path) -> Result<()> {
+    // Planted tokens must not replace ours.
+    ownership::check_file(path)?;
     let Some(journal) = read_if_there(path)? else {
         return Ok(());
     };

@@ -138,8 +138,6 @@ impl TokenStore {
             room += present.len();
         }
         let file = atomic::create_private(&journal)?;
-        // Only root may give files away, and only root needs to: for others the owner is right already.
-        let _ = atomic::keep_owner(&file, self.path());
         Journal::reserve(file, journal, self.home.clone(), room)
     }
 
@@ -153,12 +151,7 @@ impl TokenStore {
     pub(crate) fn adopt(&self, candidate: &TokenStore, tokens: &TokenFile) -> Result<()> {
         drop(self.prepare()?);
         candidate.install(tokens)?;
-        let adopted = atomic::open_to_write(candidate.path()).and_then(|file| {
-            // Only root may give files away, and only root needs to.
-            let _ = atomic::keep_owner(&file, self.path());
-            self.home.put_in_force(candidate.path())
-        });
-        adopted.map_err(|e| {
+        self.home.put_in_force(candidate.path()).map_err(|e| {
             let error = Error::disk("cannot put the new tokens in force as", self.path(), &e);
             if candidate.exists() {
                 return error

@@ -37,6 +37,7 @@ mod nobody_gets_in;
 mod one_at_a_time;
 mod output_files;
 mod outputs;
+mod ownership;
 mod packaging;
 mod pending;
 mod pings;
