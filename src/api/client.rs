@@ -34,7 +34,11 @@ impl Client {
         let (log, earlier) = RequestLog::open(log, clock.now_ms());
         Ok(Client {
             transport,
-            limiter: Limiter::new(network.requests_per_minute, earlier),
+            limiter: Limiter::new(
+                network.requests_per_minute,
+                network.rate_limit_wait,
+                earlier,
+            ),
             log,
             clock,
             stop,
@@ -58,7 +62,7 @@ impl Client {
 
     /// Whether requests that take that long, one at a time, cannot use the rate limit.
     pub(super) fn is_too_slow_one_at_a_time(&self, latency: Duration) -> bool {
-        self.limiter.is_out_of_reach(latency)
+        self.limiter.is_out_of_reach(latency, self.clock.now_ms())
     }
 
     /// Waits until the rate limit lets the next request leave.
@@ -119,9 +123,11 @@ impl Client {
         match step {
             Step::Renew => Ok(()),
             Step::WaitForRateLimit(wait) => {
+                let pace = self.limiter.lower(self.clock.now_ms());
                 tracing::info!(
                     event = "rate_limit",
-                    "AWeber's rate limit is reached (shared with the account's other integrations); waiting {wait:?}"
+                    pace,
+                    "AWeber's rate limit is reached (shared with the account's other integrations); waiting {wait:?}, then at most {pace} requests a minute"
                 );
                 self.stop.sleep(wait).await
             }

@@ -1,5 +1,6 @@
-//! The sliding window behind `--requests-per-minute`: never more than N requests in any 60 s, over several runs.
-//! Pure; times are milliseconds of the local clock, since they outlive the process.
+//! The sliding window behind `--requests-per-minute`: never more than N requests in any 60 s, over several runs; and
+//! fewer once AWeber says 'Rate Limit Error', since other integrations of the account share its limit and are shut out
+//! with us. Pure; times are milliseconds of the local clock, since they outlive the process.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,21 +11,38 @@ const WINDOW_MS: i64 = 60_000;
 /// What AWeber allows in a window.
 const AWEBERS_LIMIT: usize = 120;
 
+/// The lowest pace, requests a minute, however little the others leave.
+const LOWEST_PACE: usize = 10;
+
+/// After this long without a 'Rate Limit Error' a tenth of the pace is regained.
+const REGAIN_MS: i64 = 600_000;
+
 /// When the latest requests were over, and how many are under way.
 #[derive(Debug)]
 pub(crate) struct Limiter {
+    /// As configured.
     limit: usize,
+    /// Below the limit after a 'Rate Limit Error', and since when.
+    lowered: Option<(usize, i64)>,
+    /// How long AWeber shuts out whoever shares the limit: the window in which a lowered pace counts.
+    shut_out_ms: i64,
     ended: VecDeque<i64>,
     under_way: usize,
 }
 
 impl Limiter {
     /// A limiter that remembers the requests of earlier runs.
-    pub(crate) fn new(limit: u32, earlier: impl IntoIterator<Item = i64>) -> Limiter {
+    pub(crate) fn new(
+        limit: u32,
+        shut_out: Duration,
+        earlier: impl IntoIterator<Item = i64>,
+    ) -> Limiter {
         let mut ended: Vec<i64> = earlier.into_iter().collect();
         ended.sort_unstable();
         Limiter {
             limit: limit as usize,
+            lowered: None,
+            shut_out_ms: (shut_out.as_millis() as i64).clamp(1, WINDOW_MS),
             ended: ended.into(),
             under_way: 0,
         }
@@ -44,17 +62,75 @@ impl Limiter {
             self.ended.pop_front();
         }
         let all = self.ended.len() + self.under_way;
-        if all < self.limit {
-            return Duration::ZERO;
+        if all >= self.limit {
+            let in_the_way = self.ended.get(all - self.limit).unwrap_or(&now_ms);
+            return Duration::from_millis((in_the_way + WINDOW_MS - now_ms).max(1) as u64);
         }
-        let in_the_way = self.ended.get(all - self.limit).unwrap_or(&now_ms);
-        Duration::from_millis((in_the_way + WINDOW_MS - now_ms).max(1) as u64)
+        self.wait_for_lowered_pace(now_ms)
     }
 
-    /// Whether requests that take that long, one at a time, cannot use the limit; a higher one than AWeber's is none.
-    pub(crate) fn is_out_of_reach(&self, took: Duration) -> bool {
-        let limit = self.limit.min(AWEBERS_LIMIT);
-        took.as_millis() * limit as u128 > WINDOW_MS as u128
+    /// A lowered pace is kept evenly: a burst would fill AWeber's window for the others, and an error would come long after
+    /// its cause.
+    fn wait_for_lowered_pace(&self, now_ms: i64) -> Duration {
+        let last = if self.under_way > 0 {
+            Some(&now_ms)
+        } else {
+            self.ended.back()
+        };
+        match (self.lowered, last) {
+            (Some((_, since)), Some(last)) if *last > since => {
+                let gap = self.shut_out_ms / self.pace(now_ms).max(1) as i64;
+                Duration::from_millis((last + gap - now_ms).max(0) as u64)
+            }
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// The most requests a minute, now.
+    pub(crate) fn pace(&self, now_ms: i64) -> usize {
+        let Some((mut pace, since)) = self.lowered else {
+            return self.limit;
+        };
+        for _ in 0..(now_ms - since).max(0) / REGAIN_MS {
+            if pace >= self.limit {
+                break;
+            }
+            pace += (pace / 10).max(1);
+        }
+        pace.min(self.limit)
+    }
+
+    /// AWeber said 'Rate Limit Error': the pace becomes four fifths of what the account's other integrations leave, never
+    /// more than before. Returns it, requests a minute.
+    pub(crate) fn lower(&mut self, now_ms: i64) -> usize {
+        let pace = (self.left_by_others(now_ms) * 4 / 5).max(LOWEST_PACE);
+        let pace = pace.min(self.pace(now_ms));
+        self.lowered = Some((pace, now_ms));
+        pace
+    }
+
+    /// What AWeber's limit leaves to us, requests a minute. At the first error that is what we had in the 60 s before.
+    /// Later ones come after a minute in which nothing got through, so that the limit was filled in the time since then:
+    /// whatever was not ours gives the rate of the others.
+    fn left_by_others(&self, now_ms: i64) -> usize {
+        let since = self.lowered.map_or(i64::MIN, |(_, since)| since);
+        let window = now_ms.saturating_sub(self.shut_out_ms);
+        let first = self.ended.partition_point(|at| *at <= since.max(window));
+        let ours = self.ended.len() - first + self.under_way;
+        let Some(span) = self.ended.get(first).map(|first| now_ms - first) else {
+            return ours;
+        };
+        if self.lowered.is_none() || span <= 0 {
+            return ours;
+        }
+        let others = AWEBERS_LIMIT.saturating_sub(ours) as i64 * self.shut_out_ms / span;
+        AWEBERS_LIMIT.saturating_sub(others as usize)
+    }
+
+    /// Whether requests that take that long, one at a time, cannot use the pace; a higher one than AWeber's limit is none.
+    pub(crate) fn is_out_of_reach(&self, took: Duration, now_ms: i64) -> bool {
+        let pace = self.pace(now_ms).min(AWEBERS_LIMIT);
+        took.as_millis() * pace as u128 > WINDOW_MS as u128
     }
 
     /// Notes that a request is sent.
@@ -76,9 +152,11 @@ impl Limiter {
 mod tests {
     use super::*;
 
+    const MINUTE: Duration = Duration::from_secs(60);
+
     #[test]
     fn no_window_of_60_s_holds_more_than_the_limit() {
-        let mut limiter = Limiter::new(5, []);
+        let mut limiter = Limiter::new(5, MINUTE, []);
         let (mut now, mut sent) = (1_000_000_i64, Vec::new());
         for i in 0..200 {
             now += limiter.wait(now).as_millis() as i64;
@@ -95,19 +173,19 @@ mod tests {
 
     #[test]
     fn earlier_runs_count_and_a_clock_set_back_does_not_block() {
-        let mut limiter = Limiter::new(2, [9_000, 10_000]);
+        let mut limiter = Limiter::new(2, MINUTE, [9_000, 10_000]);
         assert_eq!(limiter.wait(20_000), Duration::from_millis(49_000));
-        let mut limiter = Limiter::new(2, [9_000_000, 10_000_000]);
+        let mut limiter = Limiter::new(2, MINUTE, [9_000_000, 10_000_000]);
         assert_eq!(limiter.wait(20_000), Duration::ZERO);
     }
 
     #[test]
     fn a_request_under_way_takes_a_place() {
-        let mut limiter = Limiter::new(3, [1_000, 2_000]);
+        let mut limiter = Limiter::new(3, MINUTE, [1_000, 2_000]);
         assert_eq!(limiter.wait(10_000), Duration::ZERO);
         limiter.begin();
         assert_eq!(limiter.wait(10_000), Duration::from_secs(51));
-        let mut limiter = Limiter::new(1, []);
+        let mut limiter = Limiter::new(1, MINUTE, []);
         limiter.begin();
         assert_eq!(limiter.wait(0), Duration::from_secs(60));
     }
@@ -115,10 +193,104 @@ mod tests {
     #[test]
     fn one_at_a_time_is_enough_up_to_half_a_second_an_answer() {
         for limit in [120, 1_000_000] {
-            let limiter = Limiter::new(limit, []);
-            assert!(!limiter.is_out_of_reach(Duration::from_millis(500)));
-            assert!(limiter.is_out_of_reach(Duration::from_millis(501)));
+            let limiter = Limiter::new(limit, MINUTE, []);
+            assert!(!limiter.is_out_of_reach(Duration::from_millis(500), 0));
+            assert!(limiter.is_out_of_reach(Duration::from_millis(501), 0));
         }
-        assert!(!Limiter::new(10, []).is_out_of_reach(Duration::from_secs(6)));
+        assert!(!Limiter::new(10, MINUTE, []).is_out_of_reach(Duration::from_secs(6), 0));
+    }
+
+    #[test]
+    fn the_pace_becomes_four_fifths_of_what_was_left_and_is_regained_by_tenths() {
+        for (sent, pace) in [(100, 80), (60, 48), (20, 16), (12, 10), (0, 10)] {
+            let mut limiter = Limiter::new(110, MINUTE, (0..sent).map(|n| n * 100));
+            assert_eq!(limiter.lower(20_000), pace, "{sent}");
+        }
+        let mut limiter = Limiter::new(110, MINUTE, (0..100).map(|n| n * 100));
+        limiter.lower(20_000);
+        for (minutes, pace) in [
+            (0, 80),
+            (9, 80),
+            (10, 88),
+            (20, 96),
+            (30, 105),
+            (40, 110),
+            (9_999, 110),
+        ] {
+            assert_eq!(limiter.pace(20_000 + minutes * 60_000), pace, "{minutes}");
+        }
+        // A second error in a row lowers it further, never raises it.
+        let mut limiter = Limiter::new(20, MINUTE, (0..100).map(|n| n * 100));
+        assert_eq!(limiter.lower(20_000), 20);
+    }
+
+    /// AWeber's rule: more than 120 requests in any 60 s, and nothing gets through for anybody for 60 s.
+    struct Account {
+        seen: VecDeque<i64>,
+        shut_until: i64,
+    }
+
+    impl Account {
+        fn is_refused(&mut self, now: i64) -> bool {
+            if now < self.shut_until {
+                return true;
+            }
+            self.seen.retain(|at| *at > now - WINDOW_MS);
+            self.seen.push_back(now);
+            if self.seen.len() > AWEBERS_LIMIT {
+                self.shut_until = now + WINDOW_MS;
+            }
+            now < self.shut_until
+        }
+    }
+
+    /// How often a neighbour with that many requests a minute, evenly or in bursts of a minute's worth, was shut out in
+    /// ten minutes of an export that could use the whole limit, and how many requests the export got through in the
+    /// last five minutes.
+    fn beside(neighbour: i64, bursts: bool) -> (u32, u32) {
+        let mut account = Account {
+            seen: VecDeque::new(),
+            shut_until: 0,
+        };
+        let mut limiter = Limiter::new(110, MINUTE, []);
+        let (mut ours_next, mut shut_out, mut was_shut, mut ours) = (0, 0, false, 0);
+        for now in (0..600_000).step_by(50) {
+            let due = if bursts {
+                now % 60_000 < neighbour * 50
+            } else {
+                now % (60_000 / neighbour / 50 * 50).max(50) == 0
+            };
+            if due {
+                let shut = account.is_refused(now);
+                shut_out += u32::from(shut && !was_shut);
+                was_shut = shut;
+            }
+            if now >= ours_next && limiter.wait(now).is_zero() {
+                limiter.begin();
+                limiter.end(now);
+                if account.is_refused(now) {
+                    limiter.lower(now);
+                    ours_next = now + WINDOW_MS;
+                } else {
+                    ours += u32::from(now >= 300_000);
+                    ours_next = now + 300;
+                }
+            }
+        }
+        (shut_out, ours)
+    }
+
+    #[test]
+    fn neighbours_are_shut_out_at_most_once_or_twice_and_the_export_goes_on() {
+        for neighbour in [10, 30, 60, 80, 100] {
+            for bursts in [false, true] {
+                let (shut_out, ours) = beside(neighbour, bursts);
+                let left = (AWEBERS_LIMIT as i64 - neighbour) as u32 * 5;
+                assert!(shut_out <= 2, "{neighbour} {bursts}: {shut_out}");
+                // Of bursts it cannot be known when the next one comes.
+                let least = if bursts { 50 } else { left / 2 };
+                assert!(ours >= least, "{neighbour} {bursts}: {ours} of {left}");
+            }
+        }
     }
 }
