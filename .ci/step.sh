@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # step TITLE COMMAND…: one line before, one after with the time it took; the end of everything if it fails.
 step() {
     local title=$1 from=$SECONDS
