@@ -181,6 +181,44 @@ fn at_home_in_a_shell(site: &Site, script: &str) -> Done {
 }
 
 #[test]
+fn the_first_export_and_the_cron_line_write_to_the_same_directory() {
+    let (site, newsletter) = account();
+    let place = site.path(".local/state/aweber-sync");
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::rename(site.state_dir(), &place).unwrap();
+    let bin = site.path(".cargo/bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_aweber-sync"), bin.join("aweber-sync")).unwrap();
+    let set_up = "unset AWEBER_SYNC_STATE_DIR; PATH=$HOME/.cargo/bin:$PATH";
+
+    let first = section(README, "## Your first export, in five minutes");
+    let blocks = first.split("```sh\n").skip(1);
+    let blocks = blocks.map(|rest| rest.split_once("```").unwrap().0);
+    let script: String = blocks
+        .filter(|block| !block.contains("authorize"))
+        .collect();
+    assert!(script.contains("aweber-sync run\n") && script.contains("head"));
+    let done = at_home_in_a_shell(&site, &format!("{set_up}\n{script}"));
+    assert_eq!((done.code, done.stdout.lines().count()), (0, 3), "{done}");
+    assert!(done.stdout.starts_with("list_id,list_name,id,"), "{done}");
+
+    let (_, cron) = README.split_once("### Cron\n").unwrap();
+    let (_, cron) = cron.split_once("```crontab\n").unwrap();
+    let line = cron.lines().next().unwrap();
+    assert!(
+        include_str!("../../examples/crontab")
+            .lines()
+            .any(|other| other == line)
+    );
+    site.sandbox
+        .with(|world| world.add_subscribers(newsletter, 2));
+    let job = line.strip_prefix("17 3 * * * ").unwrap();
+    let done = at_home_in_a_shell(&site, &format!("unset AWEBER_SYNC_STATE_DIR\n{job}"));
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{done}");
+    assert_eq!(std::fs::read_dir(place.join("exports")).unwrap().count(), 2);
+}
+
+#[test]
 fn the_commands_that_erase_a_person_do_so() {
     if !has_sqlite3() {
         return;
