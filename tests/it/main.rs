@@ -43,6 +43,8 @@ mod pending;
 mod pings;
 mod readme;
 mod readme_blocks;
+mod readme_links;
+mod readme_options;
 mod recovery;
 mod secrets;
 mod side_by_side;

@@ -1,14 +1,19 @@
-//! The README says what the program says: its help block, its options and variables, its exit codes.
+//! README and docs say what the program says: its commands, options and variables, its exit codes, its messages.
 
+use crate::support::docs::{
+    COMMANDS, README, TROUBLESHOOTING, by_hand, help, section, split_options,
+};
 use crate::support::files_below;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-const README: &str = include_str!("../../README.md");
-
-/// Options of cargo, of SQLite's shell, systemctl, systemd-run, docker and kubectl that the README may name.
-const FOREIGN: [&str; 16] = [
+/// Options of cargo, gh, sha256sum, SQLite's shell, systemd-run, systemctl, docker and kubectl that the pages may name.
+const FOREIGN: [&str; 22] = [
+    "--repo",
+    "--env-file",
+    "--check",
+    "--ignore-missing",
+    "--locked",
     "--csv",
     "--skip",
     "--test",
@@ -20,6 +25,7 @@ const FOREIGN: [&str; 16] = [
     "--wait",
     "--property",
     "--rm",
+    "--user",
     "--read-only",
     "--cap-drop",
     "--security-opt",
@@ -27,45 +33,8 @@ const FOREIGN: [&str; 16] = [
     "--from-literal",
 ];
 
-/// Options that it names by their short forms, or not at all.
-const UNNAMED: [&str; 3] = ["--help", "--quiet", "--verbose"];
-
-/// Variables of `run` that stand in no help, since they have no option: secrets.
+/// Variables of `run` that have no option and no line of their own in the help: secrets.
 const PINGS: [&str; 2] = ["AWEBER_SYNC_PING_URL", "AWEBER_SYNC_PING_URL_FILE"];
-
-const COMMANDS: [&str; 7] = [
-    "authorize",
-    "run",
-    "lists",
-    "status",
-    "forget",
-    "revoke",
-    "completions",
-];
-
-fn help(command: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_aweber-sync"))
-        .args(command.split_whitespace())
-        .arg("--help")
-        .env_clear()
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    // clap pads empty lines; editors and reviewers do not.
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines()
-        .map(|line| line.trim_end().to_owned() + "\n")
-        .collect()
-}
-
-/// The README around its help block, and the block.
-fn split() -> (String, String) {
-    let (before, rest) = README
-        .split_once("run --help</code></summary>\n\n```text\n")
-        .unwrap();
-    let (block, after) = rest.split_once("```\n").unwrap();
-    (format!("{before}{after}"), block.to_owned())
-}
 
 /// Every word made of these characters that begins like that.
 fn words(text: &str, begins: &str, of: fn(char) -> bool) -> BTreeSet<String> {
@@ -102,23 +71,19 @@ fn codes(text: &str) -> BTreeSet<u8> {
 }
 
 #[test]
-fn the_help_block_is_what_the_program_says() {
-    let (_, block) = split();
-    let said = help("run");
-    assert_eq!(block, said, "the help block of README.md is to be:\n{said}");
+fn the_two_commands_stand_in_it() {
+    let text = section(README, "## Try it");
+    assert!(text.contains("```sh\ncargo run --example demo\ncargo test\n```"));
 }
 
 #[test]
-fn the_two_commands_stand_in_it() {
-    let (_, rest) = README.split_once("## Try it\n").unwrap();
-    assert!(rest.contains("```sh\ncargo run --example demo\ncargo test\n```"));
+fn it_has_at_most_300_lines() {
+    assert!(README.lines().count() <= 300);
 }
 
 #[test]
 fn it_lists_every_command() {
-    let (_, rest) = README.split_once("## Commands\n").unwrap();
-    let (table, _) = rest.split_once("\n## ").unwrap();
-    let rows = table
+    let rows = section(README, "## Commands")
         .lines()
         .filter_map(|row| row.strip_prefix("| `aweber-sync "));
     let named = rows.map(|row| row.split([' ', '`']).next().unwrap());
@@ -135,18 +100,24 @@ fn it_lists_every_command() {
 }
 
 #[test]
-fn it_names_every_variable_and_option_and_no_other() {
-    let (text, _) = split();
+fn every_variable_and_option_is_documented_and_no_other() {
     let said: String = COMMANDS.map(help).concat();
+    let (_, generated) = split_options();
     let mut known = variables(&said);
     known.extend(PINGS.map(str::to_owned));
-    assert_eq!(variables(&text), known);
-    let named = options(&text)
+    assert_eq!(variables(&(by_hand() + generated)), known);
+    for variable in variables(include_str!("../../examples/aweber-sync.env")) {
+        assert!(
+            known.contains(&variable),
+            "examples/aweber-sync.env: {variable}"
+        );
+    }
+    let named = options(&(by_hand() + generated))
         .into_iter()
         .filter(|option| !FOREIGN.contains(&option.as_str()));
     let known = options(&said)
         .into_iter()
-        .filter(|option| !UNNAMED.contains(&option.as_str()));
+        .filter(|option| option != "--help");
     assert_eq!(
         named.collect::<BTreeSet<_>>(),
         known.collect::<BTreeSet<_>>()
@@ -154,32 +125,61 @@ fn it_names_every_variable_and_option_and_no_other() {
 }
 
 #[test]
-fn it_explains_every_exit_code_and_no_other() {
-    let (_, rest) = README.split_once("## Exit codes\n").unwrap();
-    let (table, _) = rest.split_once("\n## ").unwrap();
-    let help = help("run");
-    let (_, said) = help.split_once("Exit codes:\n").unwrap();
-    let in_help = codes(said);
-    assert_eq!(codes(table), in_help);
-    assert!(in_help.len() > 8, "{in_help:?}");
+fn the_ten_usual_options_have_the_variables_of_the_program() {
+    let rows = section(README, "## Options").lines();
+    let rows: Vec<&str> = rows.filter(|row| row.starts_with("| `--")).collect();
+    assert_eq!(rows.len(), 10);
+    let variable = |row: &str| {
+        let row = row.replace("\\|", "/");
+        row.split('|').nth(2).unwrap().trim().to_owned()
+    };
+    let (_, generated) = split_options();
+    let run = section(generated, "## aweber-sync run").to_owned() + generated;
+    for row in rows {
+        let option = options(row).into_iter().next().unwrap();
+        let begins = format!("| `{option}");
+        let documented = run.lines().find(|line| line.starts_with(&begins)).unwrap();
+        assert_eq!(variable(row), variable(documented), "{option}");
+    }
 }
 
 #[test]
-fn the_messages_that_it_explains_are_the_programs() {
-    let (_, rest) = README.split_once("## When something is wrong\n").unwrap();
-    let (table, _) = rest.split_once("\n## ").unwrap();
+fn it_explains_every_exit_code_and_no_other() {
+    let help = help("run");
+    let (_, said) = help.split_once("Exit codes:\n").unwrap();
+    let in_help = codes(said);
+    assert_eq!(codes(section(README, "## Exit codes")), in_help);
+    assert!(in_help.len() > 8, "{in_help:?}");
+}
+
+/// The messages in the first cells of tables.
+fn messages(text: &str) -> Vec<&str> {
+    let rows = text.lines().filter_map(|row| row.strip_prefix("| `"));
+    rows.map(|row| row.split_once('`').unwrap().0).collect()
+}
+
+#[test]
+fn the_messages_that_are_explained_are_the_programs() {
     let sources = files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     let code: String = sources
         .iter()
         .map(|file| std::fs::read_to_string(file).unwrap())
         .collect();
-    let rows = table.lines().filter_map(|row| row.strip_prefix("| `"));
-    let messages: Vec<&str> = rows.map(|row| row.split_once('`').unwrap().0).collect();
-    assert!(messages.len() > 10);
-    for message in messages {
-        // An ellipsis, or a quoted name, stands for what differs from case to case.
-        for part in message.split(['…', '"', '\'']).map(str::trim) {
+    let all = messages(TROUBLESHOOTING);
+    assert!(all.len() >= 38, "{}", all.len());
+    for message in &all {
+        // An ellipsis, a quoted name, or the option that named a list stands for what differs from case to case.
+        for part in message
+            .replace("--list", "…")
+            .split(['…', '"', '\''])
+            .map(str::trim)
+        {
             assert!(code.contains(part), "no source file says \"{part}\"");
         }
+    }
+    let common = messages(section(README, "## When something is wrong"));
+    assert_eq!(common.len(), 10);
+    for message in common {
+        assert!(all.contains(&message), "troubleshooting.md lacks {message}");
     }
 }

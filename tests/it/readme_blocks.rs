@@ -1,10 +1,10 @@
-//! What the README shows of runs, lists and status is what the program prints in the account that the README tells of.
+//! What README and docs show of runs, lists and status is what the program prints, and their commands work.
 
+use crate::support::docs::{FILES, MONITORING, README, section};
 use crate::support::{Done, Site};
 use aweber_sandbox::{NewSubscriber, Status};
 use std::time::Duration;
 
-const README: &str = include_str!("../../README.md");
 const STATE: &str = "/home/you/.local/state/aweber-sync";
 const DAY: u64 = 86_400;
 
@@ -102,7 +102,7 @@ fn the_output_of_lists_and_status_is_what_the_program_prints() {
         print(&["lists"]),
         print(&["status"])
     );
-    let (_, rest) = README
+    let (_, rest) = MONITORING
         .split_once("```console\n$ aweber-sync lists\n")
         .unwrap();
     let (block, _) = rest.split_once("```\n").unwrap();
@@ -120,8 +120,7 @@ fn every_field_of_the_json_of_status_is_documented() {
     site.run_ok(&[]);
     let done = site.finish(site.command(&["status", "--json"]));
     let all: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
-    let (_, rest) = README.split_once("`status --json`").unwrap();
-    let (text, _) = rest.split_once("\n## ").unwrap();
+    let text = section(MONITORING, "## status as a check");
     let mut fields: Vec<String> = all.as_object().unwrap().keys().cloned().collect();
     for part in [&all["token"], &all["runs"][0], &all["lists"][0]] {
         fields.extend(part.as_object().unwrap().keys().cloned());
@@ -136,25 +135,134 @@ fn every_field_of_the_json_of_status_is_documented() {
 }
 
 #[test]
-fn the_lines_that_load_the_export_into_sqlite_work() {
-    if std::process::Command::new("sqlite3")
+fn every_metric_is_documented_and_no_other() {
+    let (site, _) = account();
+    let file = site.path("aweber.prom");
+    site.run_ok(&["--metrics-file", file.to_str().unwrap()]);
+    let text = std::fs::read_to_string(file).unwrap();
+    let written = text.lines().filter(|line| !line.starts_with('#'));
+    let written: Vec<&str> = written
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    let rows = section(MONITORING, "## Metrics").lines();
+    let documented = rows.filter_map(|row| row.strip_prefix("| `"));
+    let documented: Vec<&str> = documented
+        .map(|row| row.split('`').next().unwrap())
+        .collect();
+    assert_eq!(documented, written);
+}
+
+/// Returns false, and says so, where the shell of SQLite is missing.
+fn has_sqlite3() -> bool {
+    let version = std::process::Command::new("sqlite3")
         .arg("--version")
-        .output()
-        .is_err()
-    {
+        .output();
+    if version.is_err() {
         crate::support::killing::skipped("sqlite3 is not installed");
+    }
+    version.is_ok()
+}
+
+/// The first block of shell commands.
+fn script_in(text: &str) -> &str {
+    let (_, rest) = text.split_once("```sh\n").unwrap();
+    rest.split_once("```").unwrap().0
+}
+
+/// Runs the commands of a page in a home that has the state directory at its default place.
+fn at_home_in_a_shell(site: &Site, script: &str) -> Done {
+    let place = site.path(".local/state/aweber-sync");
+    if !place.exists() {
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(site.state_dir(), place).unwrap();
+    }
+    let command = site.command(&[]);
+    site.finish(crate::support::process::behind_script(script, &command))
+}
+
+#[test]
+fn the_first_export_and_the_cron_line_write_to_the_same_directory() {
+    let (site, newsletter) = account();
+    let place = site.path(".local/state/aweber-sync");
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::rename(site.state_dir(), &place).unwrap();
+    let bin = site.path(".cargo/bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_aweber-sync"), bin.join("aweber-sync")).unwrap();
+    let set_up = "unset AWEBER_SYNC_STATE_DIR; PATH=$HOME/.cargo/bin:$PATH";
+
+    let first = section(README, "## Your first export, in five minutes");
+    let blocks = first.split("```sh\n").skip(1);
+    let blocks = blocks.map(|rest| rest.split_once("```").unwrap().0);
+    let script: String = blocks
+        .filter(|block| !block.contains("authorize"))
+        .collect();
+    assert!(script.contains("aweber-sync run\n") && script.contains("head"));
+    let done = at_home_in_a_shell(&site, &format!("{set_up}\n{script}"));
+    assert_eq!((done.code, done.stdout.lines().count()), (0, 3), "{done}");
+    assert!(done.stdout.starts_with("list_id,list_name,id,"), "{done}");
+
+    let (_, cron) = README.split_once("### Cron\n").unwrap();
+    let (_, cron) = cron.split_once("```crontab\n").unwrap();
+    let line = cron.lines().next().unwrap();
+    assert!(
+        include_str!("../../examples/crontab")
+            .lines()
+            .any(|other| other == line)
+    );
+    site.sandbox
+        .with(|world| world.add_subscribers(newsletter, 2));
+    let job = line.strip_prefix("17 3 * * * ").unwrap();
+    let done = at_home_in_a_shell(&site, &format!("unset AWEBER_SYNC_STATE_DIR\n{job}"));
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{done}");
+    assert_eq!(std::fs::read_dir(place.join("exports")).unwrap().count(), 2);
+}
+
+#[test]
+fn the_commands_that_erase_a_person_do_so() {
+    if !has_sqlite3() {
+        return;
+    }
+    let (site, newsletter) = account();
+    site.run_ok(&[]);
+    let script = script_in(section(README, "## Erasing a person"));
+    let (_, rest) = script.split_once("subscriber = ").unwrap();
+    let shown = rest.split(';').next().unwrap();
+    let count = || -> (i64, i64) {
+        let ledger = site.ledger();
+        let of = |table: &str| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            ledger.query_row(&sql, [], |row| row.get(0)).unwrap()
+        };
+        (of("subscription"), of("pending"))
+    };
+    let before = count();
+    let ids = |table: &str| -> i64 {
+        let sql = format!("SELECT min(subscriber) FROM {table} WHERE list = {newsletter}");
+        site.ledger().query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    for id in [ids("subscription"), ids("pending")] {
+        site.sandbox
+            .with(|world| world.delete(newsletter, id as u64));
+        let done = at_home_in_a_shell(&site, &script.replace(shown, &id.to_string()));
+        assert_eq!((done.code, done.stdout.as_str()), (0, ""), "{done}");
+    }
+    assert_eq!(count(), (before.0 - 1, before.1 - 1));
+    site.run_ok(&["--full"]);
+    assert_eq!(site.rows().len(), 123);
+    assert_eq!(count(), (before.0 - 1, before.1 - 1));
+}
+
+#[test]
+fn the_lines_that_load_the_export_into_sqlite_work() {
+    if !has_sqlite3() {
         return;
     }
     let (site, _) = account();
     site.run_ok(&[]);
-    let (_, rest) = README.split_once("## Loading the export\n").unwrap();
-    let (_, rest) = rest.split_once("**SQLite**").unwrap();
-    let (_, rest) = rest.split_once("```sh\n").unwrap();
-    let (script, _) = rest.split_once("```").unwrap();
-    let mut command = site.command(&[]);
-    command = crate::support::process::behind_script(script, &command);
-    std::fs::create_dir_all(site.path(".local/state")).unwrap();
-    std::os::unix::fs::symlink(site.state_dir(), site.path(".local/state/aweber-sync")).unwrap();
-    let done = site.finish(command);
+    let (_, rest) = section(FILES, "## Loading the export")
+        .split_once("**SQLite**")
+        .unwrap();
+    let done = at_home_in_a_shell(&site, script_in(rest));
     assert_eq!((done.code, done.stdout.as_str()), (0, "123\n"), "{done}");
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Crontab lines under the real cron, against the sandbox AWeber on loopback: those of examples/crontab and of the README
-# as they stand there.
+# Crontab lines under the real cron, against the sandbox AWeber on loopback: those of examples/crontab and
+# docs/deploy.md, unchanged.
 # Usage: tests/places/cron.sh PROGRAM SANDBOX CRON
 #   CRON  a script that runs one line (SETUP before it, at the time AT) and prints its mails: of /etc/cron.d, or of root's
 #         own crontab if USER_CRONTAB is set. Needs root.
@@ -36,7 +36,7 @@ HOME=$home "$bin" authorize --code "$(code_of "$url")" >/dev/null 2>&1
 unset AWEBER_API_URL AWEBER_AUTH_URL AWEBER_CLIENT_ID
 
 example=$(grep '^17 3 ' "$here/../../examples/crontab")
-quiet=$(grep '^17 3 .*aweber-said' "$here/../../README.md")
+quiet=$(grep '^17 3 .*aweber-said' "$here/../../docs/deploy.md")
 line="17 3 * * * root $bin run"
 
 own "$example"
@@ -71,7 +71,7 @@ night "$line"
 same 'a taken lock mails' 1 "$(mails)"
 is 'what to do about it' grep -q 'another run holds the lock' "$lab/night"
 own "$quiet"
-same "the README's line keeps quiet about 75" 0 "$(mails)"
+same "the line of docs/deploy.md keeps quiet about 75" 0 "$(mails)"
 kill $holder
 wait $holder || :
 

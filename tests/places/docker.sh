@@ -97,6 +97,16 @@ same 'and no token spent' "$before" "$(token_requests)"
 run "$lab/own:/data" run --since today
 same 'the directory mounted' 0 "$code"
 
+# As the README has it: as a user of the host, with a directory of that user.
+install -d -m 700 -o 1234 -g 1234 "$lab/mine"
+(
+    options+=(--user 1234:1234)
+    connect "$lab/mine:/data"
+    run "$lab/mine:/data" run
+    same 'as a user of the host' 0 "$code"
+)
+same 'whose the exports are' 1234 "$(stat -c %u "$lab"/mine/exports/*.csv)"
+
 "$docker" history --no-trunc "$image" >"$lab/history"
 lacks 'no secret in the history' "$client_secret" "$lab/history"
 files=$("$docker" create "$image")

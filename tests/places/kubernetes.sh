@@ -31,12 +31,12 @@ is 'it uses that volume' grep -q 'claimName: acme-aweber-sync' "$lab/acme.yaml"
 is 'a secret of its own' eval 'grep -A1 secretRef "$lab/acme.yaml" | grep -q "name: acme-aweber-sync"'
 is 'and a minute of its own' grep -q 'schedule: 23 3 \* \* \*' "$lab/acme.yaml"
 
-# The README's command that makes a job for authorize out of the CronJob.
+# The command of docs/deploy.md that makes a job for authorize out of the CronJob.
 sed 's/^\( *\)- run$/\1- authorize\n\1- --print-url/' "$lab/acme.yaml" >"$lab/authorize.yaml"
 is 'the job for authorize is valid' valid "$lab/authorize.yaml"
 is 'and asks for the address' eval 'grep -A1 -- "- authorize$" "$lab/authorize.yaml" | grep -q -- "--print-url"'
 
-# The README's line for many.
+# The line of docs/deploy.md for many.
 seq 1 200 | awk '{print "account" $1, $1 % 60}' >"$lab/accounts.txt"
 while read -r name minute; do new_account "$name" "$minute"; done <"$lab/accounts.txt"
 same 'a list of accounts makes as many overlays' 202 "$(ls "$lab/kubernetes/accounts" | wc -l)"

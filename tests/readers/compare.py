@@ -37,7 +37,7 @@ def written(value):
 
 
 def cell(column, value):
-    """What the README says of a cell."""
+    """What docs/files.md says of a cell."""
     if value is None or value == "" or value == [] or value == {}:
         return ""
     if column == "tags" and isinstance(value, list):

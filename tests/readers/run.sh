@@ -67,7 +67,7 @@ else
     skipped 'sqlite3 is not installed'
 fi
 
-# PostgreSQL knows no NUL in a text: it goes on the way, as the README says.
+# PostgreSQL knows no NUL in a text: it goes on the way, as docs/files.md says.
 server=$(find_server)
 if [ -z "$server" ] && fetch_package postgresql; then server=$(find_server); fi
 if [ -z "$server" ]; then

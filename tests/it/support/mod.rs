@@ -6,6 +6,7 @@ pub(crate) mod browser;
 pub(crate) mod calendar;
 pub(crate) mod checker;
 pub(crate) mod disk;
+pub(crate) mod docs;
 pub(crate) mod expect;
 pub(crate) mod killing;
 pub(crate) mod process;
