@@ -3,7 +3,7 @@
 use crate::support::Site;
 use crate::support::authorization::{assert_connected, authorize, mode, unauthorized};
 use crate::support::browser::{code_at, parameter, redirect_from};
-use crate::support::process::{on_a_terminal, send_signal};
+use crate::support::process::{on_terminal, send_signal};
 use crate::support::token::unix_now;
 use aweber_sandbox::{Authorization, ClientKind, Fault, FaultKind};
 use serde_json::json;
@@ -13,7 +13,7 @@ use std::time::Duration;
 const KINDS: [ClientKind; 2] = [ClientKind::Public, ClientKind::Confidential];
 
 #[test]
-fn both_kinds_of_client_connect_by_one_line_of_standard_input() {
+fn both_client_kinds_connect_with_a_code_on_standard_input() {
     for kind in KINDS {
         let site = unauthorized(kind);
         let before = unix_now();
@@ -47,7 +47,7 @@ fn both_kinds_of_client_connect_by_one_line_of_standard_input() {
 }
 
 #[test]
-fn the_page_asked_for_has_the_three_scopes_and_pkce_for_a_public_client_only() {
+fn the_authorization_url_has_three_scopes_and_pkce_only_for_public_clients() {
     for kind in KINDS {
         let site = unauthorized(kind);
         site.finish_with_answer(authorize(&site, &[]), code_at)
@@ -84,7 +84,7 @@ fn the_page_asked_for_has_the_three_scopes_and_pkce_for_a_public_client_only() {
 }
 
 #[test]
-fn a_secret_goes_into_the_basic_header_and_a_verifier_into_the_form_and_never_both() {
+fn the_code_exchange_uses_either_basic_auth_or_a_verifier() {
     for kind in KINDS {
         let site = unauthorized(kind);
         site.finish_with_answer(authorize(&site, &[]), code_at)
@@ -117,7 +117,7 @@ fn a_secret_goes_into_the_basic_header_and_a_verifier_into_the_form_and_never_bo
 }
 
 #[test]
-fn two_processes_share_the_work_by_print_url_and_code() {
+fn print_url_and_code_work_in_two_processes() {
     for kind in KINDS {
         let site = unauthorized(kind);
         let printed = site.finish(authorize(&site, &["--print-url"]));
@@ -147,7 +147,7 @@ fn two_processes_share_the_work_by_print_url_and_code() {
 }
 
 #[test]
-fn the_second_process_takes_the_whole_address_and_needs_no_client_id() {
+fn code_accepts_the_whole_redirect_address_and_needs_no_client_id() {
     let site = unauthorized(ClientKind::Public);
     let uri = ["--redirect-uri", "https://localhost"];
     let printed = site.finish(authorize(&site, &[&["--print-url"], &uri[..]].concat()));
@@ -157,7 +157,7 @@ fn the_second_process_takes_the_whole_address_and_needs_no_client_id() {
 }
 
 #[test]
-fn a_pasted_redirect_address_is_as_good_as_the_bare_code() {
+fn a_pasted_redirect_address_works_like_the_bare_code() {
     for kind in KINDS {
         let site = unauthorized(kind);
         let command = authorize(&site, &["--redirect-uri", "https://localhost"]);
@@ -174,7 +174,7 @@ fn a_pasted_redirect_address_is_as_good_as_the_bare_code() {
 }
 
 #[test]
-fn an_address_with_the_state_of_another_authorization_is_not_traded() {
+fn a_redirect_with_the_state_of_another_authorization_is_not_exchanged() {
     let site = unauthorized(ClientKind::Public);
     let command = authorize(&site, &["--redirect-uri", "https://localhost"]);
     let done = site.finish_with_answer(command, |url| {
@@ -188,7 +188,7 @@ fn an_address_with_the_state_of_another_authorization_is_not_traded() {
 }
 
 #[test]
-fn authorizing_anew_keeps_unknown_keys_and_the_ledger_and_needs_no_options() {
+fn reauthorizing_keeps_unknown_keys_and_the_ledger_and_needs_no_options() {
     for kind in KINDS {
         let site = unauthorized(kind);
         let first = site.finish_with_answer(authorize(&site, &[]), code_at);
@@ -212,7 +212,7 @@ fn authorizing_anew_keeps_unknown_keys_and_the_ledger_and_needs_no_options() {
 }
 
 #[test]
-fn an_authorization_that_was_killed_after_it_got_tokens_is_finished_by_the_next() {
+fn an_authorization_killed_after_receiving_tokens_is_finished_by_the_next() {
     for kind in KINDS {
         let site = unauthorized(kind);
         let silence = Fault::on("/1.0/accounts").answer(FaultKind::Never { work_done: false });
@@ -240,7 +240,7 @@ fn an_authorization_that_was_killed_after_it_got_tokens_is_finished_by_the_next(
 }
 
 #[test]
-fn an_authorization_that_was_killed_while_it_stored_the_tokens_is_finished_by_the_next() {
+fn an_authorization_killed_while_storing_tokens_is_finished_by_the_next() {
     let site = Site::new();
     let bytes = site.token_bytes();
     std::fs::remove_file(site.token_file()).unwrap();
@@ -257,7 +257,7 @@ fn an_authorization_that_was_killed_while_it_stored_the_tokens_is_finished_by_th
 }
 
 #[test]
-fn a_person_at_a_terminal_gets_a_prompt_and_a_browser_that_knows_no_secret() {
+fn a_terminal_gets_a_prompt_and_a_browser_without_secrets_in_its_environment() {
     let site = unauthorized(ClientKind::Confidential);
     let browser = site.path("bin/xdg-open");
     let opened = site.path("opened");
@@ -272,7 +272,7 @@ fn a_person_at_a_terminal_gets_a_prompt_and_a_browser_that_knows_no_secret() {
             format!("{}:/usr/bin:/bin", site.path("bin").display()),
         )
         .env("DISPLAY", ":99");
-    let Some(command) = on_a_terminal(&command) else {
+    let Some(command) = on_terminal(&command) else {
         return;
     };
     let done = site.finish_with_answer(command, code_at);

@@ -62,7 +62,7 @@ fn an_import_that_failed_after_its_refresh_is_finished_by_the_same_command() {
 }
 
 #[test]
-fn an_import_killed_while_it_stored_its_tokens_is_finished_by_the_same_command() {
+fn an_import_killed_while_storing_tokens_is_finished_by_the_same_command() {
     for suffix in [".candidate", ".candidate.next", ".candidate.next.tmp"] {
         let site = unauthorized(ClientKind::Public);
         write_credentials(&site);
@@ -79,7 +79,7 @@ fn an_import_killed_while_it_stored_its_tokens_is_finished_by_the_same_command()
 }
 
 #[test]
-fn a_code_given_after_one_that_could_not_be_finished_loses_no_token() {
+fn a_code_given_after_an_unfinished_authorization_loses_no_token() {
     for (first_fault, second_code) in [
         (FaultKind::html(503), 0),
         (
@@ -111,7 +111,7 @@ fn a_code_given_after_one_that_could_not_be_finished_loses_no_token() {
 }
 
 #[test]
-fn tokens_of_an_interrupted_authorization_that_are_dead_make_room_for_the_import() {
+fn an_import_replaces_dead_tokens_of_an_unfinished_authorization() {
     let site = unauthorized(ClientKind::Public);
     write_credentials(&site);
     accounts_fail(&site);
@@ -125,7 +125,7 @@ fn tokens_of_an_interrupted_authorization_that_are_dead_make_room_for_the_import
 }
 
 #[test]
-fn revoke_revokes_the_tokens_of_an_unfinished_authorization_too() {
+fn revoke_also_revokes_the_tokens_of_an_unfinished_authorization() {
     for with_token_file in [true, false] {
         let site = Site::new();
         if !with_token_file {
@@ -146,7 +146,7 @@ fn revoke_revokes_the_tokens_of_an_unfinished_authorization_too() {
 }
 
 #[test]
-fn an_unparsed_answer_left_by_a_kill_is_kept_whatever_its_length() {
+fn an_unparsed_answer_left_by_a_kill_is_kept_at_any_length() {
     for left in [
         b"<html>RT-7</html>".to_vec(),
         [&b"<html>RT-7</html>"[..], &[b' '; 64 * 1024]].concat(),
@@ -165,7 +165,7 @@ fn an_unparsed_answer_left_by_a_kill_is_kept_whatever_its_length() {
 }
 
 #[test]
-fn newer_tokens_that_another_program_stored_are_used_before_the_token_is_declared_dead() {
+fn a_run_with_a_dead_token_uses_newer_tokens_stored_by_another_program() {
     let site = Site::new();
     let list = site.add_list(3);
     let file = site.token_file();

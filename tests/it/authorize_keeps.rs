@@ -2,7 +2,7 @@
 
 use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::code_at;
-use crate::support::process::{behind_mounts, send_signal};
+use crate::support::process::{in_mount_namespace, send_signal};
 use crate::support::{Done, Site, files_below};
 use aweber_sandbox::{ClientKind, Fault, FaultKind};
 use serde_json::json;
@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// The files below the state directory that hold the refresh token granted last; there is one at least.
-fn holders_of_the_live_token(site: &Site, done: &Done) -> Vec<String> {
+fn files_with_live_token(site: &Site, done: &Done) -> Vec<String> {
     let token = site
         .sandbox
         .with(|world| world.live_refresh_tokens())
@@ -31,7 +31,7 @@ fn import(site: &Site, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn tokens_that_had_to_be_refreshed_to_learn_their_account_are_kept_when_they_are_refused() {
+fn tokens_refreshed_to_look_up_the_account_are_kept_when_the_account_is_rejected() {
     let site = Site::new();
     site.run_ok(&[]);
     let before = site.token_bytes();
@@ -45,7 +45,7 @@ fn tokens_that_had_to_be_refreshed_to_learn_their_account_are_kept_when_they_are
     let done = site.finish(import(&site, &[]));
     done.exits(78).says("--force");
     assert!(site.token_bytes() == before);
-    let kept = holders_of_the_live_token(&site, &done);
+    let kept = files_with_live_token(&site, &done);
     assert!(
         kept.iter().any(|file| done.stderr.contains(file)),
         "{kept:?}: {}",
@@ -54,7 +54,7 @@ fn tokens_that_had_to_be_refreshed_to_learn_their_account_are_kept_when_they_are
 }
 
 #[test]
-fn tokens_that_cannot_be_looked_up_yet_are_kept_and_the_next_authorize_finishes() {
+fn tokens_are_kept_when_the_account_lookup_fails_and_the_next_authorize_finishes() {
     for kind in [
         FaultKind::html(503),
         FaultKind::rate_limit(),
@@ -66,7 +66,7 @@ fn tokens_that_cannot_be_looked_up_yet_are_kept_and_the_next_authorize_finishes(
         let done = site.finish_with_answer(authorize(&site, &[]), code_at);
         done.case(&format_args!("{kind:?}")).fails();
         assert!(!site.token_file().exists());
-        holders_of_the_live_token(&site, &done);
+        files_with_live_token(&site, &done);
 
         site.sandbox.with(|world| world.clear_faults());
         let done = site.finish(site.command(&["authorize"]));
@@ -76,7 +76,7 @@ fn tokens_that_cannot_be_looked_up_yet_are_kept_and_the_next_authorize_finishes(
 }
 
 #[test]
-fn an_authorization_that_is_not_finished_says_that_authorize_finishes_it() {
+fn an_unfinished_authorization_advises_to_run_authorize_again() {
     for kind in [
         FaultKind::html(503),
         FaultKind::ResetBefore,
@@ -86,12 +86,12 @@ fn an_authorization_that_is_not_finished_says_that_authorize_finishes_it() {
         site.sandbox
             .with(|world| world.fault(Fault::on("/1.0/accounts").always().answer(kind.clone())));
         let done = site.finish_with_answer(authorize(&site, &[]), code_at);
-        assert_says_authorize(&format!("{kind:?}"), &done);
+        assert_advises_authorize(&format!("{kind:?}"), &done);
     }
-    assert_says_authorize("SIGTERM", &stopped_while_a_code_is_traded().1);
+    assert_advises_authorize("SIGTERM", &stopped_during_code_exchange().1);
 }
 
-fn assert_says_authorize(what: &str, done: &Done) {
+fn assert_advises_authorize(what: &str, done: &Done) {
     let next = done
         .stderr
         .lines()
@@ -105,7 +105,7 @@ fn assert_says_authorize(what: &str, done: &Done) {
 }
 
 #[test]
-fn tokens_that_live_are_kept_however_often_the_account_is_suspended() {
+fn live_tokens_are_kept_while_the_account_stays_suspended() {
     let site = unauthorized(ClientKind::Public);
     let suspended = FaultKind::envelope_a(403, "ForbiddenError", "Account Temporarily Suspended");
     site.sandbox
@@ -114,11 +114,11 @@ fn tokens_that_live_are_kept_however_often_the_account_is_suspended() {
         .exits(78);
     let done = site.finish(site.command(&["authorize"]));
     done.exits(78);
-    holders_of_the_live_token(&site, &done);
+    files_with_live_token(&site, &done);
 }
 
 /// SIGTERM between the request that trades the code and its answer.
-fn stopped_while_a_code_is_traded() -> (Site, Done) {
+fn stopped_during_code_exchange() -> (Site, Done) {
     let site = unauthorized(ClientKind::Public);
     let delay = FaultKind::DelayBefore(Duration::from_millis(400));
     site.sandbox
@@ -138,9 +138,9 @@ fn stopped_while_a_code_is_traded() -> (Site, Done) {
 }
 
 #[test]
-fn sigterm_while_a_code_is_traded_keeps_the_tokens_and_the_next_authorize_finishes() {
-    let (site, done) = stopped_while_a_code_is_traded();
-    holders_of_the_live_token(&site, &done);
+fn sigterm_during_a_code_exchange_keeps_the_tokens_for_the_next_authorize() {
+    let (site, done) = stopped_during_code_exchange();
+    files_with_live_token(&site, &done);
     let done = site.finish(site.command(&["authorize"]));
     assert_connected(&site, &done);
 }
@@ -152,7 +152,7 @@ fn a_bind_mounted_token_file_costs_no_code_and_no_token() {
     let command = authorize(&site, &["--code", &code_at(url.trim())]);
     std::fs::copy(site.token_file(), site.path("host.json")).unwrap();
     let script = "mount --bind host.json state/token.json && exec \"$@\"";
-    let Some(command) = behind_mounts(script, &command) else {
+    let Some(command) = in_mount_namespace(script, &command) else {
         return;
     };
     let done = site.finish(command);
@@ -166,14 +166,14 @@ fn a_bind_mounted_token_file_costs_no_code_and_no_token() {
 }
 
 #[test]
-fn a_full_disk_is_found_out_before_the_code_is_traded() {
+fn a_full_disk_is_detected_before_the_code_is_exchanged() {
     let site = unauthorized(ClientKind::Public);
     let url = site.finish(authorize(&site, &["--print-url"])).stdout;
     let code = code_at(url.trim());
     let script = "cp state/token.json.authorizing kept && mount -t tmpfs -o size=256k,mode=0700 tmpfs state && \
          cp -p kept state/token.json.authorizing && : >state/lock && : >state/token.json.lock && \
          cat /dev/zero >state/filler 2>/dev/null; exec \"$@\"";
-    let Some(command) = behind_mounts(script, &authorize(&site, &["--code", &code])) else {
+    let Some(command) = in_mount_namespace(script, &authorize(&site, &["--code", &code])) else {
         return;
     };
     let done = site.finish(command);
@@ -188,7 +188,7 @@ fn a_full_disk_is_found_out_before_the_code_is_traded() {
 type Change = (&'static str, fn(&Site));
 
 #[test]
-fn another_accounts_tokens_in_a_file_that_run_refuses_are_not_replaced_without_force() {
+fn tokens_of_another_account_in_a_rejected_token_file_need_force_to_be_replaced() {
     let refused: [Change; 2] = [
         ("others can read it", |site| {
             std::fs::set_permissions(site.token_file(), PermissionsExt::from_mode(0o644)).unwrap();
@@ -212,7 +212,7 @@ fn another_accounts_tokens_in_a_file_that_run_refuses_are_not_replaced_without_f
 }
 
 #[test]
-fn a_prompt_that_waits_for_a_code_keeps_no_run_waiting() {
+fn a_prompt_waiting_for_a_code_does_not_block_runs() {
     let site = Site::new();
     let list = site.add_list(2);
     let done = site.finish_with_answer(authorize(&site, &[]), |url| {
@@ -226,7 +226,7 @@ fn a_prompt_that_waits_for_a_code_keeps_no_run_waiting() {
 }
 
 #[test]
-fn an_authorization_waits_for_the_run_that_is_at_work() {
+fn authorize_waits_for_a_run_in_progress() {
     let site = Site::new();
     let list = site.add_list(2);
     let delay = FaultKind::DelayBefore(Duration::from_millis(500));

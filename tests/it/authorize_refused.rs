@@ -29,7 +29,7 @@ fn code_for(site: &Site, client: &str, url: &str) -> String {
 }
 
 #[test]
-fn a_customer_who_refuses_is_understood() {
+fn a_customer_who_denies_access_ends_with_77() {
     let settings = Settings {
         customer_refuses: true,
         ..Settings::default()
@@ -98,7 +98,7 @@ fn a_mistyped_code_asks_for_authorize_again() {
 }
 
 #[test]
-fn a_wrong_secret_is_told_from_a_wrong_code() {
+fn a_wrong_secret_is_distinguished_from_a_wrong_code() {
     let site = unauthorized(ClientKind::Confidential);
     let mut command = authorize(&site, &[]);
     command.env("AWEBER_CLIENT_SECRET", "not-the-secret");
@@ -108,7 +108,7 @@ fn a_wrong_secret_is_told_from_a_wrong_code() {
 }
 
 #[test]
-fn an_unknown_client_id_is_named_as_such() {
+fn an_unknown_client_id_is_reported() {
     let site = unauthorized(ClientKind::Public);
     let mut command = authorize(&site, &[]);
     command.env("AWEBER_CLIENT_ID", "no-such-client");
@@ -120,7 +120,7 @@ fn an_unknown_client_id_is_named_as_such() {
 }
 
 #[test]
-fn without_a_client_id_nothing_is_begun() {
+fn a_missing_client_id_ends_with_78_before_any_request() {
     let site = unauthorized(ClientKind::Public);
     for arguments in [&["authorize"][..], &["authorize", "--print-url"]] {
         let done = site.finish(site.command(arguments));
@@ -136,7 +136,7 @@ fn without_a_client_id_nothing_is_begun() {
 }
 
 #[test]
-fn a_secret_for_an_app_registered_as_public_is_told_to_be_one_too_many() {
+fn a_secret_for_a_public_client_advises_to_unset_it() {
     for status in [400, 401] {
         let settings = Settings {
             public_secret_status: status,
@@ -159,7 +159,7 @@ fn a_secret_for_an_app_registered_as_public_is_told_to_be_one_too_many() {
 }
 
 #[test]
-fn no_secret_for_an_app_registered_as_confidential_is_told_to_be_missing() {
+fn a_missing_secret_for_a_confidential_client_advises_to_set_it() {
     // The three places where AWeber may notice: who are you, PKCE at the token endpoint, and then the page.
     let site = unauthorized(ClientKind::Confidential);
     let mut command = authorize(&site, &[]);
@@ -189,7 +189,7 @@ fn no_secret_for_an_app_registered_as_confidential_is_told_to_be_missing() {
 }
 
 #[test]
-fn pkce_missing_for_a_public_app_is_told_to_be_a_secret_too_many() {
+fn a_public_client_without_pkce_advises_to_unset_the_secret() {
     let site = unauthorized(ClientKind::Public);
     let pkce = FaultKind::envelope_b(400, "invalid_request", "Public Client MUST Use PKCE");
     site.sandbox
@@ -206,7 +206,7 @@ fn pkce_missing_for_a_public_app_is_told_to_be_a_secret_too_many() {
 }
 
 #[test]
-fn a_redirect_uri_that_is_not_the_registered_one_names_the_option() {
+fn a_mismatched_redirect_uri_names_the_option() {
     let site = unauthorized(ClientKind::Public);
     let command = authorize(&site, &["--redirect-uri", "https://localhost"]);
     // The code was made for the out-of-band page.
@@ -220,14 +220,14 @@ fn a_redirect_uri_that_is_not_the_registered_one_names_the_option() {
 }
 
 #[test]
-fn an_empty_standard_input_leads_to_print_url() {
+fn an_empty_standard_input_advises_print_url() {
     let site = unauthorized(ClientKind::Public);
     let done = site.finish(authorize(&site, &[]));
     assert_refused(&site, &done, 78, &["--print-url", "--code"]);
 }
 
 #[test]
-fn a_code_without_an_authorization_begun_here_is_not_sent() {
+fn a_code_without_a_pending_authorization_is_not_sent() {
     let site = unauthorized(ClientKind::Public);
     let done = site.finish(authorize(&site, &["--code", "some-code"]));
     assert_refused(&site, &done, 78, &["--print-url"]);
@@ -235,7 +235,7 @@ fn a_code_without_an_authorization_begun_here_is_not_sent() {
 }
 
 #[test]
-fn both_halves_must_be_done_with_a_secret_or_both_without() {
+fn print_url_and_code_must_agree_on_the_client_secret() {
     for kind in [ClientKind::Public, ClientKind::Confidential] {
         let site = unauthorized(kind);
         let url = site.finish(authorize(&site, &["--print-url"])).stdout;
@@ -255,7 +255,7 @@ fn both_halves_must_be_done_with_a_secret_or_both_without() {
 }
 
 #[test]
-fn a_server_that_fails_for_a_moment_costs_no_code() {
+fn a_transient_server_failure_wastes_no_code() {
     let site = unauthorized(ClientKind::Public);
     site.sandbox.with(|world| {
         world.fault(
@@ -270,7 +270,7 @@ fn a_server_that_fails_for_a_moment_costs_no_code() {
 }
 
 #[test]
-fn a_token_answer_that_nobody_understands_is_kept_and_named() {
+fn an_unparsable_token_answer_is_kept_and_named() {
     let site = unauthorized(ClientKind::Public);
     let wrapped = FaultKind::replace(|answer| json!({ "data": answer }));
     site.sandbox
@@ -292,7 +292,7 @@ fn a_token_answer_that_nobody_understands_is_kept_and_named() {
 }
 
 #[test]
-fn the_tokens_of_another_account_are_not_replaced_without_force() {
+fn tokens_of_another_account_are_not_replaced_without_force() {
     for kind in [ClientKind::Public, ClientKind::Confidential] {
         let site = Site::with(kind, Settings::default());
         site.run_ok(&[]);

@@ -29,7 +29,7 @@ fn bytes(site: &Site) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn a_dry_run_changes_no_byte_of_ledger_and_exports_but_stores_the_new_tokens() {
+fn a_dry_run_changes_neither_ledger_nor_exports_but_stores_the_new_tokens() {
     let (site, list) = site_with_days();
     let waiting = site.add(list, sign_up("waiting@example.com", noon()));
     site.run_ok(&[]);
@@ -50,7 +50,7 @@ fn a_dry_run_changes_no_byte_of_ledger_and_exports_but_stores_the_new_tokens() {
 }
 
 #[test]
-fn a_dry_run_before_the_first_run_leaves_no_ledger_and_no_exports() {
+fn a_dry_run_before_the_first_run_creates_no_ledger_and_no_exports() {
     let (site, _) = site_with_days();
     let done = {
         let mut command = site.command(&["run"]);
@@ -65,7 +65,7 @@ fn a_dry_run_before_the_first_run_leaves_no_ledger_and_no_exports() {
 }
 
 #[test]
-fn a_dry_run_to_standard_output_or_a_growing_file_writes_nothing() {
+fn a_dry_run_writes_nothing_to_standard_output_or_a_growing_file() {
     let (site, _) = site_with_days();
     let file = site.path("all.csv");
     for output in ["-", file.to_str().unwrap()] {

@@ -84,7 +84,7 @@ fn a_list_that_always_fails_ends_with_69_and_the_others_are_exported() {
 }
 
 #[test]
-fn a_list_that_fails_in_its_middle_goes_on_there_in_the_next_run() {
+fn a_list_that_fails_halfway_is_resumed_by_the_next_run() {
     let (site, list) = site_with(700);
     site.sandbox.with(|w| {
         let fault = Fault::on("status=subscribed").skip(5).always();
@@ -102,7 +102,7 @@ fn a_list_that_fails_in_its_middle_goes_on_there_in_the_next_run() {
 }
 
 #[test]
-fn a_list_that_fails_in_an_idle_run_keeps_its_place() {
+fn a_list_that_fails_in_an_idle_run_keeps_its_watermark() {
     let (site, lists) = three_lists();
     site.run_ok(&[]);
     site.set_now(noon() + TimeDelta::days(5));
@@ -128,7 +128,7 @@ fn a_list_that_fails_in_an_idle_run_keeps_its_place() {
 }
 
 #[test]
-fn a_list_deleted_between_the_pages_of_lists_makes_no_other_unknown() {
+fn a_list_deleted_between_pages_of_lists_makes_no_other_list_unknown() {
     let site = Site::on(noon());
     let lists: Vec<u64> = (0..150)
         .map(|i| {
@@ -156,7 +156,7 @@ fn a_list_deleted_between_the_pages_of_lists_makes_no_other_unknown() {
 }
 
 #[test]
-fn pages_that_are_empty_for_ever_end_with_69_and_the_other_lists_are_exported() {
+fn endlessly_empty_pages_end_with_69_and_the_other_lists_are_exported() {
     let (site, list) = site_with(250);
     let others = [site.list("Offers"), site.list("Tips")];
     for other in others {
@@ -191,7 +191,7 @@ fn pages_that_are_empty_for_ever_end_with_69_and_the_other_lists_are_exported() 
 }
 
 #[test]
-fn an_empty_first_page_that_stays_is_not_believed_against_the_count() {
+fn a_permanently_empty_first_page_is_rejected_because_of_the_count() {
     let (site, list) = site_with(50);
     site.sandbox.with(|w| {
         let lie = Fault::on("status=subscribed&ws.start=0&").always();
@@ -206,7 +206,7 @@ fn an_empty_first_page_that_stays_is_not_believed_against_the_count() {
 }
 
 #[test]
-fn a_list_that_nobody_is_on_any_more_is_up_to_date() {
+fn a_list_whose_subscribers_were_all_deleted_is_up_to_date() {
     let (site, list) = site_with(3);
     site.run_ok(&[]);
     site.sandbox.with(|w| {
@@ -220,7 +220,7 @@ fn a_list_that_nobody_is_on_any_more_is_up_to_date() {
 }
 
 #[test]
-fn a_count_larger_than_what_the_pages_show_ends_with_69() {
+fn a_count_above_the_rows_received_ends_with_69() {
     let (site, list) = site_with(250);
     site.sandbox.with(|w| {
         let more = Fault::on("ws.show=total_size").always();
@@ -235,7 +235,7 @@ fn a_count_larger_than_what_the_pages_show_ends_with_69() {
 }
 
 #[test]
-fn a_server_that_repeats_one_page_for_ever_does_not_keep_the_run() {
+fn a_server_that_repeats_one_page_forever_ends_the_list() {
     let (site, _) = site_with(250);
     site.sandbox.with(|w| {
         let page = std::sync::Mutex::new(None::<Value>);
@@ -250,7 +250,7 @@ fn a_server_that_repeats_one_page_for_ever_does_not_keep_the_run() {
 }
 
 #[test]
-fn a_list_deleted_between_the_pages_of_lists_hides_no_other() {
+fn a_list_deleted_between_pages_of_lists_hides_no_other_list() {
     let site = Site::on(noon());
     let lists: Vec<u64> = (0..150)
         .map(|i| {
@@ -274,7 +274,7 @@ fn a_list_deleted_between_the_pages_of_lists_hides_no_other() {
 }
 
 #[test]
-fn pages_of_lists_that_lie_are_read_anew() {
+fn inconsistent_pages_of_lists_are_read_again() {
     for page in [0, 1] {
         let site = Site::on(noon());
         for i in 0..150 {

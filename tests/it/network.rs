@@ -7,53 +7,53 @@
 //! forgives a repeated refresh or one that does not), and in another way in the next place. `NETWORK_CASES=all cargo test
 //! --test it network` tries all ways in all places; `NETWORK_ONLY=words` those cases whose names contain the words.
 
-mod ahead;
 mod bodies;
 mod connections;
-mod lies;
-mod place;
+mod driver;
+mod inconsistent;
+mod prefetch;
 mod statuses;
+mod step;
 mod table;
-mod trial;
 
-use table::try_all;
+use table::run_all;
 
 #[test]
-fn every_status_in_every_place_has_its_exit_code_and_advice() {
-    try_all(statuses::in_both_envelopes());
+fn every_status_has_its_exit_code_and_advice() {
+    run_all(statuses::in_both_envelopes());
 }
 
 #[test]
-fn every_status_of_a_gateway_has_its_exit_code_and_advice() {
-    try_all(statuses::of_gateways());
+fn every_gateway_status_has_its_exit_code_and_advice() {
+    run_all(statuses::of_gateways());
 }
 
 #[test]
-fn every_body_in_every_place_has_its_exit_code_and_advice() {
-    try_all(bodies::table());
+fn every_body_has_its_exit_code_and_advice() {
+    run_all(bodies::table());
 }
 
 #[test]
 fn every_token_answer_is_used_or_kept() {
-    try_all(bodies::of_tokens());
+    run_all(bodies::of_tokens());
 }
 
 #[test]
-fn every_lie_about_pages_has_its_exit_code_and_advice() {
-    try_all(lies::table());
+fn every_inconsistent_page_has_its_exit_code_and_advice() {
+    run_all(inconsistent::table());
 }
 
 #[test]
-fn every_fault_of_a_page_asked_for_ahead_has_its_exit_code_and_advice() {
-    try_all(ahead::table());
+fn every_fault_of_a_prefetched_page_has_its_exit_code_and_advice() {
+    run_all(prefetch::table());
 }
 
 #[test]
 fn every_broken_connection_has_its_exit_code_and_advice() {
-    try_all(connections::broken());
+    run_all(connections::broken());
 }
 
 #[test]
-fn every_connection_that_stalls_is_given_up_in_time() {
-    try_all(connections::stalled());
+fn every_stalled_connection_times_out() {
+    run_all(connections::stalled());
 }

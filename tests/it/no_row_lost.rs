@@ -50,7 +50,7 @@ fn three_lists_of_250_are_exported_once_with_exact_cells() {
 }
 
 #[test]
-fn a_published_file_is_this_byte_for_byte() {
+fn a_published_file_is_exact_to_the_byte() {
     let site = Site::on(at(NOON));
     let list = site
         .sandbox
@@ -87,7 +87,7 @@ misc_notes,last_followup_message_number_sent,last_followup_sent_at,unsubscribed_
 }
 
 #[test]
-fn sign_ups_awaiting_confirmation_cost_an_idle_run_one_request_a_list_more() {
+fn unconfirmed_sign_ups_cost_an_idle_run_one_request_per_list() {
     let site = Site::on(at(NOON));
     let lists = [site.list("News"), site.list("Tips")];
     site.sandbox.with(|world| {
@@ -117,7 +117,7 @@ fn sign_ups_awaiting_confirmation_cost_an_idle_run_one_request_a_list_more() {
 }
 
 #[test]
-fn an_empty_list_costs_an_idle_run_one_request_and_makes_no_file() {
+fn an_empty_list_costs_an_idle_run_one_request_and_creates_no_file() {
     let site = Site::on(at(NOON));
     let list = site.list("Nobody yet");
     site.run_exports(&[], &[]);
@@ -129,14 +129,14 @@ fn an_empty_list_costs_an_idle_run_one_request_and_makes_no_file() {
 }
 
 #[test]
-fn an_account_without_lists_is_done_at_once() {
+fn an_account_without_lists_takes_two_requests() {
     let site = Site::new();
     site.run_exports(&[], &[]);
     assert_eq!(site.asked(), ["token", "lists"]);
 }
 
 #[test]
-fn lists_that_end_on_the_edge_of_a_page_are_whole() {
+fn lists_that_end_at_a_page_boundary_are_complete() {
     let site = Site::on(at(NOON));
     for count in [1, 99, 100, 101, 199, 200, 298, 299] {
         let list = site.list(&format!("With {count}"));
@@ -160,7 +160,7 @@ fn lists_that_end_on_the_edge_of_a_page_are_whole() {
 }
 
 #[test]
-fn each_list_of_250_is_exported() {
+fn each_of_250_lists_is_exported() {
     let site = Site::on(at(NOON));
     for i in 0..250 {
         let list = site.list(&format!("List {i}"));
@@ -178,7 +178,7 @@ fn each_list_of_250_is_exported() {
 }
 
 #[test]
-fn three_hundred_who_subscribed_in_the_same_second_are_all_exported() {
+fn three_hundred_sign_ups_in_the_same_second_are_all_exported() {
     let site = Site::on(at(NOON));
     let list = site.list("Import");
     site.sandbox
@@ -190,7 +190,7 @@ fn three_hundred_who_subscribed_in_the_same_second_are_all_exported() {
 }
 
 #[test]
-fn every_shape_of_links_and_counts_pages_to_the_end() {
+fn every_form_of_links_and_counts_is_paged_to_the_end() {
     let defaults = Settings {
         clock: Clock::Fixed(at(NOON)),
         ..Settings::default()

@@ -14,7 +14,7 @@ fn settings(unit: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_template_is_the_unit_with_a_name_for_each_account() {
+fn the_service_template_matches_the_service_apart_from_instance_names() {
     let unit = file("systemd/aweber-sync.service");
     let expected = unit
         .replace("AWeber subscribers\n", "AWeber subscribers of %i\n")
@@ -30,20 +30,20 @@ fn the_template_is_the_unit_with_a_name_for_each_account() {
 }
 
 #[test]
-fn the_timers_differ_in_their_description_alone() {
+fn the_timers_differ_only_in_their_description() {
     let expected =
         file("systemd/aweber-sync.timer").replace("subscribers every", "subscribers of %i every");
     assert_eq!(file("systemd/aweber-sync@.timer"), expected);
 }
 
 #[test]
-fn the_image_says_the_version_of_the_program() {
+fn the_image_has_the_version_of_the_program() {
     let version = format!("\nARG VERSION={}\n", env!("CARGO_PKG_VERSION"));
     assert!(file("docker/Dockerfile").contains(&version), "{version}");
 }
 
 #[test]
-fn the_package_names_every_man_page_and_unit_that_there_is() {
+fn the_package_contains_every_man_page_and_unit() {
     let manifest = file("Cargo.toml");
     assert!(manifest.contains("package/man/*.1.gz"));
     assert!(manifest.contains("unit-scripts = \"systemd\""));
@@ -68,7 +68,7 @@ fn codes(text: &str, before: &str) -> Vec<u8> {
 }
 
 #[test]
-fn what_needs_a_human_is_tried_again_neither_by_systemd_nor_by_kubernetes() {
+fn exit_codes_that_need_a_human_are_not_retried_by_systemd_or_kubernetes() {
     let unit = codes(
         &file("systemd/aweber-sync.service"),
         "RestartPreventExitStatus=",

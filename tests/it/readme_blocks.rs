@@ -142,7 +142,7 @@ fn the_lines_that_load_the_export_into_sqlite_work() {
         .output()
         .is_err()
     {
-        crate::support::killing::skipped("sqlite3 is not installed");
+        crate::support::interrupt::skipped("sqlite3 is not installed");
         return;
     }
     let (site, _) = account();
@@ -152,7 +152,7 @@ fn the_lines_that_load_the_export_into_sqlite_work() {
     let (_, rest) = rest.split_once("```sh\n").unwrap();
     let (script, _) = rest.split_once("```").unwrap();
     let mut command = site.command(&[]);
-    command = crate::support::process::behind_script(script, &command);
+    command = crate::support::process::through_shell(script, &command);
     std::fs::create_dir_all(site.path(".local/state")).unwrap();
     std::os::unix::fs::symlink(site.state_dir(), site.path(".local/state/aweber-sync")).unwrap();
     let done = site.finish(command);

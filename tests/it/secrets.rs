@@ -3,7 +3,7 @@
 
 use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::code_at;
-use crate::support::process::{behind_script, send_signal};
+use crate::support::process::{send_signal, through_shell};
 use crate::support::{Site, files_below};
 use aweber_sandbox::{Authorization, ClientKind, Fault, FaultKind, Settings};
 use serde_json::json;
@@ -62,7 +62,7 @@ fn faults() -> Vec<(&'static str, FaultKind)> {
 }
 
 #[test]
-fn the_most_talkative_run_says_no_secret() {
+fn the_most_verbose_run_prints_no_secret() {
     for kind in [ClientKind::Public, ClientKind::Confidential] {
         let site = Site::with(kind, Settings::default());
         site.add_list(120);
@@ -77,7 +77,7 @@ fn the_most_talkative_run_says_no_secret() {
 }
 
 #[test]
-fn the_most_talkative_failure_says_no_secret() {
+fn the_most_verbose_failure_prints_no_secret() {
     for (on, kind) in faults() {
         let site = Site::with(ClientKind::Confidential, Settings::default());
         site.add_list(120);
@@ -92,7 +92,7 @@ fn the_most_talkative_failure_says_no_secret() {
 }
 
 #[test]
-fn the_most_talkative_authorize_says_no_secret() {
+fn the_most_verbose_authorize_prints_no_secret() {
     let kinds = [ClientKind::Public, ClientKind::Confidential];
     let fails = [("none", FaultKind::ResetBefore)]
         .into_iter()
@@ -111,7 +111,7 @@ fn the_most_talkative_authorize_says_no_secret() {
 }
 
 #[test]
-fn a_server_that_repeats_our_secrets_in_its_errors_does_not_get_them_into_ours() {
+fn secrets_echoed_in_server_errors_are_redacted() {
     for (on, status) in [
         ("/oauth2/token", 400),
         ("/oauth2/token", 500),
@@ -140,7 +140,7 @@ fn a_server_that_repeats_our_secrets_in_its_errors_does_not_get_them_into_ours()
 }
 
 #[test]
-fn no_secret_stands_in_the_process_list() {
+fn the_process_list_shows_no_secret() {
     let site = Site::with(ClientKind::Confidential, Settings::default());
     let delay = FaultKind::DelayBefore(Duration::from_millis(300));
     site.sandbox.with(|world| {
@@ -186,7 +186,7 @@ const FILE_WAYS: [Way; 2] = [
 ];
 
 #[test]
-fn a_secret_that_lives_in_a_file_is_used_from_there_and_not_copied_into_the_token_file() {
+fn a_secret_from_a_file_is_not_copied_into_the_token_file() {
     for (what, configure) in FILE_WAYS {
         let site = unauthorized(ClientKind::Confidential);
         let mut command = site.command(&["authorize", "--client-id", site.client_id()]);
@@ -219,7 +219,7 @@ fn a_secret_that_lives_in_a_file_is_used_from_there_and_not_copied_into_the_toke
 }
 
 #[test]
-fn a_secret_from_a_variable_is_kept_in_the_token_file_so_that_cron_needs_none() {
+fn a_secret_from_a_variable_is_saved_in_the_token_file_for_cron() {
     let site = unauthorized(ClientKind::Confidential);
     let done = site.finish_with_answer(authorize(&site, &[]), code_at);
     assert_eq!(site.tokens()["client_secret"], json!(site.client_secret()));
@@ -227,7 +227,7 @@ fn a_secret_from_a_variable_is_kept_in_the_token_file_so_that_cron_needs_none() 
 }
 
 #[test]
-fn a_configured_secret_goes_before_the_one_in_the_token_file() {
+fn a_configured_secret_overrides_the_one_in_the_token_file() {
     let site = Site::with(ClientKind::Confidential, Settings::default());
     let mut file = site.tokens();
     file["client_secret"] = json!("the-one-before-it-was-renewed");
@@ -238,7 +238,7 @@ fn a_configured_secret_goes_before_the_one_in_the_token_file() {
 }
 
 #[test]
-fn a_secret_file_that_is_missing_or_empty_is_named_and_nothing_is_sent() {
+fn a_missing_or_empty_secret_file_is_named_before_any_request() {
     for content in [None, Some(""), Some(" \n")] {
         for arguments in [&["run"][..], &["authorize", "--print-url"]] {
             let site = Site::with(ClientKind::Confidential, Settings::default());
@@ -265,7 +265,7 @@ fn a_credentials_directory_without_a_client_secret_means_a_public_client() {
 }
 
 #[test]
-fn there_is_no_option_for_a_secret() {
+fn no_option_accepts_a_secret() {
     let site = Site::new();
     for option in [
         "--client-secret",
@@ -281,7 +281,7 @@ fn there_is_no_option_for_a_secret() {
 }
 
 #[test]
-fn a_crash_dumps_no_memory() {
+fn a_crash_dumps_no_core() {
     let script = "ulimit -c unlimited 2>/dev/null; exec \"$@\"";
     // What another program leaves that is ended in the same way.
     let plain = Command::new("sh")
@@ -289,7 +289,7 @@ fn a_crash_dumps_no_memory() {
         .current_dir(tempfile::tempdir().unwrap().path())
         .status();
     if !plain.unwrap().core_dumped() {
-        crate::support::killing::skipped("no program dumps core here");
+        crate::support::interrupt::skipped("no program dumps core here");
         return;
     }
     let site = Site::new();
@@ -297,7 +297,7 @@ fn a_crash_dumps_no_memory() {
     let never = FaultKind::Never { work_done: false };
     site.sandbox
         .with(|world| world.fault(Fault::on("/lists").answer(never)));
-    let mut child = behind_script(script, &site.command(&["run"]))
+    let mut child = through_shell(script, &site.command(&["run"]))
         .spawn()
         .unwrap();
     let asked = site

@@ -1,7 +1,7 @@
 //! N1 on disks that cannot store the next token: found out before the refresh token is spent. Needs root, for mounts in
 //! a namespace of their own.
 
-use crate::support::process::behind_mounts;
+use crate::support::process::in_mount_namespace;
 use crate::support::{Done, Site, subscribed};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -26,14 +26,14 @@ fn assert_nothing_spent(site: &Site, done: &Done, what: &str) {
 }
 
 #[test]
-fn a_bind_mounted_single_token_file_is_found_out_before_the_token_is_spent() {
+fn a_bind_mounted_token_file_is_detected_before_the_token_is_spent() {
     let site = Site::new();
     let command = site.command(&["run"]);
     // Docker's `-v ./token.json:/state/token.json`.
     std::fs::rename(site.token_file(), site.path("host.json")).unwrap();
     std::fs::write(site.token_file(), "").unwrap();
     let script = "mount --bind host.json state/token.json && exec \"$@\"";
-    let Some(command) = behind_mounts(script, &command) else {
+    let Some(command) = in_mount_namespace(script, &command) else {
         return;
     };
     let before = std::fs::read(site.path("host.json")).unwrap();
@@ -49,7 +49,7 @@ fn a_bind_mounted_single_token_file_is_found_out_before_the_token_is_spent() {
 }
 
 #[test]
-fn a_read_only_directory_is_found_out_before_the_token_is_spent() {
+fn a_read_only_directory_is_detected_before_the_token_is_spent() {
     for directory in ["vault", "state", "."] {
         let (site, command) = site_with_vault();
         std::fs::write(site.path("vault/token.json.lock"), "").unwrap();
@@ -59,7 +59,7 @@ fn a_read_only_directory_is_found_out_before_the_token_is_spent() {
             "mount -o remount,bind,ro {directory} && cd . && exec \"$@\""
         )
         .unwrap();
-        let Some(command) = behind_mounts(&script, &command) else {
+        let Some(command) = in_mount_namespace(&script, &command) else {
             return;
         };
         let before = std::fs::read(site.path("vault/token.json")).unwrap();
@@ -80,14 +80,14 @@ fn run_on_small_disk(free_pages: u32) -> Option<(Site, Done, Value)> {
          size=$(stat -c %s vault/filler) && truncate -s $((size - {free_pages} * 4096)) vault/filler && \
          \"$@\"; code=$?; cp vault/token.json after.json; ls vault >names; exit $code"
     );
-    let done = site.finish(behind_mounts(&script, &command)?);
+    let done = site.finish(in_mount_namespace(&script, &command)?);
     let after = std::fs::read(site.path("after.json")).unwrap();
     let after = serde_json::from_slice(&after).unwrap();
     Some((site, done, after))
 }
 
 #[test]
-fn a_disk_too_full_for_the_next_token_is_found_out_before_the_token_is_spent() {
+fn a_disk_too_full_for_the_next_token_is_detected_before_the_token_is_spent() {
     let (mut refused, mut done_well) = (0, 0);
     for free_pages in [0, 1, 2, 8, 15, 16, 17, 18, 40] {
         let Some((site, done, after)) = run_on_small_disk(free_pages) else {
@@ -129,11 +129,11 @@ fn a_disk_too_full_for_the_next_token_is_found_out_before_the_token_is_spent() {
 }
 
 #[test]
-fn a_disk_that_is_full_as_a_whole_spends_no_token() {
+fn a_completely_full_disk_spends_no_token() {
     let site = Site::new();
     let script = "cp state/token.json kept.json && mount -t tmpfs -o size=256k,mode=0700 tmpfs state && \
          cp -p kept.json state/token.json && cat /dev/zero >state/filler 2>/dev/null; exec \"$@\"";
-    let Some(command) = behind_mounts(script, &site.command(&["run"])) else {
+    let Some(command) = in_mount_namespace(script, &site.command(&["run"])) else {
         return;
     };
     let done = site.finish(command);
@@ -142,7 +142,7 @@ fn a_disk_that_is_full_as_a_whole_spends_no_token() {
 
 /// A run with the token file on a small disk of its own, which somebody fills up at the moment when AWeber works on
 /// the nth request with that text.
-fn run_while_the_disk_fills_up(
+fn run_on_filling_disk(
     site: &Site,
     command: &Command,
     on: &str,
@@ -150,7 +150,7 @@ fn run_while_the_disk_fills_up(
 ) -> Option<(Done, Value)> {
     let script = "cp vault/token.json kept.json && mount -t tmpfs -o size=1m tmpfs vault && \
          cp -p kept.json vault/token.json && { \"$@\"; code=$?; cp vault/token.json after.json; exit $code; }";
-    let mut command = behind_mounts(script, command)?;
+    let mut command = in_mount_namespace(script, command)?;
     let (tell, told) = mpsc::channel::<u32>();
     let (full, was_full) = mpsc::channel::<bool>();
     let filler = site.path("vault/filler");
@@ -172,11 +172,10 @@ fn run_while_the_disk_fills_up(
 }
 
 #[test]
-fn a_disk_that_fills_up_while_aweber_answers_costs_no_token() {
+fn a_disk_that_fills_up_during_a_refresh_loses_no_token() {
     let (site, command) = site_with_vault();
     let list = site.add_list(3);
-    let Some((done, after)) = run_while_the_disk_fills_up(&site, &command, "/oauth2/token", 1)
-    else {
+    let Some((done, after)) = run_on_filling_disk(&site, &command, "/oauth2/token", 1) else {
         return;
     };
     done.exits(0);
@@ -189,12 +188,12 @@ fn a_disk_that_fills_up_while_aweber_answers_costs_no_token() {
 }
 
 #[test]
-fn a_disk_that_fills_up_during_a_run_is_found_out_before_the_next_token_is_spent() {
+fn a_disk_that_fills_up_during_a_run_is_detected_before_the_next_token_is_spent() {
     let (site, command) = site_with_vault();
     let list = site.add_list(250);
     site.sandbox
         .with(|world| world.settings.access_dies_after_requests = Some(2));
-    let Some((done, after)) = run_while_the_disk_fills_up(&site, &command, "/1.0/", 2) else {
+    let Some((done, after)) = run_on_filling_disk(&site, &command, "/1.0/", 2) else {
         return;
     };
     done.exits(74);

@@ -4,8 +4,8 @@
 use crate::support::Site;
 use crate::support::authorization::{authorize, unauthorized};
 use crate::support::browser::code_at;
-use crate::support::killing::has_strace_that_sees_names;
-use crate::support::process::behind;
+use crate::support::interrupt::has_strace_with_paths;
+use crate::support::process::through;
 use aweber_sandbox::{ClientKind, World};
 use std::process::Command;
 
@@ -25,7 +25,7 @@ fn traced(site: &Site, command: &Command) -> Command {
         "signal=none",
         "-o",
     ];
-    behind(
+    through(
         &[&front[..], &[trace.to_str().unwrap(), "--"]].concat(),
         command,
     )
@@ -61,8 +61,8 @@ fn from_read_to_write(site: &Site) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn between_reading_new_tokens_and_writing_them_stands_no_other_system_call() {
-    if !has_strace_that_sees_names() {
+fn new_tokens_are_written_directly_after_they_are_read() {
+    if !has_strace_with_paths() {
         return;
     }
     let site = Site::new();

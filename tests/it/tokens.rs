@@ -2,14 +2,14 @@
 //! changes nothing.
 
 use crate::support::process::send_signal;
-use crate::support::token::{nobodys_url, unix_now};
+use crate::support::token::{unix_now, unreachable_url};
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{Authorization, ClientKind, Fault, FaultKind, Settings};
 use serde_json::json;
 use std::time::Duration;
 
 #[test]
-fn refresh_on_start_stores_the_new_tokens_before_the_first_api_request() {
+fn the_refresh_on_start_stores_the_new_tokens_before_the_first_api_request() {
     for kind in [ClientKind::Public, ClientKind::Confidential] {
         let site = Site::with(kind, Settings::default());
         let list = site.add_list(3);
@@ -45,7 +45,7 @@ fn refresh_on_start_stores_the_new_tokens_before_the_first_api_request() {
 }
 
 #[test]
-fn a_public_client_sends_its_id_and_a_confidential_one_its_secret_in_the_header_only() {
+fn a_public_client_sends_its_id_and_a_confidential_one_only_basic_auth() {
     for kind in [ClientKind::Public, ClientKind::Confidential] {
         let site = Site::with(kind, Settings::default());
         let old = site.tokens();
@@ -177,7 +177,7 @@ fn failures() -> Vec<(&'static str, FaultKind, i32)> {
 }
 
 #[test]
-fn a_failed_refresh_leaves_every_byte_of_the_token_file_as_it_was() {
+fn a_failed_refresh_leaves_the_token_file_unchanged() {
     for (what, kind, code) in failures() {
         let site = Site::new();
         site.add_list(2);
@@ -200,7 +200,7 @@ fn a_failed_refresh_leaves_every_byte_of_the_token_file_as_it_was() {
 }
 
 #[test]
-fn a_failed_refresh_leaves_every_byte_of_a_hand_made_token_file_as_it_was() {
+fn a_failed_refresh_leaves_a_handwritten_token_file_unchanged() {
     for (what, kind, code) in failures() {
         let site = Site::new();
         let tokens = site.tokens();
@@ -224,13 +224,13 @@ fn a_failed_refresh_leaves_every_byte_of_a_hand_made_token_file_as_it_was() {
 }
 
 #[test]
-fn nobody_at_the_other_end_leaves_the_token_file_as_it_was() {
+fn an_unreachable_server_leaves_the_token_file_unchanged() {
     let site = Site::new();
     site.run_ok(&[]);
     let before = site.token_bytes();
     site.forget_requests();
     let mut command = site.command(&["run"]);
-    command.env("AWEBER_AUTH_URL", nobodys_url());
+    command.env("AWEBER_AUTH_URL", unreachable_url());
     site.finish(command)
         .exits(69)
         .says("cannot refresh the token")
@@ -240,7 +240,7 @@ fn nobody_at_the_other_end_leaves_the_token_file_as_it_was() {
 }
 
 #[test]
-fn a_refresh_refused_for_good_is_not_repeated() {
+fn a_permanently_rejected_refresh_is_not_retried() {
     for (status, error) in [
         (400, "invalid_grant"),
         (400, "invalid_client"),
@@ -260,7 +260,7 @@ fn a_refresh_refused_for_good_is_not_repeated() {
 }
 
 #[test]
-fn sigterm_while_the_answer_to_a_refresh_is_under_way_stores_it_first() {
+fn sigterm_during_a_refresh_stores_the_answer_first() {
     for signals in [&["TERM"][..], &["TERM", "TERM", "INT"]] {
         let site = Site::new();
         site.add_list(2);
@@ -287,7 +287,7 @@ fn sigterm_while_the_answer_to_a_refresh_is_under_way_stores_it_first() {
 }
 
 #[test]
-fn two_state_directories_that_share_a_token_file_do_not_refresh_at_once() {
+fn two_state_directories_that_share_a_token_file_do_not_refresh_concurrently() {
     let site = Site::new();
     let delay = FaultKind::DelayBefore(Duration::from_millis(500));
     site.sandbox

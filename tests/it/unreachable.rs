@@ -24,19 +24,19 @@ fn site() -> (Site, [u64; 2]) {
 }
 
 /// A port of loopback that nobody listens to.
-fn nobody() -> String {
+fn closed_port() -> String {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", taken.local_addr().unwrap())
 }
 
 #[test]
-fn nobody_listening_at_all_ends_with_69_and_no_token_is_spent() {
+fn an_unreachable_aweber_ends_with_69_and_no_token_is_spent() {
     let (site, _) = site();
     let before = site.tokens();
     let mut command = site.command(&["run"]);
     command
-        .env("AWEBER_API_URL", nobody())
-        .env("AWEBER_AUTH_URL", nobody());
+        .env("AWEBER_API_URL", closed_port())
+        .env("AWEBER_AUTH_URL", closed_port());
     site.finish(command)
         .exits(69)
         .says("no connection")
@@ -49,10 +49,10 @@ fn nobody_listening_at_all_ends_with_69_and_no_token_is_spent() {
 }
 
 #[test]
-fn nobody_listening_behind_the_api_ends_with_69_and_says_what_is_safe() {
+fn an_unreachable_api_ends_with_69_and_says_what_is_safe() {
     let (site, lists) = site();
     let mut command = site.command(&["run"]);
-    command.env("AWEBER_API_URL", nobody());
+    command.env("AWEBER_API_URL", closed_port());
     site.finish(command)
         .exits(69)
         .says("no connection")
@@ -64,7 +64,7 @@ fn nobody_listening_behind_the_api_ends_with_69_and_says_what_is_safe() {
 }
 
 #[test]
-fn a_server_that_goes_away_in_the_middle_is_not_asked_for_each_of_many_lists() {
+fn a_server_that_disappears_during_a_run_is_not_tried_for_every_remaining_list() {
     let site = Site::on(at("2026-03-10T12:00:00Z"));
     let lists: Vec<u64> = (0..40).map(|i| site.list(&format!("List {i}"))).collect();
     site.sandbox.with(|w| {
@@ -87,7 +87,7 @@ fn a_server_that_goes_away_in_the_middle_is_not_asked_for_each_of_many_lists() {
 }
 
 #[test]
-fn a_token_without_the_scope_ends_with_77_and_names_the_scopes() {
+fn a_token_with_missing_scopes_ends_with_77_and_names_the_scopes() {
     for (status, has) in [
         (401, &["account.read", "list.read"][..]),
         (403, &["account.read", "list.read"]),
@@ -117,7 +117,7 @@ fn a_token_without_the_scope_ends_with_77_and_names_the_scopes() {
 }
 
 #[test]
-fn an_account_that_is_closed_suspended_or_blocked_has_its_exit_code_and_advice() {
+fn a_closed_suspended_or_blocked_account_has_its_exit_code_and_advice() {
     for (state, code, says) in [
         (AccountState::Closed, 77, "aweber-sync authorize"),
         (AccountState::Suspended, 78, "support"),
@@ -138,7 +138,7 @@ fn an_account_that_is_closed_suspended_or_blocked_has_its_exit_code_and_advice()
 }
 
 #[test]
-fn an_access_token_that_dies_after_every_second_request_is_renewed() {
+fn an_access_token_that_expires_after_every_second_request_is_renewed() {
     let settings = Settings {
         access_dies_after_requests: Some(2),
         ..Settings::default()

@@ -1,18 +1,18 @@
 //! Bodies that come with a 200 and are not, or not quite, what was asked for.
 
-use super::place::{ACCOUNT, ALL, API, COUNT, LISTS, ONE, PAGED, PAGES, TOKEN};
-use super::table::Fate::{Ends, Harmless, Lost, Passes};
-use super::table::{Cells, Row, row};
+use super::step::{ACCOUNT, ALL, API, COUNT, LISTS, ONE, PAGED, PAGES, TOKEN};
+use super::table::Outcome::{Ends, Retries, Succeeds, TokensLost};
+use super::table::{Outcomes, Row, row};
 use aweber_sandbox::FaultKind;
 use serde_json::{Map, Value, json};
 
 /// Nothing that can be read: repeated. Tokens in it are lost.
-const UNREADABLE: Cells = &[(TOKEN, Lost), (API, Passes)];
+const UNREADABLE: Outcomes = &[(TOKEN, TokensLost), (API, Retries)];
 
 /// Of a collection.
-const NO_PAGE: Cells = &[(PAGED, Passes)];
+const NO_PAGE: Outcomes = &[(PAGED, Retries)];
 
-const HARMLESS: Cells = &[(API, Harmless)];
+const HARMLESS: Outcomes = &[(API, Succeeds)];
 
 /// Twice what AWeber's largest answer may be, and much more than a run may have in memory.
 const HUGE: u64 = 200 * 1024 * 1024;
@@ -57,60 +57,60 @@ pub(super) fn table() -> Vec<Row> {
     let kept = "AWeber's answer";
     vec![
         // No JSON, or none that ends.
-        row("empty, work done", bytes(""), "answer", UNREADABLE).anywhere(),
-        row("HTML, work done", bytes("<html>Back soon</html>"), "answer", UNREADABLE).anywhere(),
-        row("half a JSON text", FaultKind::replace_bytes(|b| b[..b.len() / 2].to_vec()), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
-        row("a NUL", bytes([0]), "answer", UNREADABLE).anywhere(),
-        row("UTF-16", FaultKind::replace_bytes(|b| b.iter().flat_map(|c| [*c, 0]).collect()), "answer", UNREADABLE).anywhere(),
-        row("invalid UTF-8", FaultKind::replace_bytes(|b| b.iter().flat_map(|c| [*c, 0xff]).collect()), "answer", UNREADABLE).anywhere(),
-        row("invalid UTF-8 in the texts", FaultKind::replace_bytes(|b| b.iter().map(|c| if *c == b'l' || *c == b'T' { 0xff } else { *c }).collect()), "answer", &[(TOKEN, Lost), (PAGED, Passes), (ONE, Passes)]).anywhere(),
-        row("nested 10,000 deep", bytes(deep(10_000)), "answer", UNREADABLE).anywhere(),
-        row("nested 10,000 deep and cut off", bytes("[".repeat(10_000)), "answer", UNREADABLE).anywhere(),
-        row("entries nested 10,000 deep", bytes(format!(r#"{{"entries":[{}]}}"#, deep(10_000))), "answer", UNREADABLE).anywhere(),
-        row("200 MB", FaultKind::HugeBody(HUGE), "larger than", UNREADABLE).anywhere(),
-        row("200 MB, packed", FaultKind::GzipBomb(HUGE), "larger than", UNREADABLE).anywhere(),
+        row("empty, work done", bytes(""), "answer", UNREADABLE).sampled(),
+        row("HTML, work done", bytes("<html>Back soon</html>"), "answer", UNREADABLE).sampled(),
+        row("half a JSON text", FaultKind::replace_bytes(|b| b[..b.len() / 2].to_vec()), says, &[(PAGED, Retries), (ONE, Retries)]).sampled(),
+        row("a NUL", bytes([0]), "answer", UNREADABLE).sampled(),
+        row("UTF-16", FaultKind::replace_bytes(|b| b.iter().flat_map(|c| [*c, 0]).collect()), "answer", UNREADABLE).sampled(),
+        row("invalid UTF-8", FaultKind::replace_bytes(|b| b.iter().flat_map(|c| [*c, 0xff]).collect()), "answer", UNREADABLE).sampled(),
+        row("invalid UTF-8 in the texts", FaultKind::replace_bytes(|b| b.iter().map(|c| if *c == b'l' || *c == b'T' { 0xff } else { *c }).collect()), "answer", &[(TOKEN, TokensLost), (PAGED, Retries), (ONE, Retries)]).sampled(),
+        row("nested 10,000 deep", bytes(deep(10_000)), "answer", UNREADABLE).sampled(),
+        row("nested 10,000 deep and cut off", bytes("[".repeat(10_000)), "answer", UNREADABLE).sampled(),
+        row("entries nested 10,000 deep", bytes(format!(r#"{{"entries":[{}]}}"#, deep(10_000))), "answer", UNREADABLE).sampled(),
+        row("200 MB", FaultKind::HugeBody(HUGE), "larger than", UNREADABLE).sampled(),
+        row("200 MB, packed", FaultKind::GzipBomb(HUGE), "larger than", UNREADABLE).sampled(),
         // JSON, and not what was asked for.
-        row("null", bytes("null"), "answer", UNREADABLE).anywhere(),
-        row("an array", bytes("[]"), "answer", UNREADABLE).anywhere(),
-        row("an empty object", bytes("{}"), "answer", UNREADABLE).anywhere(),
-        row("a text", bytes(r#""OK""#), "answer", UNREADABLE).anywhere(),
-        row("an error in a 200", bytes(r#"{"error":"temporarily_unavailable"}"#), "answer", UNREADABLE).anywhere(),
-        row("another error in a 200", bytes(r#"{"error":{"status":503,"type":"ServiceUnavailableError","message":"API Unavailable"}}"#), "answer", UNREADABLE).anywhere(),
-        row("wrapped", FaultKind::replace(|body| json!({"data": body})), kept, &[(TOKEN, Lost), (PAGED, Passes), (COUNT, Passes), (ONE, Passes)]).anywhere(),
-        row("twice", FaultKind::replace_bytes(|b| [b.as_slice(), b"\n", &b].concat()), says, &[(TOKEN, Harmless), (API, Passes)]),
-        row("entries null", bytes(r#"{"entries":null}"#), says, NO_PAGE).anywhere(),
-        row("entries an object", bytes(r#"{"entries":{"0":{"id":1}}}"#), says, NO_PAGE).anywhere(),
-        row("entries of null", bytes(r#"{"entries":[null]}"#), says, NO_PAGE).anywhere(),
-        row("entries of numbers", bytes(r#"{"entries":[1,2,3]}"#), says, NO_PAGE).anywhere(),
-        row("entries twice in it", FaultKind::replace_bytes(|b| [br#"{"entries":[],"#, &b[1..]].concat()), says, NO_PAGE).anywhere(),
-        row("entries without id", entries(|entry| drop(entry.remove("id"))), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
-        row("ids that are null", entries(|entry| entry["id"] = Value::Null), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
-        row("ids that are words", entries(|entry| entry["id"] = json!("seven")), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
-        row("ids larger than any number", entries(|entry| entry["id"] = json!(1e300)), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
-        row("somebody else", entries(|entry| entry["id"] = json!(1)), says, &[(ONE, Passes)]).anywhere(),
-        row("a count below nothing", bytes("-205"), says, &[(COUNT, Passes)]),
-        row("a count of null", bytes(r#"{"total_size":null}"#), says, &[(COUNT, Passes)]),
-        row("a count in words", bytes("many"), says, &[(COUNT, Passes)]),
-        row("a page instead of the count", bytes(r#"{"entries":[]}"#), says, &[(COUNT, Passes)]),
+        row("null", bytes("null"), "answer", UNREADABLE).sampled(),
+        row("an array", bytes("[]"), "answer", UNREADABLE).sampled(),
+        row("an empty object", bytes("{}"), "answer", UNREADABLE).sampled(),
+        row("a text", bytes(r#""OK""#), "answer", UNREADABLE).sampled(),
+        row("an error in a 200", bytes(r#"{"error":"temporarily_unavailable"}"#), "answer", UNREADABLE).sampled(),
+        row("another error in a 200", bytes(r#"{"error":{"status":503,"type":"ServiceUnavailableError","message":"API Unavailable"}}"#), "answer", UNREADABLE).sampled(),
+        row("wrapped", FaultKind::replace(|body| json!({"data": body})), kept, &[(TOKEN, TokensLost), (PAGED, Retries), (COUNT, Retries), (ONE, Retries)]).sampled(),
+        row("twice", FaultKind::replace_bytes(|b| [b.as_slice(), b"\n", &b].concat()), says, &[(TOKEN, Succeeds), (API, Retries)]),
+        row("entries null", bytes(r#"{"entries":null}"#), says, NO_PAGE).sampled(),
+        row("entries an object", bytes(r#"{"entries":{"0":{"id":1}}}"#), says, NO_PAGE).sampled(),
+        row("entries of null", bytes(r#"{"entries":[null]}"#), says, NO_PAGE).sampled(),
+        row("entries of numbers", bytes(r#"{"entries":[1,2,3]}"#), says, NO_PAGE).sampled(),
+        row("entries twice in it", FaultKind::replace_bytes(|b| [br#"{"entries":[],"#, &b[1..]].concat()), says, NO_PAGE).sampled(),
+        row("entries without id", entries(|entry| drop(entry.remove("id"))), says, &[(PAGED, Retries), (ONE, Retries)]).sampled(),
+        row("ids that are null", entries(|entry| entry["id"] = Value::Null), says, &[(PAGED, Retries), (ONE, Retries)]).sampled(),
+        row("ids that are words", entries(|entry| entry["id"] = json!("seven")), says, &[(PAGED, Retries), (ONE, Retries)]).sampled(),
+        row("ids larger than any number", entries(|entry| entry["id"] = json!(1e300)), says, &[(PAGED, Retries), (ONE, Retries)]).sampled(),
+        row("somebody else", entries(|entry| entry["id"] = json!(1)), says, &[(ONE, Retries)]).sampled(),
+        row("a count below nothing", bytes("-205"), says, &[(COUNT, Retries)]),
+        row("a count of null", bytes(r#"{"total_size":null}"#), says, &[(COUNT, Retries)]),
+        row("a count in words", bytes("many"), says, &[(COUNT, Retries)]),
+        row("a page instead of the count", bytes(r#"{"entries":[]}"#), says, &[(COUNT, Retries)]),
         // Odd, and all there.
-        row("blanks around it", FaultKind::replace_bytes(|b| [b" \r\n\t", b.as_slice(), b"\n\n"].concat()), "", &[(ALL, Harmless)]),
-        row("unknown keys", into_objects(r#""new":{"a":[1,{}]},"":null"#), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
-        row("an unknown key nested 10,000 deep", into_objects(format!(r#""new":{}"#, deep(10_000))), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
-        row("a custom field nested 10,000 deep", into_objects(format!(r#""custom_fields":{}"#, deep(10_000))), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
-        row("half an emoji", into_objects(r#""new":"\ud83d""#), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
-        row("duplicate keys", into_objects(r#""id":7,"email":"x","subscribed_at":null,"status":"unsubscribed","name":"x""#), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
-        row("numbers as strings", entries(numbers_as_strings), "", HARMLESS).anywhere(),
-        row("strings as numbers", entries(strings_as_numbers), "", HARMLESS).anywhere(),
-        row("strings as true", entries(strings_as_true), "", HARMLESS).anywhere(),
-        row("nothing but ids", entries(only_ids), "", HARMLESS).anywhere(),
-        row("everything else null", entries(all_null), "", HARMLESS).anywhere(),
-        row("the size as a string", size(|n| json!(n.to_string())), "", &[(ACCOUNT, Harmless), (LISTS, Harmless), (COUNT, Harmless)]),
-        row("the size in words", size(|_| json!("many")), "", &[(ACCOUNT, Harmless), (LISTS, Harmless)]),
-        row("the size null", size(|_| Value::Null), "", &[(ACCOUNT, Harmless), (LISTS, Harmless), (PAGES, Harmless)]),
-        row("the size in an object", size(|n| json!({"total_size": n})), "", &[(COUNT, Harmless)]),
-        row("the size as a string in an object", size(|n| json!({"total_size": n.to_string()})), "", &[(COUNT, Harmless)]),
-        row("a size larger than the pages", size(|n| json!(n + 1)), "", &[(LISTS, Passes), (COUNT, Passes)]),
-        row("a size smaller than the pages", size(|_| json!(0)), "", &[(LISTS, Harmless), (COUNT, Harmless)]),
+        row("blanks around it", FaultKind::replace_bytes(|b| [b" \r\n\t", b.as_slice(), b"\n\n"].concat()), "", &[(ALL, Succeeds)]),
+        row("unknown keys", into_objects(r#""new":{"a":[1,{}]},"":null"#), "", &[(PAGED, Succeeds), (ONE, Succeeds)]).sampled(),
+        row("an unknown key nested 10,000 deep", into_objects(format!(r#""new":{}"#, deep(10_000))), "", &[(PAGED, Succeeds), (ONE, Succeeds)]).sampled(),
+        row("a custom field nested 10,000 deep", into_objects(format!(r#""custom_fields":{}"#, deep(10_000))), "", &[(PAGED, Succeeds), (ONE, Succeeds)]).sampled(),
+        row("half an emoji", into_objects(r#""new":"\ud83d""#), "", &[(PAGED, Succeeds), (ONE, Succeeds)]).sampled(),
+        row("duplicate keys", into_objects(r#""id":7,"email":"x","subscribed_at":null,"status":"unsubscribed","name":"x""#), "", &[(PAGED, Succeeds), (ONE, Succeeds)]).sampled(),
+        row("numbers as strings", entries(numbers_as_strings), "", HARMLESS).sampled(),
+        row("strings as numbers", entries(strings_as_numbers), "", HARMLESS).sampled(),
+        row("strings as true", entries(strings_as_true), "", HARMLESS).sampled(),
+        row("nothing but ids", entries(only_ids), "", HARMLESS).sampled(),
+        row("everything else null", entries(all_null), "", HARMLESS).sampled(),
+        row("the size as a string", size(|n| json!(n.to_string())), "", &[(ACCOUNT, Succeeds), (LISTS, Succeeds), (COUNT, Succeeds)]),
+        row("the size in words", size(|_| json!("many")), "", &[(ACCOUNT, Succeeds), (LISTS, Succeeds)]),
+        row("the size null", size(|_| Value::Null), "", &[(ACCOUNT, Succeeds), (LISTS, Succeeds), (PAGES, Succeeds)]),
+        row("the size in an object", size(|n| json!({"total_size": n})), "", &[(COUNT, Succeeds)]),
+        row("the size as a string in an object", size(|n| json!({"total_size": n.to_string()})), "", &[(COUNT, Succeeds)]),
+        row("a size larger than the pages", size(|n| json!(n + 1)), "", &[(LISTS, Retries), (COUNT, Retries)]),
+        row("a size smaller than the pages", size(|_| json!(0)), "", &[(LISTS, Succeeds), (COUNT, Succeeds)]),
     ]
 }
 
@@ -166,8 +166,8 @@ fn all_null(entry: &mut Map<String, Value>) {
 /// Token answers: what can be used is, what cannot may hold the only live token.
 #[rustfmt::skip]
 pub(super) fn of_tokens() -> Vec<Row> {
-    const USED: Cells = &[(TOKEN, Harmless)];
-    const LOST: Cells = &[(TOKEN, Lost)];
+    const USED: Outcomes = &[(TOKEN, Succeeds)];
+    const LOST: Outcomes = &[(TOKEN, TokensLost)];
     let says = "answer";
     vec![
         row("keys twice, the last one counts", FaultKind::replace_bytes(|b| [br#"{"access_token":"old","refresh_token":"old","#, &b[1..]].concat()), "", USED),

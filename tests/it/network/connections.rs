@@ -1,12 +1,12 @@
 //! What breaks below HTTP, and what never comes to an end.
 
-use super::place::{ALL, API, TOKEN};
-use super::table::Fate::{Lost, Passes};
-use super::table::{Cells, Row, row};
+use super::step::{ALL, API, TOKEN};
+use super::table::Outcome::{Retries, TokensLost};
+use super::table::{Outcomes, Row, row};
 use aweber_sandbox::FaultKind;
 
 /// The work is done, and the answer does not come: tokens may be lost by it, nothing else.
-const UNANSWERED: Cells = &[(TOKEN, Lost), (API, Passes)];
+const UNANSWERED: Outcomes = &[(TOKEN, TokensLost), (API, Retries)];
 
 /// Connections that end early.
 pub(super) fn broken() -> Vec<Row> {
@@ -15,7 +15,7 @@ pub(super) fn broken() -> Vec<Row> {
             "reset before the work",
             FaultKind::ResetBefore,
             "the connection broke",
-            &[(ALL, Passes)],
+            &[(ALL, Retries)],
         )
         .twice(),
         row(
@@ -43,7 +43,7 @@ pub(super) fn stalled() -> Vec<Row> {
             "never answered, work not done",
             never(false),
             "no answer in time",
-            &[(ALL, Passes)],
+            &[(ALL, Retries)],
         )
         .stalling(),
         row(

@@ -2,8 +2,8 @@
 //! root, and says so where that is missing.
 
 use super::Site;
-use super::killing::skipped;
-use super::process::behind;
+use super::interrupt::skipped;
+use super::process::through;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -42,11 +42,11 @@ pub(crate) fn as_nobody(command: &Command) -> Command {
         "--clear-groups",
         "--",
     ];
-    behind(&front, command)
+    through(&front, command)
 }
 
 /// The command on a disk on which these calls fail; only those on `files` count.
-pub(crate) fn failing(command: &Command, files: &[&Path], calls: &[&str]) -> Command {
+pub(crate) fn with_failing_calls(command: &Command, files: &[&Path], calls: &[&str]) -> Command {
     let mut front = vec!["strace", "-f", "-qq", "-o", "/dev/null"];
     for file in files {
         front.extend(["-P", file.to_str().unwrap()]);
@@ -56,19 +56,19 @@ pub(crate) fn failing(command: &Command, files: &[&Path], calls: &[&str]) -> Com
         front.extend(["-e", inject]);
     }
     front.push("--");
-    behind(&front, command)
+    through(&front, command)
 }
 
 /// A `run` in which the write of the new tokens fails, the third into that file: after the rehearsal's and the room's.
-/// `for_good`: nothing can be written beside the token file from there on.
-pub(crate) fn cannot_store(site: &Site, run: &Command, for_good: bool) -> Command {
+/// `permanent`: nothing can be written beside the token file from there on.
+pub(crate) fn with_failing_token_write(site: &Site, run: &Command, permanent: bool) -> Command {
     let (next, anew) = (site.beside_token(".next"), site.beside_token(".next.tmp"));
-    let calls: &[&str] = if for_good {
+    let calls: &[&str] = if permanent {
         &["pwrite64:error=EIO:when=3+", "write:error=EIO:when=1+"]
     } else {
         &["pwrite64:error=EIO:when=3"]
     };
-    failing(run, &[&next, &anew], calls)
+    with_failing_calls(run, &[&next, &anew], calls)
 }
 
 /// A small file system at `path`, for this test's commands to fill. Gone with the guard.
@@ -96,8 +96,8 @@ impl SmallDisk {
     }
 
     /// Takes all its room but that.
-    pub(crate) fn leave(&self, kilobytes: u64) {
-        leave(&self.0, kilobytes);
+    pub(crate) fn fill_except(&self, kilobytes: u64) {
+        fill_except(&self.0, kilobytes);
     }
 
     /// Gives it back.
@@ -108,11 +108,11 @@ impl SmallDisk {
 
 /// Takes all the room of the disk at that path.
 pub(crate) fn fill(disk: &Path) {
-    leave(disk, 0);
+    fill_except(disk, 0);
 }
 
 /// Takes all the room of the disk at that path but so much, in whole pages of 4 KiB.
-pub(crate) fn leave(disk: &Path, kilobytes: u64) {
+pub(crate) fn fill_except(disk: &Path, kilobytes: u64) {
     use std::io::Write as _;
     let mut filler = std::fs::File::create(disk.join(".filler")).unwrap();
     // Unbuffered, so that the last byte of room is taken too.

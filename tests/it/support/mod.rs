@@ -4,12 +4,12 @@
 pub(crate) mod authorization;
 pub(crate) mod browser;
 pub(crate) mod calendar;
-pub(crate) mod checker;
 pub(crate) mod disk;
 pub(crate) mod expect;
-pub(crate) mod killing;
+pub(crate) mod interrupt;
+pub(crate) mod job;
+pub(crate) mod ping_server;
 pub(crate) mod process;
-pub(crate) mod story;
 pub(crate) mod tls;
 pub(crate) mod token;
 

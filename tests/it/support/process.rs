@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 
 /// The same command, started by another program in front of it: `unshare`, `sh -c '… exec "$@"' sh`.
-pub(crate) fn behind(front: &[&str], command: &Command) -> Command {
-    let mut whole = in_the_place_of(command, front[0]);
+pub(crate) fn through(front: &[&str], command: &Command) -> Command {
+    let mut whole = program_like(command, front[0]);
     whole
         .args(&front[1..])
         .arg(command.get_program())
@@ -15,7 +15,7 @@ pub(crate) fn behind(front: &[&str], command: &Command) -> Command {
 }
 
 /// Another program with the environment and directory of that command, its output piped.
-fn in_the_place_of(command: &Command, program: &str) -> Command {
+fn program_like(command: &Command, program: &str) -> Command {
     let mut other = Command::new(program);
     other
         .env_clear()
@@ -32,17 +32,17 @@ fn in_the_place_of(command: &Command, program: &str) -> Command {
 }
 
 /// The same command behind a shell script that ends in `exec "$@"` or runs `"$@"`.
-pub(crate) fn behind_script(script: &str, command: &Command) -> Command {
-    behind(&["sh", "-c", script, "sh"], command)
+pub(crate) fn through_shell(script: &str, command: &Command) -> Command {
+    through(&["sh", "-c", script, "sh"], command)
 }
 
-/// As [`behind_script`], in a mount namespace of its own; `None` and a word about it where that is not allowed.
+/// As [`through_shell`], in a mount namespace of its own; `None` and a word about it where that is not allowed.
 #[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
-pub(crate) fn behind_mounts(script: &str, command: &Command) -> Option<Command> {
+pub(crate) fn in_mount_namespace(script: &str, command: &Command) -> Option<Command> {
     let allowed = Command::new("unshare").args(["--mount", "true"]).output();
     if allowed.is_ok_and(|output| output.status.success()) {
         let front = ["unshare", "--mount", "sh", "-c", script, "sh"];
-        return Some(behind(&front, command));
+        return Some(through(&front, command));
     }
     eprintln!("skipped: only root may mount something in a namespace of its own");
     None
@@ -51,7 +51,7 @@ pub(crate) fn behind_mounts(script: &str, command: &Command) -> Option<Command> 
 /// The same command on a terminal of its own, which shows on standard output what the program says and not what is
 /// typed; `None` and a word about it where `script` of util-linux is missing. No argument may need quotes.
 #[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
-pub(crate) fn on_a_terminal(command: &Command) -> Option<Command> {
+pub(crate) fn on_terminal(command: &Command) -> Option<Command> {
     if Command::new("script").arg("--version").output().is_err() {
         eprintln!("skipped: script of util-linux is not installed");
         return None;
@@ -60,7 +60,7 @@ pub(crate) fn on_a_terminal(command: &Command) -> Option<Command> {
     for argument in command.get_args() {
         line = format!("{line} '{}'", argument.to_str().unwrap());
     }
-    let mut terminal = in_the_place_of(command, "script");
+    let mut terminal = program_like(command, "script");
     terminal
         .args(["--quiet", "--return", "--echo", "never", "--command"])
         .args([&line, "/dev/null"]);

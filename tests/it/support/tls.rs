@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How often both sides of a connection are looked at in turn.
-const TURN: Duration = Duration::from_millis(1);
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// A certification authority.
 pub(crate) struct Authority {
@@ -54,14 +54,14 @@ impl Authority {
 }
 
 /// A door on loopback: TLS outside, plain http to a sandbox inside.
-pub(crate) struct Door {
+pub(crate) struct TlsProxy {
     pub(crate) url: String,
     opened: Arc<AtomicUsize>,
 }
 
-impl Door {
+impl TlsProxy {
     /// Opens it in front of an origin of the sandbox; it lasts as long as the test's process.
-    pub(crate) fn to(origin: &str, certificate: Certificate) -> Door {
+    pub(crate) fn to(origin: &str, certificate: Certificate) -> TlsProxy {
         let inside = origin.strip_prefix("http://").unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
@@ -79,10 +79,10 @@ impl Door {
             for stream in listener.incoming() {
                 count.fetch_add(1, Ordering::SeqCst);
                 let (config, inside) = (Arc::clone(&config), inside.clone());
-                std::thread::spawn(move || pass(stream.unwrap(), config, &inside));
+                std::thread::spawn(move || relay(stream.unwrap(), config, &inside));
             }
         });
-        Door { url, opened }
+        TlsProxy { url, opened }
     }
 
     /// How many connections there were.
@@ -92,7 +92,7 @@ impl Door {
 }
 
 /// Passes bytes both ways until one side is done.
-fn pass(outside: TcpStream, config: Arc<ServerConfig>, inside: &str) {
+fn relay(outside: TcpStream, config: Arc<ServerConfig>, inside: &str) {
     let mut connection = ServerConnection::new(config).unwrap();
     // A client that does not trust us leaves in the middle of this.
     if connection.complete_io(&mut &outside).is_err() {
@@ -100,18 +100,20 @@ fn pass(outside: TcpStream, config: Arc<ServerConfig>, inside: &str) {
     }
     let mut inside = TcpStream::connect(inside).unwrap();
     for stream in [&outside, &inside] {
-        stream.set_read_timeout(Some(TURN)).unwrap();
+        stream.set_read_timeout(Some(POLL_INTERVAL)).unwrap();
     }
     let mut outside = StreamOwned::new(connection, outside);
     loop {
-        if !pass_on(&mut outside, &mut inside) || !pass_on(&mut inside, &mut outside) {
+        if !relay_available(&mut outside, &mut inside)
+            || !relay_available(&mut inside, &mut outside)
+        {
             return;
         }
     }
 }
 
 /// Passes on what is there; `false` at the end.
-fn pass_on(from: &mut impl Read, to: &mut impl Write) -> bool {
+fn relay_available(from: &mut impl Read, to: &mut impl Write) -> bool {
     let mut bytes = [0; 16 * 1024];
     match from.read(&mut bytes) {
         Ok(0) => false,

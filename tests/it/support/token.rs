@@ -40,14 +40,17 @@ impl Site {
     /// Looks at each request from now on, at the moment when AWeber works on it.
     pub(crate) fn at_each_request<T: Send + 'static>(
         &self,
-        look: impl Fn(&mut World) -> T + Send + Sync + 'static,
-    ) -> Seen<T> {
-        let (seen, look) = (Seen(Arc::new(Mutex::new(Vec::new()))), Arc::new(look));
-        for nth in 1..=MOST_REQUESTS {
-            let (list, look) = (seen.0.clone(), look.clone());
+        observe: impl Fn(&mut World) -> T + Send + Sync + 'static,
+    ) -> Observed<T> {
+        let (seen, observe) = (
+            Observed(Arc::new(Mutex::new(Vec::new()))),
+            Arc::new(observe),
+        );
+        for nth in 1..=MAX_REQUESTS {
+            let (list, observe) = (seen.0.clone(), observe.clone());
             self.sandbox.with(|world| {
                 world.before("http", nth, move |world| {
-                    let what = look(world);
+                    let what = observe(world);
                     list.lock().unwrap().push(what);
                 });
             });
@@ -56,7 +59,7 @@ impl Site {
     }
 
     /// Looks at each request whether the token file holds the refresh token that lives at that moment.
-    pub(crate) fn watch_token_file(&self) -> Seen<bool> {
+    pub(crate) fn watch_token_file(&self) -> Observed<bool> {
         let file = self.token_file();
         self.at_each_request(move |world| {
             let token = refresh_token_in(&file);
@@ -66,17 +69,17 @@ impl Site {
 }
 
 /// No test here asks more than that.
-const MOST_REQUESTS: u32 = 100;
+const MAX_REQUESTS: u32 = 100;
 
 /// What was seen at each request.
-pub(crate) struct Seen<T>(Arc<Mutex<Vec<T>>>);
+pub(crate) struct Observed<T>(Arc<Mutex<Vec<T>>>);
 
-impl<T> Seen<T> {
+impl<T> Observed<T> {
     /// Everything seen so far, in order; at least one thing.
     pub(crate) fn all(&self) -> Vec<T> {
         let seen = std::mem::take(&mut *self.0.lock().unwrap());
         assert!(!seen.is_empty(), "no request was made");
-        assert!(seen.len() < MOST_REQUESTS as usize, "look at more requests");
+        assert!(seen.len() < MAX_REQUESTS as usize, "raise MAX_REQUESTS");
         seen
     }
 }
@@ -94,6 +97,6 @@ pub(crate) fn unix_now() -> i64 {
 }
 
 /// An address on which nobody listens: a free port could be another test's sandbox a moment later.
-pub(crate) fn nobodys_url() -> String {
+pub(crate) fn unreachable_url() -> String {
     "http://127.0.0.1:1".to_owned()
 }

@@ -19,7 +19,7 @@ fn job_named_in_the_future() -> (Site, u64) {
 }
 
 #[test]
-fn two_jobs_that_name_their_batches_alike_keep_out_of_each_others_way() {
+fn two_jobs_with_the_same_batch_name_share_a_directory_without_conflict() {
     let (first, list) = job_named_in_the_future();
     let (second, others) = job_named_in_the_future();
     let shared = first.path("shared");
@@ -57,7 +57,7 @@ fn two_jobs_that_name_their_batches_alike_keep_out_of_each_others_way() {
 }
 
 #[test]
-fn since_holds_although_the_run_that_said_it_was_killed_at_its_first_question() {
+fn since_is_remembered_after_a_kill_at_the_first_query() {
     let site = Site::new();
     let list = site.sandbox.with(|world| {
         let list = world.add_list("News");

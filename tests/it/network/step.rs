@@ -7,11 +7,11 @@ use aweber_sandbox::{ClientKind, Clock, Fault, FaultBuilder, Rotation, Settings,
 use chrono::TimeDelta;
 use std::time::Duration;
 
-use super::table::Server;
+use super::table::TokenPolicy;
 
 /// A request that a run makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Step {
     /// The refresh on start.
     Refresh,
     /// The refresh after a 401 in the middle of a list.
@@ -41,12 +41,12 @@ pub(super) enum Place {
     One,
 }
 
-use Place::*;
+use Step::*;
 
-pub(super) const TOKEN: &[Place] = &[Refresh, RefreshAgain];
-pub(super) const ACCOUNT: &[Place] = &[Account];
-pub(super) const LISTS: &[Place] = &[Lists, LaterLists];
-pub(super) const PAGES: &[Place] = &[
+pub(super) const TOKEN: &[Step] = &[Refresh, RefreshAgain];
+pub(super) const ACCOUNT: &[Step] = &[Account];
+pub(super) const LISTS: &[Step] = &[Lists, LaterLists];
+pub(super) const PAGES: &[Step] = &[
     Unconfirmed,
     FirstPage,
     MiddlePage,
@@ -54,11 +54,11 @@ pub(super) const PAGES: &[Place] = &[
     Recent,
     StillUnconfirmed,
 ];
-pub(super) const AHEAD: &[Place] = &[MiddleAhead, LastAhead];
-pub(super) const COUNT: &[Place] = &[Count];
-pub(super) const ONE: &[Place] = &[One];
+pub(super) const AHEAD: &[Step] = &[MiddleAhead, LastAhead];
+pub(super) const COUNT: &[Step] = &[Count];
+pub(super) const ONE: &[Step] = &[One];
 /// Collections.
-pub(super) const PAGED: &[Place] = &[
+pub(super) const PAGED: &[Step] = &[
     Account,
     Lists,
     LaterLists,
@@ -70,7 +70,7 @@ pub(super) const PAGED: &[Place] = &[
     StillUnconfirmed,
 ];
 /// Everything but tokens.
-pub(super) const API: &[Place] = &[
+pub(super) const API: &[Step] = &[
     Account,
     Lists,
     LaterLists,
@@ -84,7 +84,7 @@ pub(super) const API: &[Place] = &[
     One,
 ];
 /// Everything.
-pub(super) const ALL: &[Place] = &[
+pub(super) const ALL: &[Step] = &[
     Refresh,
     RefreshAgain,
     Account,
@@ -105,13 +105,13 @@ const NEWS: i32 = 205;
 const OFFERS: i32 = 3;
 
 /// How long an answer takes on a way that is worth asking ahead.
-pub(super) const LONG_WAY: Duration = Duration::from_millis(700);
+pub(super) const SLOW_ANSWER: Duration = Duration::from_millis(700);
 
 /// The account's other number, should it be switched.
 pub(super) const ANOTHER_ACCOUNT: u64 = 7_654_321;
 
 /// A sandbox in which a run makes the request.
-pub(super) struct Scene {
+pub(super) struct Scenario {
     pub(super) site: Site,
     pub(super) news: u64,
     pub(super) offers: u64,
@@ -122,23 +122,23 @@ pub(super) struct Scene {
     account: u64,
 }
 
-impl Scene {
+impl Scenario {
     /// The world for that place.
-    pub(super) fn new(place: Place, server: Server) -> Scene {
+    pub(super) fn new(step: Step, policy: TokenPolicy) -> Scenario {
         let noon = at("2026-03-10T12:00:00Z");
         let settings = Settings {
             clock: Clock::Fixed(noon),
-            rotation: match server {
-                Server::Forgives => Rotation::Tolerated,
-                Server::Spares | Server::Strict => Rotation::DeadAtOnce,
+            rotation: match policy {
+                TokenPolicy::KeepsBoth => Rotation::Tolerated,
+                TokenPolicy::KeepsAccess | TokenPolicy::RevokesBoth => Rotation::DeadAtOnce,
             },
-            refresh_kills_access: server == Server::Strict,
+            refresh_kills_access: policy == TokenPolicy::RevokesBoth,
             rate_limit: None,
             ..Settings::default()
         };
         let site = Site::in_memory(ClientKind::Public, settings);
         site.authorize_anew();
-        if server == Server::Spares {
+        if policy == TokenPolicy::KeepsAccess {
             // By the local clock, the only one there is before the first answer.
             let mut file = site.tokens();
             file["expires_at"] = (unix_now() + 7000).into();
@@ -153,7 +153,7 @@ impl Scene {
             add_readers(w, offers, OFFERS, noon, TimeDelta::hours(1));
         });
         let account = site.sandbox.with(|w| w.account.id);
-        let scene = Scene {
+        let scenario = Scenario {
             site,
             news,
             offers,
@@ -161,21 +161,21 @@ impl Scene {
             late,
             account,
         };
-        scene.prepare(place);
-        scene.site.forget_requests();
-        scene
+        scenario.prepare(step);
+        scenario.site.forget_requests();
+        scenario
     }
 
-    fn prepare(&self, place: Place) {
+    fn prepare(&self, step: Step) {
         let site = &self.site;
-        match place {
+        match step {
             Account => {
                 let mut file = site.tokens();
                 file.as_object_mut().unwrap().remove("account_id").unwrap();
                 site.write_token_file(&file);
             }
             RefreshAgain => site.sandbox.with(|w| {
-                let page = format!("{}/subscribers?{ASKED}&status=subscribed", self.news);
+                let page = format!("{}/subscribers?{FIND_QUERY}&status=subscribed", self.news);
                 w.before(&page, 2, World::expire_access_tokens);
             }),
             LaterLists => site.sandbox.with(|w| {
@@ -192,14 +192,14 @@ impl Scene {
                 }
                 site.sandbox.with(|w| w.confirm(self.news, self.early));
             }
-            MiddleAhead | LastAhead => site.sandbox.with(|w| w.settings.latency = LONG_WAY),
+            MiddleAhead | LastAhead => site.sandbox.with(|w| w.settings.latency = SLOW_ANSWER),
             _ => {}
         }
     }
 
     /// The arguments of the run.
-    pub(super) fn arguments(&self, place: Place) -> Vec<String> {
-        match place {
+    pub(super) fn arguments(&self, step: Step) -> Vec<String> {
+        match step {
             // The 99 others are only there to make two pages.
             LaterLists => vec![
                 "run".to_owned(),
@@ -211,10 +211,10 @@ impl Scene {
     }
 
     /// The request in that place: the text that only its address holds, and how many others hold it before.
-    fn address(&self, place: Place) -> (String, u32) {
+    fn address(&self, step: Step) -> (String, u32) {
         let people = format!("/lists/{}/subscribers", self.news);
-        let find = |rest: &str| (format!("{people}?{ASKED}&{rest}"), 0);
-        match place {
+        let find = |rest: &str| (format!("{people}?{FIND_QUERY}&{rest}"), 0);
+        match step {
             Refresh => ("/oauth2/token".to_owned(), 0),
             RefreshAgain => ("/oauth2/token".to_owned(), 1),
             Account => ("/1.0/accounts".to_owned(), 0),
@@ -232,24 +232,24 @@ impl Scene {
     }
 
     /// A fault there.
-    pub(super) fn fault(&self, place: Place) -> FaultBuilder {
-        let (text, skip) = self.address(place);
-        match place {
+    pub(super) fn fault(&self, step: Step) -> FaultBuilder {
+        let (text, skip) = self.address(step);
+        match step {
             Account => Fault::on_path(text),
             _ => Fault::on(text).skip(skip),
         }
     }
 
     /// A change of the world just before that request.
-    pub(super) fn change(&self, place: Place, change: fn(&mut World)) {
-        let (text, skip) = self.address(place);
+    pub(super) fn change(&self, step: Step, change: fn(&mut World)) {
+        let (text, skip) = self.address(step);
         self.site
             .sandbox
             .with(|w| w.before(&text, skip + 1, change));
     }
 
     /// The network is well again, and whoever has not confirmed so far does so now.
-    pub(super) fn heal(&self) {
+    pub(super) fn recover(&self) {
         self.site.sandbox.with(|w| {
             w.clear_faults();
             w.settings.latency = Duration::ZERO;
@@ -270,9 +270,9 @@ impl Scene {
 }
 
 /// How every find begins.
-const ASKED: &str = "ws.op=find&sort_key=subscribed_at&sort_order=asc";
+const FIND_QUERY: &str = "ws.op=find&sort_key=subscribed_at&sort_order=asc";
 
-impl Place {
+impl Step {
     /// Whether it concerns the first list alone.
     pub(super) fn is_of_one_list(self) -> bool {
         !matches!(self, Refresh | RefreshAgain | Account | Lists | LaterLists)
@@ -285,7 +285,7 @@ impl Place {
 
     /// The endpoint: what is asked for there in the same way in several places.
     pub(super) fn endpoint(self) -> usize {
-        let same: [&[Place]; 7] = [TOKEN, ACCOUNT, LISTS, PAGES, AHEAD, COUNT, ONE];
+        let same: [&[Step]; 7] = [TOKEN, ACCOUNT, LISTS, PAGES, AHEAD, COUNT, ONE];
         same.iter().position(|same| same.contains(&self)).unwrap()
     }
 

@@ -1,10 +1,10 @@
 //! Pages that are pages and do not tell the truth: about what comes next, about what there is, about where it stands.
 
 use super::bodies::entries;
-use super::place::Place::*;
-use super::place::{ACCOUNT, ALL, ANOTHER_ACCOUNT, API, COUNT, LISTS, ONE, PAGED, PAGES};
-use super::table::Fate::{Ends, Harmless, Passes};
-use super::table::{Cells, Row, change, elsewhere, row};
+use super::step::Step::*;
+use super::step::{ACCOUNT, ALL, ANOTHER_ACCOUNT, API, COUNT, LISTS, ONE, PAGED, PAGES};
+use super::table::Outcome::{Ends, Retries, Succeeds};
+use super::table::{Outcomes, Row, change, foreign_host, row};
 use aweber_sandbox::{FaultKind, World};
 use serde_json::{Value, json};
 
@@ -66,9 +66,9 @@ fn backwards(link: &str) -> String {
 
 #[rustfmt::skip]
 pub(super) fn table() -> Vec<Row> {
-    const REFUSED: Cells = &[(PAGED, Passes)];
-    const HARMLESS: Cells = &[(PAGED, Harmless)];
-    let other_host = elsewhere().api_url();
+    const REFUSED: Outcomes = &[(PAGED, Retries)];
+    const HARMLESS: Outcomes = &[(PAGED, Succeeds)];
+    let other_host = foreign_host().api_url();
     let no_link = "is not a link";
     vec![
         // Links that lead elsewhere are not followed, and neither is the page believed.
@@ -79,38 +79,38 @@ pub(super) fn table() -> Vec<Row> {
         row("next in a file", link(json!("file:///etc/passwd")), "another host", REFUSED),
         row("next as a script", link(json!("javascript:alert(1)")), "another host", REFUSED),
         row("next on another path", link(json!("/1.0/accounts/1/lists/2/subscribers?ws.start=100")), "another collection", REFUSED),
-        row("next one level up", next(|link| link.replace("/subscribers?", "/subscribers/../campaigns?").replace("/lists?", "/lists/../integrations?")), "another collection", &[(&[FirstPage, MiddlePage], Passes)]),
+        row("next one level up", next(|link| link.replace("/subscribers?", "/subscribers/../campaigns?").replace("/lists?", "/lists/../integrations?")), "another collection", &[(&[FirstPage, MiddlePage], Retries)]),
         row("next a number", link(json!(200)), no_link, REFUSED),
         row("next a list", link(json!([])), no_link, REFUSED),
-        row("next null", link(Value::Null), "", &[(&[Lists, LaterLists, Unconfirmed, Recent, StillUnconfirmed, LastPage], Harmless)]),
+        row("next null", link(Value::Null), "", &[(&[Lists, LaterLists, Unconfirmed, Recent, StillUnconfirmed, LastPage], Succeeds)]),
         // Links that say no more than that there is more.
         row("next by the other scheme", next(|link| link.replace("http://", "https://")), "", HARMLESS),
         row("next without host", next(|link| link[link.find("/1.0").unwrap()..].to_owned()), "", HARMLESS),
         row("next without a query", next(|link| link[..link.find('?').unwrap()].to_owned()), "", HARMLESS),
         row("next to itself", next(|link| link.replace("ws.start=100", "ws.start=0").replace("ws.start=199", "ws.start=99")), "", HARMLESS),
         row("next to the page before", next(backwards), "", HARMLESS),
-        row("always more", FaultKind::replace(|mut page| { page["next_collection_link"] = json!(page["self_link"]); page }), "repeat without a new row", &[(&[Unconfirmed, Recent, StillUnconfirmed], Passes)]),
+        row("always more", FaultKind::replace(|mut page| { page["next_collection_link"] = json!(page["self_link"]); page }), "repeat without a new row", &[(&[Unconfirmed, Recent, StillUnconfirmed], Retries)]),
         // Pages that say that they are the last one, or that there is nobody.
-        row("no next link", FaultKind::replace(without_next), "", &[(&[FirstPage, MiddlePage], Harmless)]),
-        row("half a page and no next link", FaultKind::replace(half), "", &[(&[MiddlePage, LastPage], Harmless)]),
-        row("empty", FaultKind::EmptyPage, "", &[(&[MiddlePage, LastPage], Harmless), (&[StillUnconfirmed], Harmless)]),
-        row("empty, and the first", FaultKind::EmptyPage, "", &[(ACCOUNT, Passes), (LISTS, Passes), (&[Unconfirmed, FirstPage, Recent], Passes)]),
+        row("no next link", FaultKind::replace(without_next), "", &[(&[FirstPage, MiddlePage], Succeeds)]),
+        row("half a page and no next link", FaultKind::replace(half), "", &[(&[MiddlePage, LastPage], Succeeds)]),
+        row("empty", FaultKind::EmptyPage, "", &[(&[MiddlePage, LastPage], Succeeds), (&[StillUnconfirmed], Succeeds)]),
+        row("empty, and the first", FaultKind::EmptyPage, "", &[(ACCOUNT, Retries), (LISTS, Retries), (&[Unconfirmed, FirstPage, Recent], Retries)]),
         // Pages from another place, or of another size.
-        row("the page before", FaultKind::other_page(|start| start.saturating_sub(99), 100), "", &[(&[Account, Lists, Unconfirmed, FirstPage, LastPage, Recent, StillUnconfirmed], Harmless), (&[LaterLists, MiddlePage], Passes)]),
-        row("the first page", FaultKind::other_page(|_| 0, 100), "", &[(&[Account, Lists, Unconfirmed, FirstPage, LastPage, Recent, StillUnconfirmed], Harmless), (&[LaterLists, MiddlePage], Passes)]),
-        row("a page further on", FaultKind::other_page(|start| start + 50, 100), "", &[(&[MiddlePage, LastPage], Harmless)]),
-        row("a page behind the end", FaultKind::other_page(|_| 1_000_000, 100), "", &[(&[MiddlePage, LastPage, StillUnconfirmed], Harmless), (&[Lists, LaterLists, Unconfirmed, FirstPage, Recent], Passes)]),
+        row("the page before", FaultKind::other_page(|start| start.saturating_sub(99), 100), "", &[(&[Account, Lists, Unconfirmed, FirstPage, LastPage, Recent, StillUnconfirmed], Succeeds), (&[LaterLists, MiddlePage], Retries)]),
+        row("the first page", FaultKind::other_page(|_| 0, 100), "", &[(&[Account, Lists, Unconfirmed, FirstPage, LastPage, Recent, StillUnconfirmed], Succeeds), (&[LaterLists, MiddlePage], Retries)]),
+        row("a page further on", FaultKind::other_page(|start| start + 50, 100), "", &[(&[MiddlePage, LastPage], Succeeds)]),
+        row("a page behind the end", FaultKind::other_page(|_| 1_000_000, 100), "", &[(&[MiddlePage, LastPage, StillUnconfirmed], Succeeds), (&[Lists, LaterLists, Unconfirmed, FirstPage, Recent], Retries)]),
         row("a page of 150", FaultKind::other_page(|start| start, 150), "", HARMLESS),
-        row("everybody on one page", FaultKind::other_page(|_| 0, 1000), "", &[(&[Account, Lists, Unconfirmed, FirstPage, MiddlePage, Recent, StillUnconfirmed], Harmless), (&[LaterLists, LastPage], Passes)]),
-        row("a page of one", FaultKind::other_page(|start| start, 1), "AWeber's pages", &[(&[Account, StillUnconfirmed], Harmless), (&[Lists, LaterLists, Unconfirmed, FirstPage, MiddlePage, LastPage, Recent], Passes)]),
+        row("everybody on one page", FaultKind::other_page(|_| 0, 1000), "", &[(&[Account, Lists, Unconfirmed, FirstPage, MiddlePage, Recent, StillUnconfirmed], Succeeds), (&[LaterLists, LastPage], Retries)]),
+        row("a page of one", FaultKind::other_page(|start| start, 1), "AWeber's pages", &[(&[Account, StillUnconfirmed], Succeeds), (&[Lists, LaterLists, Unconfirmed, FirstPage, MiddlePage, LastPage, Recent], Retries)]),
         row("everybody twice", FaultKind::replace(twice), "", HARMLESS),
         row("the wrong start", FaultKind::replace(|mut page| { page["start"] = json!(-7); page }), "", HARMLESS),
         row("no start and no size", FaultKind::replace(|mut page| { let own = page.as_object_mut().unwrap(); own.remove("start"); own.remove("total_size"); page }), "", HARMLESS),
-        row("the status shouted", entries(|entry| if entry.contains_key("status") { entry["status"] = json!(entry["status"].as_str().unwrap().to_uppercase()) }), "", &[(API, Harmless)]),
+        row("the status shouted", entries(|entry| if entry.contains_key("status") { entry["status"] = json!(entry["status"].as_str().unwrap().to_uppercase()) }), "", &[(API, Succeeds)]),
         // The world changes under the run.
-        change("the list is deleted", remove_list, "404", &[(PAGES, Ends(69)), (COUNT, Ends(69)), (ONE, Harmless)]),
+        change("the list is deleted", remove_list, "404", &[(PAGES, Ends(69)), (COUNT, Ends(69)), (ONE, Succeeds)]),
         change("the account is another one", switch_account, "Invalid Account", &[(LISTS, Ends(77)), (PAGES, Ends(77)), (COUNT, Ends(77)), (ONE, Ends(77))]),
-        change("no date", |world| world.settings.send_date = false, "", &[(ALL, Harmless)]),
+        change("no date", |world| world.settings.send_date = false, "", &[(ALL, Succeeds)]),
         change("the tokens are revoked", World::revoke_everything, "authorize", &[(ALL, Ends(77))]),
     ]
 }

@@ -10,17 +10,17 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Far longer than anything here takes; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
 /// A run that has not heeded a signal by then is killed.
-const TOO_LONG: Duration = Duration::from_secs(5);
+const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// How `wait` reports a process killed by SIGKILL.
 pub(crate) const KILLED: i32 = 128 + 9;
 
 /// Before which system call a run is killed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Before<'a> {
+pub(crate) struct KillPoint<'a> {
     /// The call.
     pub(crate) call: &'a str,
     /// Which one of them, from 1.
@@ -45,7 +45,7 @@ pub(crate) fn has_strace() -> bool {
 }
 
 /// As [`has_strace`], where it has to see the names of files: the program lets only root look into it.
-pub(crate) fn has_strace_that_sees_names() -> bool {
+pub(crate) fn has_strace_with_paths() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
         skipped("only root sees in a trace which file a call is on");
@@ -56,7 +56,7 @@ pub(crate) fn has_strace_that_sees_names() -> bool {
 impl Site {
     /// `aweber-sync run` with arguments, killed just before that call; [`KILLED`] or, if it never came to it, the
     /// run's own code.
-    pub(crate) fn run_killed(&self, arguments: &[&str], before: Before<'_>) -> Done {
+    pub(crate) fn run_killed(&self, arguments: &[&str], before: KillPoint<'_>) -> Done {
         let plain = self.command(&[&["run"], arguments].concat());
         // The question mark: some calls exist on some machines only.
         let inject = format!("inject=?{}:signal=KILL:when={}", before.call, before.nth);
@@ -79,12 +79,12 @@ impl Site {
     }
 
     /// Starts a run whose nth request from now is never answered, and waits until it has sent that.
-    pub(crate) fn hold(&self, arguments: &[&str], nth: u32) -> Held {
+    pub(crate) fn hold(&self, arguments: &[&str], nth: u32) -> HeldRun {
         self.hold_on("http://", arguments, nth)
     }
 
     /// As [`Site::hold`]; only requests whose address contains `text` count.
-    pub(crate) fn hold_on(&self, text: &str, arguments: &[&str], nth: u32) -> Held {
+    pub(crate) fn hold_on(&self, text: &str, arguments: &[&str], nth: u32) -> HeldRun {
         let never = FaultKind::Never { work_done: false };
         let before = self.sandbox.with(|world| {
             world.fault(Fault::on(text).skip(nth - 1).answer(never));
@@ -92,20 +92,20 @@ impl Site {
         });
         let command = self.command(&[&["run"], arguments].concat());
         let held = self.start(command);
-        let came = self
-            .sandbox
-            .wait_until(PATIENCE, |world| world.count(text) >= before + nth as usize);
+        let came = self.sandbox.wait_until(WAIT_LIMIT, |world| {
+            world.count(text) >= before + nth as usize
+        });
         assert!(came, "request {nth} with {text:?} never came");
         held
     }
 
     /// Starts a command.
-    pub(crate) fn start(&self, mut command: Command) -> Held {
-        Held(Some(command.spawn().unwrap()))
+    pub(crate) fn start(&self, mut command: Command) -> HeldRun {
+        HeldRun(Some(command.spawn().unwrap()))
     }
 
     /// Kills a run; what it had printed by then.
-    pub(crate) fn kill(&self, mut held: Held) -> Done {
+    pub(crate) fn kill(&self, mut held: HeldRun) -> Done {
         let mut child = held.0.take().unwrap();
         child.kill().unwrap();
         let done = self.wait(child);
@@ -114,12 +114,12 @@ impl Site {
     }
 
     /// Sends a signal; the run's end, and how long it took to come.
-    pub(crate) fn stop(&self, mut held: Held, signal: Signal) -> (Done, Duration) {
+    pub(crate) fn stop(&self, mut held: HeldRun, signal: Signal) -> (Done, Duration) {
         let mut child = held.0.take().unwrap();
         let sent = Instant::now();
         kill_process(Pid::from_child(&child), signal).unwrap();
         while child.try_wait().unwrap().is_none() {
-            if sent.elapsed() > TOO_LONG {
+            if sent.elapsed() > STOP_LIMIT {
                 child.kill().unwrap();
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -131,16 +131,16 @@ impl Site {
     }
 
     /// Waits for a run to end by itself.
-    pub(crate) fn end(&self, mut held: Held) -> Done {
+    pub(crate) fn end(&self, mut held: HeldRun) -> Done {
         self.wait(held.0.take().unwrap())
     }
 }
 
 /// A run under way; killed if the test gives it up.
 #[derive(Debug)]
-pub(crate) struct Held(Option<Child>);
+pub(crate) struct HeldRun(Option<Child>);
 
-impl Held {
+impl HeldRun {
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.0.as_ref().unwrap().id()
@@ -152,7 +152,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldRun {
     fn drop(&mut self) {
         if let Some(mut child) = self.0.take() {
             // It may have ended by itself.
@@ -164,7 +164,7 @@ impl Drop for Held {
 
 /// Waits until that is so.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + WAIT_LIMIT;
     while !is_so() {
         assert!(Instant::now() < end, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(2));

@@ -34,7 +34,7 @@ fn run_with(site: &Site, arguments: &[&str], variables: &[(&str, &str)]) -> Done
 }
 
 #[test]
-fn lists_are_chosen_by_id_then_unique_list_id_then_name() {
+fn lists_are_selected_by_id_then_unique_list_id_then_name() {
     for (arguments, variables, expected) in [
         (&["--list", "22"][..], &[][..], "b"),
         (&["--list", "11"], &[], "a"),
@@ -86,7 +86,7 @@ fn a_name_with_a_comma_is_one_name_on_the_command_line() {
 }
 
 #[test]
-fn an_unknown_or_ambiguous_list_is_refused_before_anything_is_exported() {
+fn an_unknown_or_ambiguous_list_is_rejected_before_anything_is_exported() {
     for (arguments, variables, says) in [
         (&["--list", "Nowhere"][..], &[][..], "\"Nowhere\""),
         (
@@ -114,7 +114,7 @@ fn an_unknown_or_ambiguous_list_is_refused_before_anything_is_exported() {
 }
 
 #[test]
-fn a_list_left_out_at_first_is_exported_whole_when_it_is_wanted() {
+fn a_list_excluded_at_first_is_exported_whole_once_it_is_included() {
     let (site, lists) = site_with_lists();
     site.run_exports(
         &["--exclude-list", "22"],
@@ -147,7 +147,7 @@ fn site_with_statuses() -> (Site, u64) {
 }
 
 #[test]
-fn only_the_wanted_statuses_are_exported() {
+fn only_the_requested_statuses_are_exported() {
     for (wanted, expected) in [
         ("subscribed", &["subscribed"][..]),
         ("unsubscribed", &["gone"]),
@@ -176,7 +176,7 @@ fn only_the_wanted_statuses_are_exported() {
 }
 
 #[test]
-fn a_status_newly_wanted_is_exported_whole() {
+fn a_newly_requested_status_is_exported_whole() {
     let (site, list) = site_with_statuses();
     site.run_exports(&[], &["subscribed@example.com"]);
     // Also who left after having been exported: exported once is exported.
@@ -195,7 +195,7 @@ fn a_status_newly_wanted_is_exported_whole() {
 }
 
 #[test]
-fn who_came_while_another_status_was_wanted_is_not_lost() {
+fn sign_ups_during_runs_for_another_status_are_not_lost() {
     let (site, list) = site_with_statuses();
     site.run_exports(&[], &["subscribed@example.com"]);
     site.add(
@@ -222,7 +222,7 @@ fn site_with_days() -> (Site, u64) {
 }
 
 #[test]
-fn a_first_export_begins_where_since_says_and_full_remembers_that() {
+fn a_first_export_starts_at_since_and_full_remembers_it() {
     for since in ["2026-03-07", "today"] {
         let (site, list) = site_with_days();
         let first = if since == "today" { 8 } else { 5 };
@@ -256,7 +256,7 @@ fn a_first_export_begins_where_since_says_and_full_remembers_that() {
 }
 
 #[test]
-fn since_today_is_a_day_of_aweber_s_clock() {
+fn since_today_is_a_day_of_the_server_clock() {
     let site = Site::on(at("2031-05-05T00:30:00Z"));
     let list = site.list("News");
     site.add(
@@ -271,7 +271,7 @@ fn since_today_is_a_day_of_aweber_s_clock() {
 }
 
 #[test]
-fn what_is_no_day_or_no_status_is_a_usage_error_before_any_request() {
+fn an_invalid_day_or_status_is_a_usage_error_before_any_request() {
     let (site, _) = site_with_days();
     for arguments in [
         ["--since", "yesterday"],
@@ -290,7 +290,7 @@ fn what_is_no_day_or_no_status_is_a_usage_error_before_any_request() {
 }
 
 #[test]
-fn a_variable_turns_full_on_and_off() {
+fn full_accepts_boolean_variables() {
     for (value, is_full) in [
         ("true", true),
         ("1", true),

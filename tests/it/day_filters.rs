@@ -13,7 +13,7 @@ fn day(n: i64) -> DateTime<Utc> {
 
 /// Somebody subscribes; a run; somebody else subscribes one second later; a run a week later. On three lists at
 /// different times of the day, in every zone of the world.
-fn one_second_after_the_mark(after_includes_day: bool) {
+fn sign_ups_one_second_after_watermark(after_includes_day: bool) {
     let site = Site::on(day(0));
     // One second before midnight, midnight, noon.
     let lists = [-43_201, -43_200, 0].map(|seconds| {
@@ -45,17 +45,17 @@ fn one_second_after_the_mark(after_includes_day: bool) {
 }
 
 #[test]
-fn who_subscribed_one_second_after_the_mark_is_found_in_every_zone_if_after_includes_the_day() {
-    one_second_after_the_mark(true);
+fn a_sign_up_one_second_after_the_watermark_is_found_in_every_zone_if_after_includes_the_day() {
+    sign_ups_one_second_after_watermark(true);
 }
 
 #[test]
-fn who_subscribed_one_second_after_the_mark_is_found_in_every_zone_if_after_leaves_the_day_out() {
-    one_second_after_the_mark(false);
+fn a_sign_up_one_second_after_the_watermark_is_found_in_every_zone_if_after_excludes_the_day() {
+    sign_ups_one_second_after_watermark(false);
 }
 
 #[test]
-fn who_confirms_late_is_found_in_every_zone() {
+fn late_confirmations_are_found_in_every_zone() {
     for (includes, zone) in [(true, -12), (true, 14), (false, -12), (false, 14)] {
         let site = Site::on(day(0));
         let list = site.list("News");
@@ -90,7 +90,7 @@ fn who_confirms_late_is_found_in_every_zone() {
 }
 
 #[test]
-fn a_first_export_from_a_day_on_leaves_out_nobody_of_that_day_in_every_zone() {
+fn since_includes_the_whole_day_in_every_zone() {
     for (includes, zone) in [
         (true, -12),
         (true, 0),
@@ -119,7 +119,7 @@ fn a_first_export_from_a_day_on_leaves_out_nobody_of_that_day_in_every_zone() {
 }
 
 #[test]
-fn a_row_from_the_future_does_not_end_all_exports() {
+fn a_row_dated_in_the_future_does_not_stop_later_exports() {
     for send_date in [true, false] {
         let site = Site::new();
         let list = site.list("News");
@@ -140,7 +140,7 @@ fn a_row_from_the_future_does_not_end_all_exports() {
 }
 
 #[test]
-fn answers_without_a_date_lose_nobody() {
+fn answers_without_a_date_header_lose_no_subscriber() {
     let settings = Settings {
         send_date: false,
         ..Settings::default()
@@ -166,7 +166,7 @@ fn answers_without_a_date_lose_nobody() {
 }
 
 #[test]
-fn a_date_that_jumps_ahead_for_a_run_loses_nobody() {
+fn a_server_date_that_jumps_ahead_for_one_run_loses_no_subscriber() {
     let site = Site::on(day(0));
     let list = site.list("News");
     site.sandbox
@@ -185,7 +185,7 @@ fn a_date_that_jumps_ahead_for_a_run_loses_nobody() {
 }
 
 #[test]
-fn an_import_that_kept_its_dates_is_found_by_full_and_by_nothing_else() {
+fn an_import_with_old_dates_is_found_only_by_full() {
     let site = Site::on(day(0));
     let list = site.list("News");
     site.sandbox
@@ -207,7 +207,7 @@ fn an_import_that_kept_its_dates_is_found_by_full_and_by_nothing_else() {
 }
 
 #[test]
-fn who_was_moved_to_another_list_is_found_at_once_with_a_new_date_and_by_full_with_the_old_one() {
+fn a_moved_subscriber_is_found_by_its_new_date_or_with_its_old_date_by_full() {
     for keeps_time in [false, true] {
         let site = Site::on(day(0));
         let (news, tips) = (site.list("News"), site.list("Tips"));
@@ -231,7 +231,7 @@ fn who_was_moved_to_another_list_is_found_at_once_with_a_new_date_and_by_full_wi
 }
 
 #[test]
-fn who_shows_up_with_a_date_shortly_before_the_mark_is_in_the_next_run() {
+fn a_subscriber_dated_shortly_before_the_watermark_is_found_by_the_next_run() {
     let site = Site::on(day(0));
     let list = site.list("News");
     site.add(list, reader("a@example.com", day(0)));

@@ -1,6 +1,6 @@
 //! A list that grows while runs export it, some of them killed: who came out, how often, and what lies around.
 
-use super::killing::{Before, Held};
+use super::interrupt::{HeldRun, KillPoint};
 use super::{Done, Site, files_below, read_csv, sorted, subscribed};
 use aweber_sandbox::{ClientKind, Rotation, Settings};
 use rusqlite::Connection;
@@ -16,21 +16,21 @@ pub(crate) const HEADER: &str = "list_id,list_name,id,email,name,status,subscrib
 
 /// The kinds of `--output`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outlet {
+pub(crate) enum OutputKind {
     Directory,
     File,
     Stdout,
 }
 
 /// One list and its exports.
-pub(crate) struct Story {
+pub(crate) struct Job {
     pub(crate) site: Site,
     pub(crate) list: u64,
-    pub(crate) outlet: Outlet,
+    pub(crate) output: OutputKind,
     /// Addresses that came out of standard output, in that order.
     printed: Vec<String>,
     /// Those printed by a run that did not end well: they may come again.
-    printed_in_vain: BTreeSet<String>,
+    printed_by_failed_runs: BTreeSet<String>,
 }
 
 /// The batch of the highest number, as the ledger has it.
@@ -45,26 +45,26 @@ pub(crate) struct Batch {
     pub(crate) rows: u64,
 }
 
-impl Story {
+impl Job {
     /// An empty list. A refresh token lost to a kill is another promise's business: the old one goes on working.
-    pub(crate) fn new(outlet: Outlet) -> Story {
+    pub(crate) fn new(output: OutputKind) -> Job {
         let settings = Settings {
             rotation: Rotation::Tolerated,
             ..Settings::default()
         };
         let site = Site::with(ClientKind::Public, settings);
         let list = site.sandbox.with(|world| world.add_list("Readers"));
-        Story {
+        Job {
             site,
             list,
-            outlet,
+            output,
             printed: Vec::new(),
-            printed_in_vain: BTreeSet::new(),
+            printed_by_failed_runs: BTreeSet::new(),
         }
     }
 
     /// More people sign up.
-    pub(crate) fn more(&self, count: usize) {
+    pub(crate) fn add_subscribers(&self, count: usize) {
         self.site
             .sandbox
             .with(|world| world.add_subscribers(self.list, count));
@@ -72,10 +72,10 @@ impl Story {
 
     /// The arguments of `run`.
     pub(crate) fn arguments(&self) -> &'static [&'static str] {
-        match self.outlet {
-            Outlet::Directory => &[],
-            Outlet::File => &["--output", "grown.csv"],
-            Outlet::Stdout => &["--output", "-"],
+        match self.output {
+            OutputKind::Directory => &[],
+            OutputKind::File => &["--output", "grown.csv"],
+            OutputKind::Stdout => &["--output", "-"],
         }
     }
 
@@ -87,7 +87,7 @@ impl Story {
     /// A run, whatever becomes of it.
     pub(crate) fn run(&mut self) -> Done {
         let done = self.site.run(self.arguments());
-        self.note(&done);
+        self.record_output(&done);
         done
     }
 
@@ -99,15 +99,15 @@ impl Story {
     }
 
     /// A run killed before that call.
-    pub(crate) fn run_killed(&mut self, before: Before<'_>) -> Done {
+    pub(crate) fn run_killed(&mut self, before: KillPoint<'_>) -> Done {
         let done = self.site.run_killed(self.arguments(), before);
-        self.note(&done);
+        self.record_output(&done);
         done
     }
 
     /// Takes note of what a run has printed.
-    pub(crate) fn note(&mut self, done: &Done) {
-        if self.outlet != Outlet::Stdout {
+    pub(crate) fn record_output(&mut self, done: &Done) {
+        if self.output != OutputKind::Stdout {
             done.prints_nothing();
             return;
         }
@@ -115,7 +115,7 @@ impl Story {
         let whole = done.stdout.rfind('\n').map_or(0, |end| end + 1);
         for row in super::parse_csv(&done.stdout[..whole]) {
             if done.code != 0 {
-                self.printed_in_vain.insert(row["email"].clone());
+                self.printed_by_failed_runs.insert(row["email"].clone());
             }
             self.printed.push(row["email"].clone());
         }
@@ -123,25 +123,25 @@ impl Story {
 
     /// Everybody exported so far, sorted; whoever came out twice stands twice.
     pub(crate) fn exported(&self) -> Vec<String> {
-        match self.outlet {
-            Outlet::Directory => self.site.emails(),
-            Outlet::File if self.file().exists() => sorted(
+        match self.output {
+            OutputKind::Directory => self.site.emails(),
+            OutputKind::File if self.file().exists() => sorted(
                 read_csv(&self.file())
                     .into_iter()
                     .map(|row| row["email"].clone()),
             ),
-            Outlet::File => Vec::new(),
-            Outlet::Stdout => {
+            OutputKind::File => Vec::new(),
+            OutputKind::Stdout => {
                 let mut printed = sorted(self.printed.iter().cloned());
                 // What a killed run has printed cannot be taken back: the documented exception.
-                printed.dedup_by(|a, b| a == b && self.printed_in_vain.contains(a));
+                printed.dedup_by(|a, b| a == b && self.printed_by_failed_runs.contains(a));
                 printed
             }
         }
     }
 
     /// Files of an unfinished batch, ledger or token, by name.
-    pub(crate) fn leftovers(&self) -> Vec<String> {
+    pub(crate) fn unfinished_files(&self) -> Vec<String> {
         files_below(&self.site.path(""))
             .iter()
             .map(|file| file.file_name().unwrap().to_string_lossy().into_owned())
@@ -154,7 +154,7 @@ impl Story {
     }
 
     /// Everybody subscribed is out, once, in whole records, and nothing unfinished lies around.
-    pub(crate) fn assert_everybody_once(&self, what: &str, done: &Done) {
+    pub(crate) fn assert_exported_once(&self, what: &str, done: &Done) {
         let exported = self.exported();
         let expected = subscribed(&self.site, &[self.list]);
         assert!(
@@ -164,7 +164,11 @@ impl Story {
             expected.len(),
             difference(&exported, &expected)
         );
-        assert_eq!(self.leftovers(), Vec::<String>::new(), "{what}\n{done}");
+        assert_eq!(
+            self.unfinished_files(),
+            Vec::<String>::new(),
+            "{what}\n{done}"
+        );
     }
 
     /// The ledger, to look at or to change.
@@ -173,7 +177,7 @@ impl Story {
     }
 
     /// The state of the latest batch, if there is one and the ledger can be read just now.
-    pub(crate) fn state(&self) -> Option<String> {
+    pub(crate) fn batch_state(&self) -> Option<String> {
         let sql = "SELECT state FROM batch ORDER BY id DESC LIMIT 1";
         self.ledger().query_row(sql, [], |row| row.get(0)).ok()
     }
@@ -197,40 +201,40 @@ impl Story {
     }
 
     /// A batch of two pages out of three, checkpointed and left open.
-    pub(crate) fn left_open(outlet: Outlet) -> Story {
-        let mut story = Story::new(outlet);
-        story.more(250);
-        let held = story.hold_at_third_page();
-        let (stopped, _) = story.site.stop(held, Signal::TERM);
+    pub(crate) fn with_open_batch(output: OutputKind) -> Job {
+        let mut job = Job::new(output);
+        job.add_subscribers(250);
+        let held = job.hold_at_third_page();
+        let (stopped, _) = job.site.stop(held, Signal::TERM);
         stopped.exits(143);
-        story.note(&stopped);
-        let batch = story.batch();
+        job.record_output(&stopped);
+        let batch = job.batch();
         assert_eq!((batch.state.as_str(), batch.rows), ("open", 199));
         assert_eq!(batch.stage.metadata().unwrap().len(), batch.length);
-        story
+        job
     }
 
     /// A run that waits for the third page of those subscribed.
-    pub(crate) fn hold_at_third_page(&self) -> Held {
+    pub(crate) fn hold_at_third_page(&self) -> HeldRun {
         self.site.hold_on("status=subscribed", self.arguments(), 3)
     }
 
     /// The next run publishes what was left of those three pages, and fetches no more than what is missing.
-    pub(crate) fn assert_goes_on(&mut self, what: &str) -> Done {
+    pub(crate) fn assert_resumes(&mut self, what: &str) -> Done {
         self.site.forget_requests();
         let done = self.run_ok();
-        self.assert_everybody_once(what, &done);
+        self.assert_exported_once(what, &done);
         // A refresh, the lists, the unconfirmed, the one page that is missing, the count.
         assert_eq!(self.site.requests(), 5, "{what}\n{done}");
         done
     }
 
     /// The batch is void: the next run fetches all three pages again, into one new batch.
-    pub(crate) fn assert_begins_anew(&mut self, what: &str) -> Done {
+    pub(crate) fn assert_starts_over(&mut self, what: &str) -> Done {
         let id = self.batch().id;
         self.site.forget_requests();
         let done = self.run_ok();
-        self.assert_everybody_once(what, &done);
+        self.assert_exported_once(what, &done);
         assert_eq!(self.site.requests(), 7, "{what}\n{done}");
         let batch = self.batch();
         assert_eq!(
@@ -241,7 +245,7 @@ impl Story {
     }
 
     /// The next run ends with 73 before any request, and leaves tokens, batch and exports as they were.
-    pub(crate) fn assert_refuses(&mut self, message: &str) -> Done {
+    pub(crate) fn assert_next_run_refused(&mut self, message: &str) -> Done {
         let (batch, files) = (self.batch(), self.site.contents());
         self.site.forget_requests();
         let done = self.run();
@@ -292,7 +296,7 @@ fn difference(left: &[String], right: &[String]) -> Vec<String> {
 }
 
 /// Writes behind what stands in a file, or into a new one.
-pub(crate) fn append(file: &Path, bytes: &[u8]) {
+pub(crate) fn append_bytes(file: &Path, bytes: &[u8]) {
     let mut file = std::fs::OpenOptions::new()
         .append(true)
         .create(true)
@@ -302,7 +306,7 @@ pub(crate) fn append(file: &Path, bytes: &[u8]) {
 }
 
 /// Takes bytes off the end of a file.
-pub(crate) fn cut(file: &Path, by: u64) {
+pub(crate) fn cut_bytes(file: &Path, by: u64) {
     let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
     file.set_len(file.metadata().unwrap().len() - by).unwrap();
 }

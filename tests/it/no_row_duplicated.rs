@@ -2,25 +2,25 @@
 //! system call by which one leaves something on disk, and at each request. The states a kill can leave are built by
 //! hand in `recovery`.
 
-use crate::support::killing::{Before, KILLED, has_strace, has_strace_that_sees_names};
-use crate::support::story::{Outlet, Story};
+use crate::support::interrupt::{KILLED, KillPoint, has_strace, has_strace_with_paths};
+use crate::support::job::{Job, OutputKind};
 use crate::support::{Row, Site};
 use aweber_sandbox::{ClientKind, Clock, Fault, FaultKind, NewSubscriber, Settings};
 use std::time::Duration;
 
 /// Kills a run of its own before every `step`th call of that name, each followed by a run that mends it.
-fn killed_before_each(outlet: Outlet, call: &str, step: usize) {
+fn kill_before_each(output: OutputKind, call: &str, step: usize) {
     if !has_strace() {
         return;
     }
-    let mut story = Story::new(outlet);
+    let mut job = Job::new(output);
     // The first export makes the ledger, which the sweeps below leave alone.
-    story.more(3);
-    story.run_ok();
+    job.add_subscribers(3);
+    job.run_ok();
     let mut nth = 1;
     loop {
-        story.more(1);
-        let killed = story.run_killed(Before {
+        job.add_subscribers(1);
+        let killed = job.run_killed(KillPoint {
             call,
             nth,
             on: None,
@@ -28,64 +28,64 @@ fn killed_before_each(outlet: Outlet, call: &str, step: usize) {
         if killed.code == 0 {
             break;
         }
-        let what = format!("{outlet:?}, killed before {call} {nth}");
+        let what = format!("{output:?}, killed before {call} {nth}");
         killed.case(&what).exits(KILLED);
-        let mended = story.run_ok();
-        story.assert_everybody_once(&what, &mended);
+        let mended = job.run_ok();
+        job.assert_exported_once(&what, &mended);
         nth += step;
         assert!(nth < 1000, "it never ends");
     }
     assert!(nth > 1, "no run ever calls {call}");
-    let idle = story.run_ok();
-    story.assert_everybody_once("all is quiet again", &idle);
+    let idle = job.run_ok();
+    job.assert_exported_once("all is quiet again", &idle);
 }
 
 #[test]
-fn a_kill_before_any_fsync_doubles_no_row_of_a_directory() {
-    killed_before_each(Outlet::Directory, "fsync", 1);
+fn a_kill_before_any_fsync_duplicates_no_row_in_a_directory() {
+    kill_before_each(OutputKind::Directory, "fsync", 1);
 }
 
 #[test]
-fn a_kill_before_any_fsync_doubles_no_row_of_a_growing_file() {
-    killed_before_each(Outlet::File, "fsync", 1);
+fn a_kill_before_any_fsync_duplicates_no_row_in_a_growing_file() {
+    kill_before_each(OutputKind::File, "fsync", 1);
 }
 
 #[test]
 fn a_kill_before_any_fsync_loses_no_row_on_standard_output() {
-    killed_before_each(Outlet::Stdout, "fsync", 1);
+    kill_before_each(OutputKind::Stdout, "fsync", 1);
 }
 
 #[test]
-fn a_kill_before_any_unlink_leaves_nothing_behind_in_the_end() {
-    killed_before_each(Outlet::Directory, "unlink", 1);
-    killed_before_each(Outlet::File, "unlink", 1);
+fn a_kill_before_any_unlink_leaves_no_file_after_the_next_run() {
+    kill_before_each(OutputKind::Directory, "unlink", 1);
+    kill_before_each(OutputKind::File, "unlink", 1);
 }
 
 #[test]
-fn a_kill_before_any_rename_or_write_doubles_no_row() {
+fn a_kill_before_any_rename_or_write_duplicates_no_row() {
     for call in ["rename", "renameat2", "write"] {
-        killed_before_each(Outlet::Directory, call, 1);
+        kill_before_each(OutputKind::Directory, call, 1);
     }
-    killed_before_each(Outlet::File, "write", 1);
-    killed_before_each(Outlet::Stdout, "write", 1);
+    kill_before_each(OutputKind::File, "write", 1);
+    kill_before_each(OutputKind::Stdout, "write", 1);
 }
 
 #[test]
-fn a_kill_in_the_middle_of_a_commit_doubles_no_row() {
-    killed_before_each(Outlet::Directory, "pwrite64", 3);
+fn a_kill_during_a_commit_duplicates_no_row() {
+    kill_before_each(OutputKind::Directory, "pwrite64", 3);
 }
 
 #[test]
-fn a_kill_in_the_middle_of_an_append_is_mended_by_the_next_run() {
-    if !has_strace_that_sees_names() {
+fn a_kill_during_an_append_is_repaired_by_the_next_run() {
+    if !has_strace_with_paths() {
         return;
     }
-    let mut story = Story::new(Outlet::File);
+    let mut job = Job::new(OutputKind::File);
     let mut torn = 0;
     for nth in 1.. {
-        story.more(150);
-        let file = story.file();
-        let killed = story.run_killed(Before {
+        job.add_subscribers(150);
+        let file = job.file();
+        let killed = job.run_killed(KillPoint {
             call: "write",
             nth,
             on: Some(&file),
@@ -95,8 +95,8 @@ fn a_kill_in_the_middle_of_an_append_is_mended_by_the_next_run() {
         }
         let left = std::fs::read(&file).unwrap_or_default();
         torn += usize::from(left.last().is_some_and(|last| *last != b'\n'));
-        let mended = story.run_ok();
-        story.assert_everybody_once(&format!("killed before write {nth}"), &mended);
+        let mended = job.run_ok();
+        job.assert_exported_once(&format!("killed before write {nth}"), &mended);
     }
     assert!(
         torn > 0,
@@ -135,7 +135,7 @@ fn by_id(site: &Site) -> Vec<Row> {
 }
 
 #[test]
-fn a_kill_at_any_request_of_a_first_export_changes_no_cell_of_the_result() {
+fn a_kill_at_any_request_of_a_first_export_changes_no_cell() {
     let undisturbed = two_small_lists();
     undisturbed.run_ok(&[]);
     let expected = by_id(&undisturbed);
@@ -155,30 +155,29 @@ fn pages() -> u32 {
 }
 
 #[test]
-fn a_killed_first_export_of_many_pages_goes_on_where_it_stopped() {
+fn a_killed_first_export_of_many_pages_resumes_at_its_checkpoint() {
     let pages = pages();
-    let mut story = Story::new(Outlet::Directory);
-    story.more(pages as usize * 100);
+    let mut job = Job::new(OutputKind::Directory);
+    job.add_subscribers(pages as usize * 100);
     // A page that takes its time makes a checkpoint due right after it; ten pages later comes the kill.
     let slow = 2 + pages * 2 / 3;
     let slowness = FaultKind::DelayBefore(Duration::from_millis(1010));
-    story.site.sandbox.with(|world| {
+    job.site.sandbox.with(|world| {
         world.fault(
             Fault::on("status=subscribed")
                 .skip(slow - 1)
                 .answer(slowness),
         );
     });
-    story
-        .site
-        .kill(story.site.hold_on("status=subscribed", &[], slow + 10))
+    job.site
+        .kill(job.site.hold_on("status=subscribed", &[], slow + 10))
         .exits(KILLED);
-    let first = story.site.requests();
-    assert_eq!(story.site.files().len(), 0);
+    let first = job.site.requests();
+    assert_eq!(job.site.files().len(), 0);
 
-    let done = story.run_ok();
-    story.assert_everybody_once("killed in the middle", &done);
-    let second = story.site.requests() - first;
+    let done = job.run_ok();
+    job.assert_exported_once("killed in the middle", &done);
+    let second = job.site.requests() - first;
     eprintln!("{pages} pages: {first} requests until the kill, {second} after it");
     // Stitched pages bring 99 new rows each, so a few more than 100 divides.
     let walk = (pages * 100).div_ceil(99);

@@ -59,7 +59,7 @@ fn terminate(site: &Site, child: Child) {
 }
 
 #[test]
-fn one_request_more_than_allowed_is_not_sent_in_the_same_minute() {
+fn the_request_above_the_limit_is_not_sent_in_the_same_minute() {
     let (site, lists) = site_with(30);
     let child = start_limited(&site, "20");
     assert_eq!(requests_after_a_second(&site, 20), 20);
@@ -70,7 +70,7 @@ fn one_request_more_than_allowed_is_not_sent_in_the_same_minute() {
 }
 
 #[test]
-fn a_process_respects_the_requests_of_the_one_before() {
+fn requests_of_earlier_processes_count() {
     let (site, lists) = site_with(3);
     let first = start_limited(&site, "20");
     site.wait(first).exits(0);
@@ -92,7 +92,7 @@ fn a_process_respects_the_requests_of_the_one_before() {
 }
 
 #[test]
-fn a_process_respects_the_requests_of_one_that_was_killed_while_it_waited() {
+fn requests_of_a_process_killed_while_waiting_count() {
     let (site, _) = site_with(30);
     let mut killed = start_limited(&site, "20");
     assert_eq!(requests_after_a_second(&site, 20), 20);
@@ -104,7 +104,7 @@ fn a_process_respects_the_requests_of_one_that_was_killed_while_it_waited() {
 }
 
 #[test]
-fn the_requests_that_ask_whose_the_tokens_are_count_too() {
+fn account_lookups_count() {
     let (site, _) = site_with(30);
     let mut tokens = site.tokens();
     tokens.as_object_mut().unwrap().remove("account_id");
@@ -115,7 +115,7 @@ fn the_requests_that_ask_whose_the_tokens_are_count_too() {
 }
 
 #[test]
-fn repeated_requests_count_too() {
+fn retries_count() {
     let (site, _) = site_with(30);
     site.sandbox.with(|w| {
         let fault = Fault::on("/subscribers").times(12);
@@ -127,7 +127,7 @@ fn repeated_requests_count_too() {
 }
 
 #[test]
-fn a_rate_limit_error_is_waited_out_and_the_run_goes_on() {
+fn a_rate_limit_error_is_waited_out() {
     let (site, lists) = site_with(4);
     site.sandbox.with(|w| {
         w.settings.rate_limit = Some(RateLimit {
@@ -220,7 +220,7 @@ fn a_rate_limit_in_the_middle_of_a_list_publishes_its_pages_so_far() {
 }
 
 #[test]
-fn repeats_come_after_growing_waits() {
+fn retries_back_off() {
     for (place, kind) in [
         ("/lists?", FaultKind::status(500)),
         ("/subscribers?", FaultKind::html(502)),
@@ -249,7 +249,7 @@ fn repeats_come_after_growing_waits() {
 }
 
 #[test]
-fn the_waits_are_left_to_chance_in_part() {
+fn backoff_has_jitter() {
     let (site, _) = site_with(1);
     site.sandbox
         .with(|w| w.fault(Fault::on("/lists?").always().answer(FaultKind::status(500))));
@@ -271,7 +271,7 @@ fn the_waits_are_left_to_chance_in_part() {
 }
 
 #[test]
-fn every_request_says_who_asks_and_for_what() {
+fn every_request_has_a_user_agent_and_an_accept_header() {
     for kind in [ClientKind::Public, ClientKind::Confidential] {
         let site = Site::with(kind, Settings::default());
         let list = site.list("News");
@@ -291,7 +291,7 @@ fn every_request_says_who_asks_and_for_what() {
 }
 
 #[test]
-fn an_idle_run_asks_as_little_as_the_api_allows() {
+fn an_idle_run_makes_the_fewest_requests_that_the_api_allows() {
     // Rows in the window of the recent query, and what an idle run asks of such a list.
     let now = at("2026-03-10T12:00:00Z");
     for (rows, pages) in [(0, 1), (1, 1), (50, 1), (99, 1)] {
@@ -323,7 +323,7 @@ fn an_idle_run_asks_as_little_as_the_api_allows() {
 }
 
 #[test]
-fn a_look_at_the_lists_counts_against_the_limit_of_the_next_run() {
+fn requests_of_the_lists_command_count_against_the_limit_of_the_next_run() {
     let site = Site::new();
     site.sandbox.with(|world| world.add_list("News"));
     site.run_ok(&[]);
