@@ -1,9 +1,9 @@
-//! N3 for the growing file: a batch whose append was cut short, in every state that a kill, a log rotation or a
-//! stranger can leave it in.
+//! N3 for the growing file: an append cut short, in every state that a kill, a log rotation or another program can
+//! leave.
 
 use crate::support::job::{HEADER, Job, OutputKind, append_bytes, cut_bytes};
 
-/// As [`Job::with_open_batch`], but killed right after the commit that begins to append at the end of `before`.
+/// As [`Job::with_open_batch`], but killed right after the commit that starts to append at the end of `before`.
 fn with_started_append(before: &str) -> Job {
     let job = Job::with_open_batch(OutputKind::File);
     if !before.is_empty() {

@@ -1,4 +1,4 @@
-//! `authorize`: from a code to a token file that `run` works with, on every way that leads there.
+//! `authorize`: from a code to a token file that `run` can use, in every supported way.
 
 use crate::support::Site;
 use crate::support::authorization::{assert_connected, authorize, mode, unauthorized};
@@ -205,7 +205,7 @@ fn reauthorizing_keeps_unknown_keys_and_the_ledger_and_needs_no_options() {
         assert_eq!(new["note"], "mine");
         assert!(new["generation"].as_u64() > file["generation"].as_u64());
         assert_eq!(new["client_secret"], json!(site.client_secret()));
-        // Whoever was exported stays exported.
+        // Subscribers exported before stay exported.
         site.run_ok(&[]);
         assert_eq!(site.rows().len(), 3);
     }

@@ -1,5 +1,5 @@
-//! N1 across commands: an `authorize` that failed or was killed, then repeated or followed by another command. At every
-//! point each refresh token that AWeber accepts is on disk.
+//! N1 across commands: an `authorize` that failed or was killed, then repeated or followed by another command. At
+//! every point each refresh token that AWeber accepts is on disk.
 
 use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::code_at;
@@ -10,7 +10,7 @@ use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Every refresh token that AWeber accepts is in a file of the state directory.
+/// Asserts that every refresh token that AWeber accepts is in a file of the state directory.
 #[track_caller]
 fn assert_no_token_lost(site: &Site, done: &Done) {
     for token in site.sandbox.with(|world| world.live_refresh_tokens()) {
@@ -23,7 +23,8 @@ fn assert_no_token_lost(site: &Site, done: &Done) {
     }
 }
 
-/// Credentials of another program without a living access token: to look at the account spends the refresh token.
+/// Writes another program's credentials without a live access token, so that the account lookup spends the refresh
+/// token.
 fn write_credentials(site: &Site) {
     let tokens = site.sandbox.with(|world| world.grant(site.client_id()));
     let credentials = json!({"client_id": site.client_id(), "refresh_token": tokens.refresh_token});
@@ -69,7 +70,7 @@ fn an_import_killed_while_storing_tokens_is_finished_by_the_same_command() {
         accounts_fail(&site);
         import(&site).exits(69);
         site.sandbox.with(|world| world.clear_faults());
-        // As if it had been killed before a rename.
+        // As after a kill before a rename.
         if suffix != ".candidate" {
             std::fs::rename(site.beside_token(".candidate"), site.beside_token(suffix)).unwrap();
         }
@@ -170,7 +171,7 @@ fn a_run_with_a_dead_token_uses_newer_tokens_stored_by_another_program() {
     let list = site.add_list(3);
     let file = site.token_file();
     let client = site.client_id().to_owned();
-    // While the refresh is under way: the job's token is dead, a new authorization is in the file.
+    // During the refresh: the job's token is dead, and a new authorization is in the file.
     site.sandbox.with(|world| {
         world.before("/oauth2/token", 1, move |world| {
             world.revoke_everything();

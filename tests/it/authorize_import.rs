@@ -1,4 +1,4 @@
-//! `authorize --import`: the credentials file of every other program, with tokens that the sandbox has granted.
+//! `authorize --import`: the credentials files of other programs, with tokens granted by the sandbox.
 
 use crate::support::authorization::{assert_connected, unauthorized};
 use crate::support::{Done, Site};
@@ -8,7 +8,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// File in fixtures/credentials, its placeholder, the kind of client, whether it names its client.
+/// File in fixtures/credentials, its placeholder, the kind of client, whether the file contains the client id.
 const FILES: [(&str, &str, ClientKind, bool); 9] = [
     ("python.json", "python", Confidential, true),
     ("node.json", "node", Confidential, true),
@@ -21,7 +21,7 @@ const FILES: [(&str, &str, ClientKind, bool); 9] = [
     ("aweber-cli.json", "cli", Public, false),
 ];
 
-/// The fixture with tokens and client of the sandbox, as `credentials` in the site's directory.
+/// Writes the fixture with the sandbox's tokens and client as `credentials` in the site's directory.
 fn write_credentials(site: &Site, file: &str, mark: &str, tokens: &Tokens) -> PathBuf {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/credentials");
     let mut text = std::fs::read_to_string(fixtures.join(file)).unwrap();
@@ -29,7 +29,7 @@ fn write_credentials(site: &Site, file: &str, mark: &str, tokens: &Tokens) -> Pa
     put(format!("AT-{mark}-fake"), &tokens.access_token);
     put(format!("RT-{mark}-fake"), &tokens.refresh_token);
     put(format!("client-{mark}-example"), site.client_id());
-    // The one with a semicolon, as PHP's readers meet it.
+    // PHP reads the semicolon as part of the value.
     put(
         format!("CS-{mark};fake=="),
         site.client_secret().unwrap_or(""),
@@ -194,7 +194,7 @@ fn credentials_of_another_account_need_force() {
         .exits(78)
         .says("--force");
     assert!(site.token_bytes() == before);
-    // The other program's tokens were not spent by looking.
+    // The account lookup did not spend the other program's tokens.
     assert!(
         site.sandbox
             .with(|world| world.is_live_refresh_token(&tokens.refresh_token))

@@ -1,4 +1,4 @@
-//! What `authorize` must not lose: tokens just granted, and the token file that stands there already.
+//! What `authorize` must not lose: new tokens, and an existing token file.
 
 use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::code_at;
@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
-/// The files below the state directory that hold the refresh token granted last; there is one at least.
+/// The files below the state directory that contain the latest refresh token; at least one.
 fn files_with_live_token(site: &Site, done: &Done) -> Vec<String> {
     let token = site
         .sandbox
@@ -35,7 +35,7 @@ fn tokens_refreshed_to_look_up_the_account_are_kept_when_the_account_is_rejected
     let site = Site::new();
     site.run_ok(&[]);
     let before = site.token_bytes();
-    // Another account's credentials, the access token dead: to look at the account spends the refresh token.
+    // Credentials of another account with a dead access token: the account lookup spends the refresh token.
     let tokens = site.sandbox.with(|world| {
         world.account.id = 7_654_321;
         world.grant("public-client")
@@ -117,7 +117,7 @@ fn live_tokens_are_kept_while_the_account_stays_suspended() {
     files_with_live_token(&site, &done);
 }
 
-/// SIGTERM between the request that trades the code and its answer.
+/// Sends SIGTERM between the request that exchanges the code and its answer.
 fn stopped_during_code_exchange() -> (Site, Done) {
     let site = unauthorized(ClientKind::Public);
     let delay = FaultKind::DelayBefore(Duration::from_millis(400));
@@ -157,7 +157,7 @@ fn a_bind_mounted_token_file_costs_no_code_and_no_token() {
     };
     let done = site.finish(command);
     done.exits(74).says("mount the directory of the token file");
-    // Either the code was not traded, or what it was traded for is there.
+    // Either the code was not exchanged, or its tokens are on disk.
     if site.token_requests() > 0 {
         let done = site.finish(site.command(&["authorize"]));
         assert_eq!(site.token_requests(), 1, "{done}");
@@ -179,12 +179,12 @@ fn a_full_disk_is_detected_before_the_code_is_exchanged() {
     let done = site.finish(command);
     done.exits(74);
     assert_eq!(site.token_requests(), 0, "{done}");
-    // The code is good for the next try.
+    // The code is still valid.
     let done = site.finish(authorize(&site, &["--code", &code]));
     assert_connected(&site, &done);
 }
 
-/// A name for it, and what it does to the token file.
+/// A label, and a change of the token file.
 type Change = (&'static str, fn(&Site));
 
 #[test]
@@ -244,7 +244,7 @@ fn authorize_waits_for_a_run_in_progress() {
     run.exits(0);
     assert!(site.token_is_live());
     assert_eq!(site.emails(), crate::support::subscribed(&site, &[list]));
-    // The code was traded after the run had ended.
+    // The code was exchanged after the run had ended.
     site.sandbox.with(|world| {
         let paths: Vec<&str> = world
             .requests

@@ -1,4 +1,4 @@
-//! `authorize` when something does not fit: the message says what, and what to do; nothing is changed.
+//! `authorize` with invalid input or settings: the message gives the cause and the next step, and nothing changes.
 
 use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::{code_at, open, parameter, redirect_from};
@@ -8,7 +8,7 @@ use serde_json::json;
 
 const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 
-/// Ended with that code and these words, and there is no token file.
+/// Asserts the exit code and these messages, and that no token file exists.
 fn assert_refused(site: &Site, done: &Done, code: i32, words: &[&str]) {
     done.exits(code);
     for words in words {
@@ -21,7 +21,7 @@ fn assert_refused(site: &Site, done: &Done, code: i32, words: &[&str]) {
     }
 }
 
-/// A code for this client, whatever the page would say.
+/// A code for this client, even if the authorization page shows an error.
 fn code_for(site: &Site, client: &str, url: &str) -> String {
     let challenge = parameter(url, "code_challenge");
     site.sandbox
@@ -160,7 +160,7 @@ fn a_secret_for_a_public_client_advises_to_unset_it() {
 
 #[test]
 fn a_missing_secret_for_a_confidential_client_advises_to_set_it() {
-    // The three places where AWeber may notice: who are you, PKCE at the token endpoint, and then the page.
+    // AWeber can detect it in three ways: invalid client, PKCE at the token endpoint, and the page itself.
     let site = unauthorized(ClientKind::Confidential);
     let mut command = authorize(&site, &[]);
     command.env_remove("AWEBER_CLIENT_SECRET");
@@ -209,7 +209,7 @@ fn a_public_client_without_pkce_advises_to_unset_the_secret() {
 fn a_mismatched_redirect_uri_names_the_option() {
     let site = unauthorized(ClientKind::Public);
     let command = authorize(&site, &["--redirect-uri", "https://localhost"]);
-    // The code was made for the out-of-band page.
+    // The code was issued for the out-of-band redirect URI.
     let done = site.finish_with_answer(command, |url| code_for(&site, "public-client", url));
     assert_refused(
         &site,
@@ -248,7 +248,7 @@ fn print_url_and_code_must_agree_on_the_client_secret() {
         let done = site.finish(command);
         assert_refused(&site, &done, 78, &["AWEBER_CLIENT_SECRET"]);
         assert_eq!(site.token_requests(), 0);
-        // The code was not wasted.
+        // The code was not spent.
         let done = site.finish(authorize(&site, &["--code", &code]));
         assert_connected(&site, &done);
     }

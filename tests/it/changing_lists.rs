@@ -1,5 +1,5 @@
-//! Promise N2 while lists change under the pages: nobody who was there all the time is missing, nobody is doubled,
-//! and a page that lies is not believed.
+//! Promise N2 while lists change during paging: no subscriber present throughout is missing, none is duplicated, and
+//! an inconsistent page is not accepted.
 
 use crate::support::calendar::{add_readers, at, reader};
 use crate::support::{Site, subscribed};
@@ -11,7 +11,7 @@ fn noon() -> DateTime<Utc> {
     at("2026-03-10T12:00:00Z")
 }
 
-/// A list of `count`, an hour apart; their ids in order.
+/// A list of `count` subscribers, one per hour; returns their ids in order.
 fn site_with(count: i32) -> (Site, u64, Vec<u64>) {
     let site = Site::on(noon());
     let list = site.list("News");
@@ -21,8 +21,8 @@ fn site_with(count: i32) -> (Site, u64, Vec<u64>) {
     (site, list, ids)
 }
 
-/// A first export of 350 during which the world changes before page `page`: whoever is subscribed before and after
-/// is exported once, and the next run finds whoever came.
+/// Changes the world before page `page` of a first export of 350: subscribers present before and after are exported
+/// once, and the next run exports the others.
 fn changes_while_paging(page: u32, change: impl FnOnce(&mut World, u64, &[u64]) + Send + 'static) {
     let (site, list, ids) = site_with(350);
     let before = subscribed(&site, &[list]);
@@ -111,7 +111,7 @@ fn rows_inserted_between_two_pages_neither_duplicate_nor_hide_a_subscriber() {
         for old in [0, 120, 340] {
             changes_while_paging(page, move |w, list, _| {
                 for i in 0..5 {
-                    // Imports that kept their dates push everybody behind them back.
+                    // Imports with old dates shift all rows behind them.
                     let when = noon() - TimeDelta::hours(old) - TimeDelta::minutes(30 + i);
                     w.add_subscriber(list, reader(&format!("import{i}@example.com"), when));
                 }
@@ -219,7 +219,6 @@ fn a_first_page_that_is_empty_once_is_requested_again() {
     });
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &[list]));
-    // The same in a later run.
     site.add(list, reader("new@example.com", noon()));
     site.sandbox
         .with(|w| w.fault(Fault::on("/subscribers").answer(FaultKind::EmptyPage)));
@@ -228,7 +227,7 @@ fn a_first_page_that_is_empty_once_is_requested_again() {
 
 #[test]
 fn a_truncated_last_page_is_not_the_end() {
-    // Half of a page, no next link: only the count tells.
+    // Half a page without a next link: only the count reveals it.
     let (site, list, _) = site_with(250);
     site.sandbox.with(|w| {
         let short = Fault::on("status=subscribed").skip(1).times(1);
@@ -248,7 +247,7 @@ fn rows_of_the_same_second_reordered_between_two_pages_are_all_exported() {
     let list = site.list("Import");
     site.sandbox
         .with(|w| add_readers(w, list, 300, noon(), TimeDelta::zero()));
-    // The second page shows the rows before its place again instead of its own: the order among equals is free.
+    // The second page repeats rows of the first instead of its own: the order of rows with equal times is undefined.
     site.sandbox.with(|w| {
         let first: Vec<Value> = Vec::new();
         let kept = std::sync::Mutex::new(first);

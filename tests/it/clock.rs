@@ -1,5 +1,5 @@
-//! A local clock that is wrong, or jumps, loses and doubles nothing: libfaketime sets it for the program alone, while
-//! AWeber's stays right.
+//! A local clock that is wrong or jumps neither loses nor duplicates rows: libfaketime sets it for the program alone,
+//! while AWeber's stays right.
 
 use crate::support::Site;
 use crate::support::calendar::{at, reader};
@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The library that fakes the clock; says so if it is missing.
+/// The path of libfaketime; reports a skipped test if it is missing.
 fn library() -> Option<PathBuf> {
     let asked = Command::new("faketime")
         .args(["-f", "+0", "sh", "-c", "echo \"$LD_PRELOAD\""])
@@ -21,7 +21,7 @@ fn library() -> Option<PathBuf> {
     Some(PathBuf::from(shown.trim().trim_start_matches(':')))
 }
 
-/// A job whose clock stands as far shifted as a file says.
+/// A job whose clock is shifted by the offset in a file.
 struct ShiftedClock {
     site: Site,
     list: u64,
@@ -54,12 +54,13 @@ impl ShiftedClock {
             .env("LD_PRELOAD", &self.library)
             .env("FAKETIME_TIMESTAMP_FILE", self.site.path("clock"))
             .env("FAKETIME_NO_CACHE", "1")
-            // A real clock that is set leaves the monotonic one alone.
+            // Setting the real clock does not affect the monotonic clock either.
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         command
     }
 
-    /// Somebody comes each hour of AWeber's time; one row more, in a file whose name comes after all before.
+    /// Runs with one new subscriber per hour of AWeber's time; expects one new row, in a file that sorts after all
+    /// earlier ones.
     fn run(&mut self, offset: &str) {
         self.set_clock(offset);
         let now = self.site.sandbox.with(|world| world.now()) + TimeDelta::hours(1);
@@ -73,7 +74,7 @@ impl ShiftedClock {
             .exits(0);
         let files = self.site.files();
         assert_eq!(files.len(), self.names.len() + 1, "{offset}");
-        // In the order of their names the old ones come first, unchanged.
+        // Earlier files sort first and are unchanged.
         assert!(files.starts_with(&self.names), "{offset}: {files:?}");
         self.names = files;
         assert_eq!(self.site.newest_emails(), [email], "{offset}");
@@ -99,7 +100,7 @@ fn a_clock_ten_years_off_or_jumping_between_runs_neither_loses_nor_duplicates_ro
         .iter()
         .map(|file| file.to_str().unwrap())
         .collect();
-    // The clock was really ahead, or this test proves nothing.
+    // Without this the test proves nothing: the clock was really ahead.
     assert!(
         shown.iter().any(|name| name.contains("subscribers-203")),
         "{shown:?}"

@@ -1,4 +1,4 @@
-//! The commands that show something: lists, status, completions, man pages, and the program alone.
+//! The commands that print something: lists, status, completions, man pages, and the bare program.
 
 use crate::support::job::append_bytes;
 use crate::support::{BINARY, Done, Site, files_below, sorted};
@@ -6,12 +6,11 @@ use aweber_sandbox::{NewSubscriber, Status};
 use serde_json::{Value, json};
 use std::process::Command;
 
-/// A command with arguments, to its end.
 pub(crate) fn command(site: &Site, arguments: &[&str]) -> Done {
     site.finish(site.command(arguments))
 }
 
-/// What a command prints that ends well and has nothing to add.
+/// The output of a command that succeeds without messages.
 pub(crate) fn stdout_of(site: &Site, arguments: &[&str]) -> String {
     let done = command(site, arguments);
     done.exits(0).is_silent();
@@ -22,7 +21,7 @@ fn parse_json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
 }
 
-/// Two lists with three and two readers, exported.
+/// Two exported lists, with three and two subscribers.
 pub(crate) fn exported() -> (Site, u64, u64) {
     let site = Site::new();
     let (news, tips) = (site.add_list(3), site.add_list(2));
@@ -69,7 +68,7 @@ fn lists_prints_a_table_or_one_json_object() {
     let table = stdout_of(&site, &["lists"]);
     let rows: Vec<&str> = table.lines().collect();
     assert_eq!(rows.len(), 3, "{table}");
-    // Aligned: the last column begins at the same place everywhere, and no tab moves it.
+    // Columns are aligned, and a tab in a name does not shift them.
     let place = rows[0].find("NAME").unwrap();
     let names: Vec<&str> = rows.iter().map(|row| &row[place..]).collect();
     assert_eq!(
@@ -259,7 +258,7 @@ fn completions_are_valid_for_each_shell() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("aweber-sync.bash");
     append_bytes(&file, said("bash").as_bytes());
-    // What bash completes after `aweber-sync run --met`.
+    // Completes `aweber-sync run --met`.
     let script = "source \"$1\"; COMP_WORDS=(aweber-sync run --met); COMP_CWORD=2; \
                   _aweber__sync aweber-sync --met run; echo \"${COMPREPLY[*]}\"";
     let output = Command::new("bash")

@@ -1,4 +1,4 @@
-//! The CSV, byte for byte. `fixtures/csv/nasty.csv` is edited by hand, on purpose; the world it shows is made here.
+//! The CSV, byte for byte. `fixtures/csv/nasty.csv` is edited by hand, on purpose; its world is built here.
 
 use crate::support::job::HEADER;
 use crate::support::{Site, read_csv};
@@ -6,8 +6,8 @@ use aweber_sandbox::{ClientKind, Clock, NewSubscriber, Settings, World};
 use serde_json::json;
 use std::path::Path;
 
-/// One subscriber with a value in every field, one who has left, and the nasty ones: a list under a name that needs
-/// quotes, ids and times that never change.
+/// A subscriber with a value in every field, one who unsubscribed, and the nasty ones, on a list whose name needs
+/// quotes, with constant ids and times.
 fn nasty_world(world: &mut World) {
     let list = world.add_list("News, \"daily\"");
     let at = |text: &str| text.parse().unwrap();
@@ -45,7 +45,7 @@ fn nasty_world(world: &mut World) {
             .with("last_followup_sent_at", "2007-12-31 23:00:00.000001-05:00"),
     );
     let nasty = world.add_nasty_subscribers(list);
-    // Nobody wants to read that one in a fixture; it has a test of its own.
+    // Too long for a fixture; it has a test of its own.
     let is_long = |world: &World, id: u64| {
         world.subscriber(list, id).unwrap().email == "long-name@nasty.example"
     };

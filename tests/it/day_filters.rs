@@ -1,21 +1,20 @@
-//! Promise N2 whatever a day is: the filters know whole days of an undocumented zone and leave the day named out or
-//! not, clocks jump, and some rows carry dates that nobody expects.
+//! Promise N2 for all meanings of a day: the filters use whole days of an undocumented time zone and may exclude the
+//! day itself, clocks jump, and some rows have unexpected dates.
 
 use crate::support::calendar::{add_readers, at, reader, sign_up};
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{ClientKind, NewSubscriber, Settings};
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Noon of a day of this story.
+/// Noon of day `n`.
 fn day(n: i64) -> DateTime<Utc> {
     at("2026-03-01T12:00:00Z") + TimeDelta::days(n)
 }
 
-/// Somebody subscribes; a run; somebody else subscribes one second later; a run a week later. On three lists at
-/// different times of the day, in every zone of the world.
+/// Signs up one subscriber before a run, and another one second later before a run a week later, on three lists at
+/// different times of the day, in every time zone.
 fn sign_ups_one_second_after_watermark(after_includes_day: bool) {
     let site = Site::on(day(0));
-    // One second before midnight, midnight, noon.
     let lists = [-43_201, -43_200, 0].map(|seconds| {
         let list = site.list(&format!("At {seconds}"));
         (list, TimeDelta::seconds(seconds))
@@ -63,7 +62,7 @@ fn late_confirmations_are_found_in_every_zone() {
             w.settings.after_includes_day = includes;
             w.settings.day_zone_hours = zone;
         });
-        // The oldest that can still confirm, and both sides of midnight.
+        // The oldest one that can still confirm, and both sides of midnight.
         let late: Vec<u64> = [
             day(-30),
             at("2026-02-27T23:59:59Z"),
@@ -129,7 +128,7 @@ fn a_row_dated_in_the_future_does_not_stop_later_exports() {
         site.sandbox.with(|w| w.add_subscribers(list, 3));
         site.run_ok(&[]);
         assert_eq!(site.emails(), subscribed(&site, &[list]));
-        // One that comes later, too.
+        // A later one too.
         site.add(list, future("more-future@example.com"));
         site.add(list, NewSubscriber::new("today@example.com"));
         site.run_exports(&[], &["more-future@example.com", "today@example.com"]);
@@ -160,7 +159,7 @@ fn answers_without_a_date_header_lose_no_subscriber() {
     });
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &[list]));
-    // Without knowing the time nobody is held to be too late.
+    // Without knowing the time, no sign-up is treated as expired.
     site.sandbox.with(|w| w.confirm(list, longer));
     site.run_exports(&[], &["longer@example.com"]);
 }

@@ -1,5 +1,5 @@
-//! A run that only looks: it says what would be exported and changes neither ledger nor exports, but the token that
-//! it spent is replaced.
+//! `--dry-run` reports what would be exported and changes neither ledger nor exports, but stores the tokens of its
+//! refresh.
 
 use crate::support::calendar::{add_readers, at, reader, sign_up};
 use crate::support::{Site, files_below};
@@ -9,7 +9,7 @@ fn noon() -> DateTime<Utc> {
     at("2026-03-10T12:00:00Z")
 }
 
-/// A list with a subscriber of each of the last nine days.
+/// A list with one subscriber on each of the last nine days.
 fn site_with_days() -> (Site, u64) {
     let site = Site::on(noon());
     let list = site.list("News");
@@ -18,7 +18,7 @@ fn site_with_days() -> (Site, u64) {
     (site, list)
 }
 
-/// Every file of the site with its bytes, those of the token and the locks left out.
+/// All files of the site except token files and locks, with their bytes.
 fn bytes(site: &Site) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let files = files_below(&site.path(""));
     let kept = files

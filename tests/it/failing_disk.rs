@@ -1,5 +1,5 @@
-//! Disks that break: calls that fail with an error of the device (strace injects it), one by one. All calls of all
-//! commands are tried by `cargo test --test sweep -- errno`; here stand those from which something was learnt.
+//! Failing disks: single calls that strace makes fail with a device error. `cargo test --test sweep -- errno` covers
+//! all calls of all commands; these are the cases that need a closer look.
 
 use crate::support::authorization::{authorize, mode, unauthorized};
 use crate::support::browser::code_at;
@@ -13,14 +13,14 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The command with a directory for temporary files of its own.
+/// The command with its own directory for temporary files.
 fn with_temp_dir(site: &Site, mut command: Command) -> Command {
     std::fs::create_dir_all(site.path("tmp")).unwrap();
     command.env("TMPDIR", site.path("tmp"));
     command
 }
 
-/// A run whose new tokens went elsewhere; where they are.
+/// A run whose new tokens went into a fallback copy, and the path of that copy.
 fn with_fallback_copy() -> Option<(Site, u64, Done, PathBuf)> {
     if !has_strace_with_paths() {
         return None;
@@ -38,7 +38,7 @@ fn with_fallback_copy() -> Option<(Site, u64, Done, PathBuf)> {
     Some((site, list, done, copies[0].clone()))
 }
 
-/// The refresh token in a file is the one that works.
+/// Whether the refresh token in a file is live.
 fn holds_live_token(site: &Site, file: &Path) -> bool {
     let token = refresh_token_in(file).unwrap();
     site.sandbox
@@ -82,7 +82,7 @@ fn tokens_that_cannot_be_written_beside_the_old_ones_are_kept_in_a_fallback_copy
     assert!(site.token_is_live(), "{next}");
     assert_eq!(site.emails(), subscribed(&site, &[list]));
     assert!(!copy.exists(), "{next}");
-    // The dead token was not shown to AWeber, which may take that for a theft.
+    // The dead token was not sent, since AWeber may treat that as theft.
     assert_eq!(site.token_requests(), 1, "{next}");
 }
 
@@ -148,7 +148,7 @@ fn a_fallback_copy_that_another_user_could_have_written_is_ignored() {
     };
     let command = || with_temp_dir(&site, site.command(&["run"]));
     site.finish(command()).exits(0);
-    // Newer than anything, with a token of nobody's.
+    // A higher generation with an invalid token.
     let mut forged = site.tokens();
     forged["generation"] = 99.into();
     forged["refresh_token"] = "forged".into();
@@ -201,7 +201,7 @@ fn first_tokens_that_cannot_be_written_are_kept_in_a_fallback_copy_and_authorize
         site.beside_token(".candidate.next"),
         site.beside_token(".candidate.next.tmp"),
     );
-    // No rehearsal: there is nothing to rewrite yet.
+    // There is no rehearsal, since no token file exists yet.
     let calls = ["pwrite64:error=EIO:when=2+", "write:error=EIO:when=1+"];
     let broken = with_failing_calls(&command, &[&next, &anew], &calls);
     let done = site.finish_with_answer(broken, code_at);
@@ -209,7 +209,7 @@ fn first_tokens_that_cannot_be_written_are_kept_in_a_fallback_copy_and_authorize
     let copies = files_below(&site.path("tmp"));
     assert_eq!(copies.len(), 1, "{done}");
 
-    // Nobody is asked again.
+    // The user is not asked again.
     let finished = site.finish(command);
     finished.exits(0);
     assert!(site.token_is_live(), "{finished}");
@@ -226,7 +226,7 @@ fn a_marker_that_could_not_be_removed_is_removed_by_the_next_run_even_after_anot
     let mut job = Job::with_open_batch(OutputKind::Directory);
     let marker = job.batch().marker.unwrap();
     let command = job.site.command(&["run"]);
-    // The first looks whether there is one already.
+    // The first call checks for an existing one.
     let calls = ["unlink:error=EIO:when=2"];
     let done = job
         .site
@@ -265,7 +265,7 @@ fn a_stage_file_that_cannot_be_opened_is_named_with_the_exit_code_of_its_disk() 
 fn a_log_on_a_full_disk_does_not_stop_a_command() {
     let site = Site::new();
     let list = site.add_list(3);
-    // As cron lines have it: 2>>/var/log/aweber-sync.log.
+    // As in cron lines: 2>>/var/log/aweber-sync.log.
     for arguments in [
         &["run", "-vv"][..],
         &["run", "--log-format", "json", "-v"],
@@ -280,13 +280,13 @@ fn a_log_on_a_full_disk_does_not_stop_a_command() {
             .exits(0);
     }
     assert_eq!(sorted(site.emails()), subscribed(&site, &[list]));
-    // A pipe whose reader has gone.
+    // A pipe without a reader.
     let mut command = site.command(&["run", "-v"]);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     command.stderr(writer);
     site.finish(command).exits(0);
-    // And a failing one ends with its code, not with a panic's.
+    // A failing run exits with its own code, not with that of a panic.
     let mut command = site.command(&["run", "--list", "nobody knows it"]);
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
     command.stderr(full.unwrap());

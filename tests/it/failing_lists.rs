@@ -1,5 +1,5 @@
-//! Promise N2 when a list fails: it is named and its place kept, the others are exported and published, the run ends
-//! with 69, and the next run brings the rest. And the collection of lists itself, which changes too.
+//! Promise N2 when a list fails: it is named and keeps its watermark, the others are exported and published, the run
+//! ends with 69, and the next run exports the rest. Also changes of the collection of lists itself.
 
 use crate::support::calendar::{add_readers, at, reader};
 use crate::support::{Site, sorted, subscribed};
@@ -11,7 +11,7 @@ fn noon() -> DateTime<Utc> {
     at("2026-03-10T12:00:00Z")
 }
 
-/// A list of `count`, an hour apart.
+/// A list of `count` subscribers, one per hour.
 fn site_with(count: i32) -> (Site, u64) {
     let site = Site::on(noon());
     let list = site.list("News");
@@ -20,7 +20,7 @@ fn site_with(count: i32) -> (Site, u64) {
     (site, list)
 }
 
-/// Three lists of 120.
+/// Three lists of 120 subscribers.
 fn three_lists() -> (Site, [u64; 3]) {
     let site = Site::on(noon());
     let lists = ["News", "Offers", "Tips"].map(|name| site.list(name));
@@ -74,7 +74,7 @@ fn a_list_that_always_fails_ends_with_69_and_the_others_are_exported() {
         site.run(&[]).exits(69).says(&bad.to_string());
         let others: Vec<u64> = lists.into_iter().filter(|list| *list != bad).collect();
         assert_eq!(site.emails(), subscribed(&site, &others));
-        // Again, and nobody is doubled; then the list is well.
+        // A second failing run duplicates no row; then the list recovers.
         site.run(&[]).exits(69);
         assert_eq!(site.emails(), subscribed(&site, &others));
         site.sandbox.with(World::clear_faults);
@@ -164,7 +164,7 @@ fn endlessly_empty_pages_end_with_69_and_the_other_lists_are_exported() {
             .with(|w| add_readers(w, other, 120, noon(), TimeDelta::hours(1)));
     }
     site.sandbox.with(|w| {
-        // Every page but the first.
+        // Every page except the first.
         let deep =
             format!("lists/{list}/subscribers?ws.op=find&sort_key=subscribed_at&sort_order=asc");
         let lie = Fault::on(format!("{deep}&status=subscribed"))
@@ -262,7 +262,7 @@ fn a_list_deleted_between_pages_of_lists_hides_no_other_list() {
     let gone = lists[4];
     site.sandbox
         .with(|w| w.before("/lists?ws.start=", 2, move |w| w.remove_list(gone)));
-    // That list itself may be named as missing; nobody of the others may be.
+    // The deleted list may be reported as missing, but no other.
     let done = site.run(&[]);
     assert!(matches!(done.code, 0 | 69), "{done}");
     let everybody = sorted(

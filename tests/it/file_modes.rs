@@ -1,4 +1,4 @@
-//! N5: files are 0600 and directories 0700, whatever the umask, at every moment.
+//! N5: files are 0600 and directories 0700 under any umask, at every moment.
 
 use crate::support::authorization::{authorize, unauthorized};
 use crate::support::browser::code_at;
@@ -11,7 +11,7 @@ use std::path::Path;
 
 const UMASKS: [&str; 4] = ["000", "022", "077", "177"];
 
-/// Mode and path of everything below a directory, itself included.
+/// Path and mode of everything below a directory, including itself.
 fn modes_below(directory: &Path) -> BTreeMap<String, u32> {
     let mode = |path: &Path| {
         let metadata = std::fs::symlink_metadata(path).ok()?;
@@ -20,7 +20,7 @@ fn modes_below(directory: &Path) -> BTreeMap<String, u32> {
     let mut modes = BTreeMap::new();
     for file in files_below(directory) {
         for path in [file.as_path(), file.parent().unwrap()] {
-            // A file may be gone again while a run is at work.
+            // A run in progress may have removed a file.
             if let Some(mode) = mode(path) {
                 modes.insert(path.display().to_string(), mode);
             }
@@ -85,7 +85,7 @@ fn unfinished_files_are_private_at_every_request() {
                 names.push(path);
             }
         }
-        // The room for the next tokens and the rows on their way were among them.
+        // The reserved token file and the unfinished rows were among them.
         for hidden in [".next", ".part"] {
             assert!(
                 names.iter().any(|name| name.ends_with(hidden)),

@@ -1,14 +1,14 @@
-//! N7: memory does not grow with the list, and what needs no AWeber needs nothing else either.
+//! N7: memory does not grow with the list, and commands that need no AWeber need nothing else either.
 
 use crate::support::BINARY;
 use crate::support::job::{Job, OutputKind};
 use std::process::Command;
 
-/// The most that a first export of so many had in memory at any time until its last request, KiB.
+/// Peak memory in KiB of a first export of `subscribers` until its last request.
 fn peak_of_first_export(subscribers: usize) -> u64 {
     let job = Job::new(OutputKind::Directory);
     job.add_subscribers(subscribers);
-    // The count that verifies the end of the walk is the last request; everything after it is publishing.
+    // The final count is the last request; only publishing follows.
     let held = job.site.hold_on("ws.show=total_size", &[], 1);
     let status = std::fs::read_to_string(format!("/proc/{}/status", held.id())).unwrap();
     let peak = status

@@ -1,4 +1,4 @@
-//! The commands that undo something: forget lets the next run export again, revoke ends the tokens.
+//! The commands forget, which makes the next run export again, and revoke, which ends the tokens.
 
 use crate::commands::{command, exported, stdout_of};
 use crate::support::token::unreachable_url;
@@ -91,7 +91,7 @@ fn forget_refuses_an_unknown_list_or_an_unfinished_batch() {
     assert_eq!(site.emails().len(), 250);
 }
 
-/// No file in the site's directory holds a token or a client secret.
+/// Asserts that no file in the site's directory contains a token or a client secret.
 fn assert_no_secret_left(site: &Site) {
     for file in files_below(&site.path("")) {
         let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();

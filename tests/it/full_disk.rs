@@ -1,5 +1,5 @@
-//! A real disk with little room, state and output on it: what is not enough is found before the token is spent, what was
-//! fetched is kept, and with room again the next run is complete. Needs root, to mount it.
+//! A small file system for state and output: a lack of space is detected before the token is spent, fetched rows are
+//! kept, and with free space again the next run completes. Mounting needs root.
 
 use crate::support::disk::{SmallDisk, fill_except, is_root};
 use crate::support::job::{Job, OutputKind};
@@ -9,13 +9,13 @@ use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 
-/// What is left, KiB. The room for the next token alone takes 68.
+/// Free space in KiB. The room for the next token alone takes 68.
 const FREE_KIB: [u64; 8] = [0, 4, 16, 64, 72, 112, 160, 200];
 
-/// What is surely enough, KiB.
+/// Certainly enough.
 const PLENTY_KIB: u64 = 1024;
 
-/// A site whose state directory, exports included, is on a disk of its own. With `before`, it has exported once.
+/// A job with its state directory, exports included, on a small disk. With `before`, it has exported once.
 fn job_on_small_disk(before: bool) -> Option<(Job, SmallDisk)> {
     let mut job = Job::new(OutputKind::Directory);
     job.add_subscribers(900);
@@ -29,7 +29,7 @@ fn job_on_small_disk(before: bool) -> Option<(Job, SmallDisk)> {
     Some((job, disk))
 }
 
-/// A failed run has said what an administrator needs.
+/// Asserts that a failed run names the directory, the cause, what is safe and the next step.
 fn assert_has_advice(job: &Job, done: &Done, what: &str) {
     let state = job.site.state_dir().display().to_string();
     for part in [state.as_str(), " space", "\n  safe: ", "\n  next: "] {
@@ -140,7 +140,7 @@ fn an_output_on_an_almost_full_disk_ends_with_73_and_is_completed_later() {
     }
 }
 
-/// The addresses in an output of any kind, sorted; each record must be whole.
+/// The addresses in an output of any kind, sorted; each record must be complete.
 fn exported_to(path: &Path) -> Vec<String> {
     if path.is_dir() {
         let files = crate::support::published(path);
@@ -174,7 +174,7 @@ fn an_append_interrupted_by_a_full_disk_is_repaired() {
         job.add_subscribers(20);
         job.site.run_ok(&arguments);
         job.add_subscribers(400);
-        // Not before the last rows have come: the check at the start finds room.
+        // Only after the last rows have arrived, so that the check at the start finds free space.
         let (full, file) = (disk.0.clone(), job.site.path(&output));
         job.site.sandbox.with(|world| {
             world.before("total_size", 1, move |_| fill_except(&full, 8));
@@ -182,7 +182,7 @@ fn an_append_interrupted_by_a_full_disk_is_repaired() {
         let before = std::fs::metadata(&file).unwrap().len();
         let done = job.site.run(&arguments);
         done.case(&name).exits(73);
-        // Torn, that is.
+        // The append was torn.
         let after = std::fs::metadata(&file).unwrap().len();
         assert!(after > before, "{name}: {done}");
         job.site.run(&arguments).case(&name).exits(73);
@@ -213,7 +213,7 @@ fn a_symlinked_token_file_on_another_disk_is_replaced_there_and_the_link_stays()
     site.run_ok(&[]);
     assert!(site.token_file().is_symlink());
     assert!(site.token_is_live());
-    // Its room is on that disk, not on the link's.
+    // The room is needed on that disk, not on the link's.
     disk.fill();
     site.forget_requests();
     let done = site.run(&[]);

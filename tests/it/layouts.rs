@@ -1,5 +1,5 @@
-//! How the export is laid out: jsonl, chosen columns, custom fields, spreadsheets; and that a batch and a growing file
-//! keep the layout they were begun with.
+//! Layouts of the export: jsonl, selected columns, custom fields, spreadsheets; a batch and a growing file keep the
+//! layout they were started with.
 
 use crate::support::job::{HEADER, Job, OutputKind};
 use crate::support::{Site, parse_csv, subscribed};
@@ -7,7 +7,7 @@ use aweber_sandbox::NewSubscriber;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-/// One subscriber, with these changes.
+/// A site with one subscriber, changed by `change`.
 fn one_subscriber(change: impl FnOnce(NewSubscriber) -> NewSubscriber) -> Site {
     let site = Site::new();
     site.sandbox.with(|world| {
@@ -17,13 +17,13 @@ fn one_subscriber(change: impl FnOnce(NewSubscriber) -> NewSubscriber) -> Site {
     site
 }
 
-/// What a run with these arguments puts into its file.
+/// The file that a run with these arguments publishes.
 fn exported(site: &Site, arguments: &[&str]) -> String {
     site.run_ok(arguments);
     std::fs::read_to_string(&site.files()[0]).unwrap()
 }
 
-/// 2, with that said, before anything is asked.
+/// Asserts exit code 2 with this message before any request.
 fn assert_usage_error(arguments: &[&str], message: &str) {
     let site = one_subscriber(|new| new);
     site.run(arguments).exits(2).says(message);
@@ -48,7 +48,7 @@ fn jsonl_has_one_object_per_line_with_every_field_as_received() {
     assert_eq!(site.files()[0].extension().unwrap(), "jsonl");
     assert_eq!(text.matches('\n').count(), 1);
     assert!(text.ends_with("}\n"));
-    // Digits and order, which a parser would lose.
+    // A parser would lose these digits and this order.
     for part in [
         "\"latitude\":40.10,",
         "\"big\":12345678901234567890123",
@@ -63,7 +63,7 @@ fn jsonl_has_one_object_per_line_with_every_field_as_received() {
     );
     assert_eq!(object["name"], "O\"Neil, \r\nJr");
     assert_eq!(object["email"], "a@example.com");
-    // Null is null and not left out, and there is no field of ours.
+    // A null stays, and no field is added.
     assert!(object["misc_notes"].is_null() && object.get("misc_notes").is_some());
     assert!(object.get("list_id").is_none());
 }
@@ -176,7 +176,7 @@ fn excel_output_has_a_byte_order_mark_crlf_and_no_formulas() {
         .collect();
     assert_eq!(text, format!("\u{FEFF}name,list_name,custom.=x\r\n{rows}"));
 
-    // Never without being asked.
+    // Only on request.
     let plain = one_subscriber(|new| new.name("=1+1"));
     assert!(exported(&plain, &[]).starts_with(HEADER));
     assert_eq!(plain.rows()[0]["name"], "=1+1");
@@ -188,7 +188,7 @@ fn a_growing_file_with_another_layout_is_refused_before_any_request_and_the_advi
         &["--columns", "email"],
         &["--format", "jsonl"],
         &["--excel"],
-        // As long as the first one's: the difference stands far behind.
+        // As long as the default header, with a difference far from its start.
         &[
             "--columns",
             "list_id,list_name,id,email,name,status,subscribed_at,verified_at,misc_notes",

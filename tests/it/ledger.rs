@@ -1,5 +1,5 @@
-//! The ledger: an SQLite file that anybody can open, with ids and times in it and nothing personal; refused, and left
-//! as it is, where it cannot be trusted.
+//! The ledger: an SQLite file that other tools can open, with ids and times but no personal data; refused unchanged
+//! if it cannot be trusted.
 
 use crate::support::interrupt::{KILLED, KillPoint, has_strace, has_strace_with_paths};
 use crate::support::job::{Job, OutputKind};
@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use rustix::process::Signal;
 use std::os::unix::fs::PermissionsExt;
 
-/// A site whose ledger knows some hundred subscriptions.
+/// A job whose ledger contains several hundred subscriptions.
 fn exported_job() -> Job {
     let mut job = Job::new(OutputKind::Directory);
     job.add_subscribers(700);
@@ -18,7 +18,7 @@ fn exported_job() -> Job {
     job
 }
 
-/// That run ends with `code`, spends nothing, and leaves every byte of the ledger.
+/// Asserts that a run ends with `code` before any request and leaves ledger and files unchanged.
 fn assert_refused(job: &Job, code: i32, message: &str) -> Done {
     let site = &job.site;
     site.forget_requests();
@@ -45,7 +45,7 @@ fn a_ledger_of_a_newer_version_is_refused_and_unchanged() {
         .pragma_update(None, "user_version", version + 1)
         .unwrap();
     assert_refused(&job, 78, "newer aweber-sync");
-    // Whoever installs the newer version again finds everything.
+    // Installing the newer version again finds everything.
     job.ledger()
         .pragma_update(None, "user_version", version)
         .unwrap();
@@ -182,7 +182,7 @@ fn the_ledger_is_private_and_contains_no_personal_data() {
         world.add_subscriber(list, pending);
         list
     });
-    // A failing run's message stands in the ledger too.
+    // The message of a failed run is in the ledger too.
     site.sandbox.with(|world| {
         let odd = FaultKind::status(500);
         world.fault(Fault::on("status=subscribed").times(20).answer(odd));
@@ -300,7 +300,7 @@ fn a_subscription_is_keyed_by_its_time_in_seconds_or_by_its_text() {
     );
 }
 
-/// Exit code and rows of every run, in order; no code: killed.
+/// Exit code and rows of every run, in order; no exit code if it was killed.
 fn recorded_runs(job: &Job) -> Vec<(Option<i32>, i64)> {
     let ledger = job.ledger();
     let mut query = ledger

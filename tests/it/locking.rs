@@ -1,4 +1,5 @@
-//! N4: two runs on one state directory never overlap. The locks are the kernel's, so a killed holder leaves none.
+//! N4: two runs on one state directory never overlap. The locks are the kernel's, so a killed holder leaves none
+//! behind.
 
 use crate::support::interrupt::{HeldRun, wait_until};
 use crate::support::job::{Job, OutputKind};
@@ -8,7 +9,6 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Both locks of a run.
 fn locks(site: &Site) -> [PathBuf; 2] {
     ["lock", "token.json.lock"].map(|name| site.state_dir().join(name))
 }
@@ -31,7 +31,7 @@ fn job_with_three_subscribers() -> Job {
     job
 }
 
-/// 75 at once, with nothing asked and nothing touched, the ledger's bytes included.
+/// Asserts that a run exits with 75 at once, without a request or a change, even of the ledger's bytes.
 fn assert_locked_out(site: &Site) -> Done {
     site.forget_requests();
     let everything = || {
@@ -123,7 +123,7 @@ fn a_killed_holder_leaves_no_lock_behind() {
     }
 }
 
-/// A run that waits for its turn and says so in `waiting.log`.
+/// Starts a run that waits for the lock and logs to `waiting.log`.
 fn start_waiting_run(site: &Site, wait: &str) -> HeldRun {
     let log = File::options()
         .create(true)
@@ -190,7 +190,7 @@ fn a_signal_ends_the_wait_for_the_lock_within_a_second() {
 #[test]
 fn of_ten_runs_at_once_one_works_and_nine_exit() {
     let job = job_with_three_subscribers();
-    // Whoever comes first is held at its first request until all others have left.
+    // The first run is held at its first API request until all others have exited.
     let never = aweber_sandbox::FaultKind::Never { work_done: false };
     job.site.sandbox.with(|world| {
         world.fault(aweber_sandbox::Fault::on("/lists").answer(never));

@@ -1,5 +1,5 @@
-//! The program as its users meet it: the real binary, over real HTTP to the sandbox, on a real file system. One
-//! module a promise; `support` holds what they share.
+//! End-to-end tests: the real binary, over real HTTP to the sandbox, on a real file system. One module for each
+//! promise; `support` has what they share.
 
 #![allow(
     clippy::unwrap_used,

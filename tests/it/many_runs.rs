@@ -1,16 +1,15 @@
-//! N4 in numbers: twenty runs started together, round after round.
+//! N4 at scale: twenty runs started together, in many rounds.
 
 use crate::support::interrupt::{HeldRun, KILLED, wait_until};
 use crate::support::job::{Job, OutputKind};
 use aweber_sandbox::{Fault, FaultKind};
 
-/// How many are started together.
 const RUNS: usize = 20;
 
-/// How many rounds of those that leave at once.
+/// Rounds in which the other runs exit at once.
 const ROUNDS: usize = 50;
 
-/// How many rounds of those that wait for their turn.
+/// Rounds in which all runs wait for the lock.
 const WAITING_ROUNDS: usize = 3;
 
 fn start_runs(job: &Job, arguments: &[&str]) -> Vec<HeldRun> {
@@ -19,8 +18,8 @@ fn start_runs(job: &Job, arguments: &[&str]) -> Vec<HeldRun> {
         .collect()
 }
 
-/// Each round one run takes the lock and is held at its request for the lists; the others leave, `status` answers, and
-/// the holder is killed: no stale lock may meet the next round.
+/// In each round one run takes the lock and is held at its request for the lists; the others exit, `status` answers,
+/// and the holder is killed: the next round must not find a stale lock.
 #[test]
 fn one_of_twenty_concurrent_runs_works_and_nineteen_exit_over_fifty_rounds() {
     let mut job = Job::new(OutputKind::Directory);
@@ -44,7 +43,7 @@ fn one_of_twenty_concurrent_runs_works_and_nineteen_exit_over_fifty_rounds() {
             assert!(left > 0, "round {round}: nobody works");
             left == 1 && lists == 1
         });
-        // A refresh and the lists: the others asked nothing.
+        // One refresh and one request for the lists: the others made none.
         assert_eq!(job.site.requests(), 2, "round {round}");
         assert_eq!(job.site.files(), files, "round {round}");
         job.site.finish(job.site.command(&["status"])).exits(0);

@@ -1,4 +1,4 @@
-//! What those see who watch the job without asking it: metrics, log lines, priorities in the journal, silence.
+//! How a job is monitored: metrics, log lines, priorities in the journal, silence on success.
 
 use crate::support::ping_server::{PING_KEY, PingServer};
 use crate::support::process::on_terminal;
@@ -11,7 +11,7 @@ use std::fs::File;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::time::Duration;
 
-/// The metrics by name; each must have a HELP and a TYPE in front.
+/// The metrics by name; each must have a HELP and a TYPE line.
 fn metrics(text: &str) -> BTreeMap<String, f64> {
     let lines: Vec<&str> = text.lines().collect();
     let parse_metric = |three: &[&str]| {
@@ -49,7 +49,7 @@ fn metrics_describe_the_run_and_a_failed_run_keeps_the_last_success() {
     let metadata = file.metadata().unwrap();
     assert_eq!(metadata.permissions().mode() & 0o777, 0o644);
 
-    // A collector that has the file open goes on reading the old one: it is replaced as a whole.
+    // A collector with the file open keeps reading the old one: it is replaced as a whole.
     let open = File::open(&file).unwrap();
     site.sandbox.with(|world| world.revoke_everything());
     for _ in 0..2 {
@@ -59,7 +59,7 @@ fn metrics_describe_the_run_and_a_failed_run_keeps_the_last_success() {
         let name = "aweber_sync_last_success_timestamp_seconds";
         assert_eq!(failed[name], first[name]);
     }
-    // Also if it fails before it knows the ledger.
+    // Also after a failure before the ledger is open.
     std::fs::remove_file(site.token_file()).unwrap();
     site.run(&arguments).exits(78);
     let failed = metrics(&std::fs::read_to_string(&file).unwrap());
@@ -168,7 +168,7 @@ fn the_log_level_is_configurable() {
     );
 }
 
-/// Every line of a JSON log.
+/// All lines of a JSON log.
 fn json_lines(done: &Done) -> Vec<Value> {
     let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
     let lines: Vec<Value> = done.stderr.lines().map(parse).collect();
@@ -186,7 +186,7 @@ fn json_lines(done: &Done) -> Vec<Value> {
     lines
 }
 
-/// `2026-11-22T03:00:00.000Z`.
+/// Whether it has the form `2026-11-22T03:00:00.000Z`.
 fn is_timestamp(time: &str) -> bool {
     let shape: String = time
         .chars()
@@ -329,7 +329,7 @@ fn a_run_ended_by_max_duration_publishes_its_rows_silently_and_the_next_run_resu
     let list = site.add_list(990);
     let stopped = site.run(&["--max-duration", "2s"]);
     stopped.exits(75);
-    // Not on a terminal: cron has nothing to mail.
+    // Without a terminal cron has nothing to mail.
     stopped.prints_nothing().is_silent();
     let first = site.rows().len();
     assert!((99..990).contains(&first), "{first} rows");

@@ -1,11 +1,11 @@
-//! Any answer of the network: every endpoint times every fault, once, twice and for ever, as data in the tables of
-//! [`statuses`], [`bodies`], [`lies`] and [`stalls`]. [`table`] says what a row means, [`place`] which requests there
-//! are, [`trial`] what is looked at: the exit code, the message, the tokens spent, where tokens went, memory, and that
-//! the next run on a network that is well again has brought everybody, once.
+//! All answers of the network: every fault at every endpoint, once, twice and permanently, as data in the tables of
+//! [`statuses`], [`bodies`], [`inconsistent`], [`prefetch`] and [`connections`]. [`table`] defines a row, [`step`]
+//! the requests of a run; [`driver`] checks the exit code, the message, the tokens spent, the hosts contacted, the
+//! memory, and that the next run without the fault has exported all subscribers once.
 //!
-//! Every fault is tried at every endpoint, in each place in one of its ways (once, twice, for ever; by a server that
-//! forgives a repeated refresh or one that does not), and in another way in the next place. `NETWORK_CASES=all cargo test
-//! --test it network` tries all ways in all places; `NETWORK_ONLY=words` those cases whose names contain the words.
+//! Each fault is tried in every step in one variant (once, twice, permanently; with a server that accepts a repeated
+//! refresh or not), and the variants alternate between steps. `NETWORK_CASES=all cargo test --test it network` tries
+//! all variants in all steps; `NETWORK_ONLY=words` the cases whose names contain the words.
 
 mod bodies;
 mod connections;

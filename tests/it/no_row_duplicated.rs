@@ -1,6 +1,5 @@
-//! N3: a subscription is exported once over all runs, killed ones included. Here runs are really killed: before each
-//! system call by which one leaves something on disk, and at each request. The states a kill can leave are built by
-//! hand in `recovery`.
+//! N3: each subscription is exported once over all runs, including killed ones. These tests really kill runs: before
+//! each system call that changes the disk, and at each request. `recovery` builds the states after a kill by hand.
 
 use crate::support::interrupt::{KILLED, KillPoint, has_strace, has_strace_with_paths};
 use crate::support::job::{Job, OutputKind};
@@ -8,13 +7,13 @@ use crate::support::{Row, Site};
 use aweber_sandbox::{ClientKind, Clock, Fault, FaultKind, NewSubscriber, Settings};
 use std::time::Duration;
 
-/// Kills a run of its own before every `step`th call of that name, each followed by a run that mends it.
+/// Kills a run before every `step`th call of that name, each followed by a run that repairs the state.
 fn kill_before_each(output: OutputKind, call: &str, step: usize) {
     if !has_strace() {
         return;
     }
     let mut job = Job::new(output);
-    // The first export makes the ledger, which the sweeps below leave alone.
+    // The first export creates the ledger; the kills below start after that.
     job.add_subscribers(3);
     job.run_ok();
     let mut nth = 1;
@@ -104,7 +103,7 @@ fn a_kill_during_an_append_is_repaired_by_the_next_run() {
     );
 }
 
-/// A world that is the same each time, so that results can be compared cell by cell.
+/// A deterministic world, so that results can be compared cell by cell.
 fn two_small_lists() -> Site {
     let now = "2026-11-22T03:00:00Z".parse().unwrap();
     let settings = Settings {
@@ -149,7 +148,7 @@ fn a_kill_at_any_request_of_a_first_export_changes_no_cell() {
     }
 }
 
-/// How many pages of 100 the long first export has; `AWEBER_SYNC_TEST_PAGES=2000` makes it as long as a big customer's.
+/// Pages of 100 in the long first export; `AWEBER_SYNC_TEST_PAGES=2000` gives it the size of a large account.
 fn pages() -> u32 {
     std::env::var("AWEBER_SYNC_TEST_PAGES").map_or(300, |pages| pages.parse().unwrap())
 }
@@ -159,7 +158,7 @@ fn a_killed_first_export_of_many_pages_resumes_at_its_checkpoint() {
     let pages = pages();
     let mut job = Job::new(OutputKind::Directory);
     job.add_subscribers(pages as usize * 100);
-    // A page that takes its time makes a checkpoint due right after it; ten pages later comes the kill.
+    // A slow page makes a checkpoint due right after it; the kill comes ten pages later.
     let slow = 2 + pages * 2 / 3;
     let slowness = FaultKind::DelayBefore(Duration::from_millis(1010));
     job.site.sandbox.with(|world| {
@@ -179,9 +178,9 @@ fn a_killed_first_export_of_many_pages_resumes_at_its_checkpoint() {
     job.assert_exported_once("killed in the middle", &done);
     let second = job.site.requests() - first;
     eprintln!("{pages} pages: {first} requests until the kill, {second} after it");
-    // Stitched pages bring 99 new rows each, so a few more than 100 divides.
+    // Overlapping pages bring 99 new rows each, so a few more than 100 would.
     let walk = (pages * 100).div_ceil(99);
-    // Twice the refresh, the lists and the unconfirmed; the count; ten pages since the checkpoint and the one killed.
+    // Twice the refresh, the lists and the unconfirmed; the count; ten pages since the checkpoint and the killed one.
     let most = (walk + 2 * 3 + 2 + 11) as usize;
     assert!(first + second <= most, "{first} + {second} > {most}");
 }

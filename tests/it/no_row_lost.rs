@@ -1,4 +1,5 @@
-//! Promise N2, its plain part: everybody once with exact cells, nothing without news, and at what cost.
+//! Promise N2 in the plain case: all subscribers once with exact cells, no file without new rows, and the number of
+//! requests.
 
 use crate::support::calendar::{add_readers, at, plain_row, reader, sign_up};
 use crate::support::{Row, Site, sorted, subscribed};
@@ -30,7 +31,7 @@ fn three_lists_of_250_are_exported_once_with_exact_cells() {
             });
             rows.collect()
         });
-        // Whole records in the order of the lists, and within a list the oldest first.
+        // Whole records, by list, and the oldest first within a list.
         assert_eq!(site.rows(), expected);
 
         site.forget_requests();
@@ -148,7 +149,7 @@ fn lists_that_end_at_a_page_boundary_are_complete() {
         .with(|w| w.lists().map(|list| list.id).collect());
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &lists));
-    // The window of the second run holds them all: the same edges again.
+    // The window of the second run contains them all: the same page boundaries again.
     site.run_exports(&[], &[]);
     let mut new = Vec::new();
     for list in &lists {
@@ -173,7 +174,7 @@ fn each_of_250_lists_is_exported() {
     );
     site.forget_requests();
     site.run_exports(&[], &[]);
-    // The lists are three pages, the refresh one request.
+    // Three pages of lists and one refresh.
     assert_eq!(site.requests(), 1 + 3 + 250);
 }
 

@@ -1,4 +1,4 @@
-//! What published files are like: their mode, their names, and what happens where they cannot be written.
+//! Published files: mode, names, and outputs that cannot be written.
 
 use crate::support::disk::{SmallDisk, as_nobody, fill, give_to_nobody, is_root};
 use crate::support::job::{Job, OutputKind};
@@ -13,7 +13,6 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// The command of a site, started by another program: `around` and its arguments come first.
 fn by(site: &Site, around: &[&str], arguments: &[&str]) -> Command {
     let plain = site.command(arguments);
     let mut command = Command::new(around[0]);
@@ -68,7 +67,7 @@ fn rows_are_private_until_they_are_published() {
     let (_, _) = job.site.stop(held, rustix::process::Signal::TERM);
     assert_eq!(mode(&job.batch().stage), 0o600);
     job.site.run_ok(&[]);
-    // Finished with the options it was recorded with.
+    // Finished with its recorded options.
     assert_eq!(mode(&job.site.files()[0]), 0o644);
     assert_eq!(mode(&job.site.files()[1]), 0o600);
 }
@@ -205,7 +204,7 @@ fn an_output_directory_that_fills_up_after_a_checkpoint_loses_no_row() {
     let Some(disk) = SmallDisk::at(site.path("disk"), 256) else {
         return;
     };
-    // Two slow pages make two checkpoints: the first succeeds, the second finds no room.
+    // Two slow pages make two checkpoints due: the first succeeds, the second finds the disk full.
     let full = disk.0.clone();
     site.sandbox.with(|world| {
         let slow = FaultKind::DelayBefore(Duration::from_millis(1010));

@@ -1,4 +1,4 @@
-//! The three kinds of `--output`: which one a path means, what is made there, and that a path keeps its kind.
+//! The three kinds of `--output`: how a path selects one, what is created, and that a path keeps its kind.
 
 use crate::support::job::{HEADER, Job, OutputKind, append_bytes};
 use crate::support::{Done, Site, parse_csv, published, read_csv, sorted, subscribed};
@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
-/// A site with one list of three.
+/// A site with one list of three subscribers.
 fn three_subscribers() -> (Site, u64) {
     let site = Site::new();
     let list = site.sandbox.with(|world| {
@@ -30,7 +30,7 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// 73, with nothing asked of AWeber and every file as it was.
+/// Asserts exit code 73 without a request or a change of any file.
 fn assert_refused(site: &Site, arguments: &[&str], message: &str) -> Done {
     site.forget_requests();
     let before = site.contents();

@@ -1,4 +1,4 @@
-//! What is shipped beside the program goes together: the templates with the units, the versions with each other.
+//! The files shipped with the program match: templates and units, and all version numbers.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ fn file(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// The settings of a unit, without its comments.
+/// The lines of a unit without comments.
 fn settings(unit: &str) -> Vec<String> {
     let lines = unit.lines().filter(|line| !line.starts_with('#'));
     lines.map(str::to_owned).collect()
@@ -21,7 +21,7 @@ fn the_service_template_matches_the_service_apart_from_instance_names() {
         .replace("/aweber-sync.env", "/%i.env")
         .replace("aweber-sync.client_secret", "aweber-sync-%i.client_secret")
         .replace("Directory=aweber-sync\n", "Directory=aweber-sync-%i\n")
-        // Two instances are two users: systemd takes the name from the instance.
+        // Each instance is a separate user: systemd derives the name from the instance.
         .replace("User=aweber-sync\n", "");
     assert_eq!(
         settings(&file("systemd/aweber-sync@.service")),
@@ -59,7 +59,7 @@ fn the_package_contains_every_man_page_and_unit() {
     );
 }
 
-/// Exit codes of a list in a unit or a CronJob.
+/// The exit codes listed in a unit or a CronJob.
 fn codes(text: &str, before: &str) -> Vec<u8> {
     let (_, rest) = text.split_once(before).unwrap();
     let line = rest.lines().next().unwrap();
@@ -75,6 +75,6 @@ fn exit_codes_that_need_a_human_are_not_retried_by_systemd_or_kubernetes() {
     );
     let job = codes(&file("docker/kubernetes/base/cronjob.yaml"), "values: ");
     assert_eq!(job, [2, 73, 74, 77, 78]);
-    // Kubernetes has no next tick within the hour, as a timer may have: 75 is tried again there.
+    // A timer may run again within the hour, a Kubernetes CronJob does not: it retries 75.
     assert_eq!(unit, [2, 73, 74, 75, 77, 78]);
 }

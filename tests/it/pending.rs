@@ -1,17 +1,17 @@
-//! Promise N2 for those who confirm late: in the output of the next run after that, within the 30 days that
-//! AWeber's link works; and forgotten when they cannot confirm any more.
+//! Promise N2 for late confirmations: in the output of the next run, within the 30 days that AWeber's link is valid;
+//! forgotten once they cannot confirm any more.
 
 use crate::support::calendar::{add_readers, at, reader, sign_up};
 use crate::support::{Site, sorted, subscribed};
 use aweber_sandbox::{Fault, FaultKind, NewSubscriber, Status};
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Noon of a day of this story.
+/// Noon of day `n`.
 fn day(n: i64) -> DateTime<Utc> {
     at("2026-03-01T12:00:00Z") + TimeDelta::days(n)
 }
 
-/// A list with five readers of the days before.
+/// A list with five subscribers of the previous days.
 fn site_with_list() -> (Site, u64) {
     let site = Site::on(day(0));
     let list = site.list("News");
@@ -20,7 +20,7 @@ fn site_with_list() -> (Site, u64) {
     (site, list)
 }
 
-/// The same, where `late@example.com` signed up on the first day and now stands before the recent query's window.
+/// The same with `late@example.com`, who signed up on the first day and is now before the window of the recent query.
 fn site_with_old_sign_up() -> (Site, u64, u64) {
     let (site, list) = site_with_list();
     let late = site.add(list, sign_up("late@example.com", day(0)));
@@ -33,7 +33,7 @@ fn site_with_old_sign_up() -> (Site, u64, u64) {
     (site, list, late)
 }
 
-/// One run a day, with one newcomer a day; on one day somebody who signed up on an earlier one confirms.
+/// One run and one new subscriber a day; on day `confirms` the sign-up of day `signs_up` confirms.
 fn check_late_confirmation(signs_up: i64, confirms: i64, moves: bool) {
     let (site, list) = site_with_list();
     site.sandbox
@@ -172,7 +172,7 @@ fn a_confirmation_between_the_two_queries_of_a_first_export_is_in_it() {
 #[test]
 fn a_confirmation_during_the_subscribed_query_is_in_this_run_or_the_next() {
     for moves in [false, true] {
-        // Before the second page's place, in it, at the end.
+        // Before the second page, in it, and at the end.
         for days_ago in [20, 10, 0] {
             let site = Site::on(day(0));
             let list = site.list("News");
@@ -212,7 +212,7 @@ fn a_confirmation_during_the_unconfirmed_query_is_in_this_run() {
             site.add(list, sign_up(&format!("late{i}@example.com"), when))
         })
         .collect();
-    // Of those on the first page, of those around its end, and of those not seen yet.
+    // On the first page, around its end, and not yet seen.
     let confirming: Vec<u64> = [0, 50, 97, 98, 99, 100, 101, 180, 249]
         .map(|i| waiting[i])
         .to_vec();
@@ -225,7 +225,7 @@ fn a_confirmation_during_the_unconfirmed_query_is_in_this_run() {
     assert_eq!(site.emails(), subscribed(&site, &[list]));
     assert_eq!(site.emails().len(), 9);
     assert_eq!(site.pending(list).len(), 241);
-    // Nobody of those who wait was overlooked: all of them confirm.
+    // No other pending sign-up was missed: all of them confirm.
     site.set_now(day(15));
     site.add(list, reader("n@example.com", day(14)));
     site.sandbox.with(|w| {

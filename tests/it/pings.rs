@@ -1,4 +1,4 @@
-//! Pings in the manner of Healthchecks, pings to a real HTTP server: they say how the run went, and never hold it up.
+//! Pings in the style of Healthchecks, sent to a real HTTP server: they report how the run went, and never delay it.
 
 use crate::support::interrupt::wait_until;
 use crate::support::ping_server::{PING_KEY, PingServer};
@@ -149,7 +149,7 @@ fn a_locked_out_run_and_a_dry_run_send_no_pings() {
 
 #[test]
 fn a_ping_server_that_never_answers_delays_no_signal() {
-    // In the ping of the start.
+    // During the start ping.
     let (site, silent) = (two_subscribers(), PingServer::answering(&[0]));
     let held = site.start(run_with_pings(&site, &silent, &[]));
     wait_until("a ping arrives", || !silent.pings().is_empty());
@@ -157,7 +157,7 @@ fn a_ping_server_that_never_answers_delays_no_signal() {
     done.exits(143);
     assert!(took < Duration::from_secs(1), "{took:?}");
 
-    // In the ping of the end, and in that of a stop.
+    // During the final ping, after success or after a stop.
     for (statuses, pings, code) in [(&[200, 0][..], 2, 0), (&[200, 0], 1, 143)] {
         let server = PingServer::answering(statuses);
         if code == 143 {

@@ -1,5 +1,5 @@
-//! Promise N6: never more requests in a minute than allowed, also over several processes; a 'Rate Limit Error' is waited
-//! out; failures are repeated with growing waits; and the program says who it is.
+//! Promise N6: never more requests per minute than allowed, even across processes; a 'Rate Limit Error' is waited
+//! out; failures are retried with growing waits; and requests identify the program.
 
 use crate::support::calendar::{add_readers, at, reader};
 use crate::support::{Site, subscribed};
@@ -8,10 +8,9 @@ use chrono::TimeDelta;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-/// Long enough for anything that a test waits for.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// So many lists with two subscribers each.
+/// `lists` lists with two subscribers each.
 fn site_with(lists: usize) -> (Site, Vec<u64>) {
     let site = Site::on(at("2026-03-10T12:00:00Z"));
     let lists: Vec<u64> = (0..lists)
@@ -25,14 +24,14 @@ fn site_with(lists: usize) -> (Site, Vec<u64>) {
     (site, lists)
 }
 
-/// Starts a run that is allowed so many requests in a minute.
+/// Starts a run with a limit of requests per minute.
 fn start_limited(site: &Site, requests_per_minute: &str) -> Child {
     let mut command = site.command(&["run"]);
     command.env("AWEBER_SYNC_REQUESTS_PER_MINUTE", requests_per_minute);
     command.spawn().unwrap()
 }
 
-/// Waits until so many requests have come, and looks on for a second after that: how many are there then?
+/// Waits until `expected` requests have arrived and a second longer; returns their number then.
 fn requests_after_a_second(site: &Site, expected: usize) -> usize {
     let is_there = |world: &mut World| world.requests.len() >= expected;
     assert!(
@@ -45,7 +44,7 @@ fn requests_after_a_second(site: &Site, expected: usize) -> usize {
     site.requests()
 }
 
-/// Ends a process by its id; it must leave with 143, within a second.
+/// Sends SIGTERM; the process must exit with 143 within a second.
 fn terminate(site: &Site, child: Child) {
     let id = rustix::process::Pid::from_child(&child);
     let asked = Instant::now();
@@ -64,7 +63,7 @@ fn the_request_above_the_limit_is_not_sent_in_the_same_minute() {
     let child = start_limited(&site, "20");
     assert_eq!(requests_after_a_second(&site, 20), 20);
     terminate(&site, child);
-    // What was fetched until then is kept, and goes on from there.
+    // Rows fetched so far are kept, and the next run resumes.
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &lists));
 }
@@ -84,7 +83,7 @@ fn requests_of_earlier_processes_count() {
     let third = start_limited(&site, "20");
     assert_eq!(requests_after_a_second(&site, 20), 20);
     terminate(&site, third);
-    // The one that was ended counts too.
+    // The terminated process counts too.
     let fourth = start_limited(&site, "20");
     assert_eq!(requests_after_a_second(&site, 20), 20);
     terminate(&site, fourth);
@@ -142,7 +141,7 @@ fn a_rate_limit_error_is_waited_out() {
         let refused: Vec<usize> = (0..w.requests.len())
             .filter(|i| w.requests[*i].status == Some(403))
             .collect();
-        // 9 requests of the API, 4 at a time.
+        // 9 API requests, 4 per window.
         assert_eq!(refused.len(), 2);
         for i in refused {
             let (this, next) = (&w.requests[i], &w.requests[i + 1]);
@@ -188,7 +187,7 @@ fn a_rate_limit_that_outlasts_the_waits_ends_with_75_and_publishes_what_was_fetc
         .says("Rate Limit Error")
         .says("--requests-per-minute");
     assert_eq!(site.emails(), subscribed(&site, &lists[..3]));
-    // The whole account is limited: the lists behind are not tried.
+    // The whole account is limited: the remaining lists are not tried.
     assert_eq!(
         site.sandbox
             .with(|w| w.count(&format!("{}/subscribers", lists[4]))),
@@ -237,7 +236,7 @@ fn retries_back_off() {
         });
         assert_eq!(times.len(), 5, "{place}");
         let waits: Vec<Duration> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        // Doubling; up to half of each wait is left to chance.
+        // Exponential, with up to half of each wait as jitter.
         for (i, wait) in waits.iter().enumerate() {
             let least = Duration::from_millis(25 << i);
             assert!(*wait >= least, "{place}: {waits:?}");
@@ -262,7 +261,7 @@ fn backoff_has_jitter() {
             last_waits.push(times[4] - times[3]);
         });
     }
-    // Anything from 40 to 80 ms.
+    // Between 40 and 80 ms.
     let spread = *last_waits.iter().max().unwrap() - *last_waits.iter().min().unwrap();
     assert!(
         spread > Duration::from_millis(8),
@@ -292,7 +291,7 @@ fn every_request_has_a_user_agent_and_an_accept_header() {
 
 #[test]
 fn an_idle_run_makes_the_fewest_requests_that_the_api_allows() {
-    // Rows in the window of the recent query, and what an idle run asks of such a list.
+    // Rows in the window of the recent query, and the pages of an idle run for such a list.
     let now = at("2026-03-10T12:00:00Z");
     for (rows, pages) in [(0, 1), (1, 1), (50, 1), (99, 1)] {
         let site = Site::on(now);
@@ -309,7 +308,7 @@ fn an_idle_run_makes_the_fewest_requests_that_the_api_allows() {
         ];
         assert_eq!(site.asked(), expected.concat(), "{rows} rows");
     }
-    // One more a further 99 rows; and the count, since a walk of several pages can lose somebody.
+    // One page for each further 99 rows; and the count, since rows can be lost between several pages.
     for (rows, most) in [(100, 5), (150, 5), (198, 5), (199, 6), (297, 6)] {
         let site = Site::on(now);
         let list = site.list("News");

@@ -1,10 +1,10 @@
-//! N3, the states a kill can leave: each is built by hand from a batch that SIGTERM left open with a checkpoint, and
-//! must be finished by the next run from what is on disk alone. Growing files are in `append`.
+//! N3 after a kill: each state is built by hand from a batch that SIGTERM left open with a checkpoint, and the next
+//! run must finish it from the disk alone. `append` covers growing files.
 
 use crate::support::job::{HEADER, Job, OutputKind, append_bytes, cut_bytes};
 use crate::support::{published, read_csv};
 
-/// As [`Job::with_open_batch`], but killed right after the commit that calls the batch ready.
+/// As [`Job::with_open_batch`], but killed right after the commit that marks the batch as ready.
 fn with_ready_batch() -> Job {
     let job = Job::with_open_batch(OutputKind::Directory);
     job.ledger()
@@ -68,7 +68,8 @@ fn a_batch_killed_before_its_first_checkpoint_is_void() {
     for output in [OutputKind::Directory, OutputKind::File, OutputKind::Stdout] {
         let mut job = Job::new(output);
         job.add_subscribers(250);
-        // Killed at the third page, before any checkpoint: the batch is recorded, empty, and its stage file there.
+        // Killed at the third page, before any checkpoint: the batch is recorded with no rows, and its stage file
+        // exists.
         let held = job.hold_at_third_page();
         let killed = job.site.kill(held);
         job.record_output(&killed);
@@ -80,7 +81,7 @@ fn a_batch_killed_before_its_first_checkpoint_is_void() {
 #[test]
 fn a_void_batch_is_cleaned_up_even_after_a_kill_in_between() {
     let mut job = Job::with_open_batch(OutputKind::Directory);
-    // Killed after the commit that calls it void, before the stage file was removed.
+    // Killed after the commit that marks it as void, before the stage file was removed.
     let ledger = job.ledger();
     ledger
         .execute("UPDATE batch SET state = 'void'", [])
@@ -125,7 +126,7 @@ fn a_ready_batch_already_removed_by_its_consumer_is_not_published_again() {
     std::fs::rename(&batch.stage, &taken).unwrap();
     let done = job.run_ok();
     assert_eq!(published(&exports).len(), 1, "{done}");
-    // Back to where the run has put it, to be counted.
+    // Moved back to be counted.
     std::fs::rename(taken, batch.target).unwrap();
     job.assert_exported_once("taken away by its reader", &done);
 }
@@ -171,7 +172,6 @@ fn a_missing_output_directory_stops_the_run_before_any_request() {
         let (exports, away) = (job.site.exports(), job.site.path("unmounted"));
         std::fs::rename(&exports, &away).unwrap();
         job.assert_next_run_refused("is missing");
-        // The volume is mounted again.
         std::fs::rename(&away, &exports).unwrap();
         job.assert_resumes("mounted again");
     }
@@ -207,7 +207,7 @@ fn a_leftover_batch_is_published_without_network() {
     let mut job = Job::with_open_batch(OutputKind::Directory);
     let command = {
         let mut command = job.site.command(&["run"]);
-        // Nobody listens there.
+        // A closed port.
         command.env("AWEBER_AUTH_URL", "http://127.0.0.1:9");
         command
     };

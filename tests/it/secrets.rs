@@ -1,5 +1,5 @@
-//! N5: secrets stand in no output, no process list and no file but the token file; where they come from is where they
-//! stay. (Every output of every test is searched by the harness as well.)
+//! N5: secrets appear in no output, no process list and no file except the token file, and are not copied from where
+//! they are configured. (The harness searches every output of every test as well.)
 
 use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::code_at;
@@ -11,7 +11,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::Duration;
 
-/// Every secret of the sandbox that stands in a file other than the token file and those beside it.
+/// Files with a secret of the sandbox, except the token file and those beside it.
 fn leaks(site: &Site) -> Vec<String> {
     let secrets = site.sandbox.with(|world| world.secrets());
     let mut leaks = Vec::new();
@@ -27,7 +27,7 @@ fn leaks(site: &Site) -> Vec<String> {
     leaks
 }
 
-/// Faults of all kinds: where they hit, and what comes.
+/// Faults of all kinds, with the path they affect.
 fn faults() -> Vec<(&'static str, FaultKind)> {
     vec![
         ("/oauth2/token", FaultKind::html(503)),
@@ -70,7 +70,7 @@ fn the_most_verbose_run_prints_no_secret() {
         command
             .env("RUST_LOG", "trace")
             .env("RUST_BACKTRACE", "full");
-        // `finish` searches what was said for every secret.
+        // `finish` searches the output for every secret.
         site.finish(command).exits(0).says("/subscribers");
         assert_eq!(leaks(&site), Vec::<String>::new());
     }
@@ -104,7 +104,7 @@ fn the_most_verbose_authorize_prints_no_secret() {
         let mut command = authorize(&site, &["-vv"]);
         command.env("RUST_BACKTRACE", "full");
         site.finish_with_answer(command, code_at);
-        // And what the next one makes of what was left.
+        // The next command must not print what was left either.
         site.finish(site.command(&["authorize", "-vv"]));
         assert_eq!(leaks(&site), Vec::<String>::new(), "{on} {fault:?}");
     }
@@ -165,7 +165,7 @@ fn the_process_list_shows_no_secret() {
     site.wait(child).exits(0);
 }
 
-/// A way to configure the client secret: a name for it, and what it does to a command.
+/// A way to configure the client secret: a label, and a change of a command.
 type Way = (&'static str, fn(&Site, &mut Command));
 
 const FILE_WAYS: [Way; 2] = [
@@ -209,7 +209,7 @@ fn a_secret_from_a_file_is_not_copied_into_the_token_file() {
                 assert_eq!(request.field("client_secret"), None);
             }
         });
-        // Beside the token file, too, it stands nowhere.
+        // It is in no other file of the state directory either.
         let secret = site.client_secret().unwrap();
         for file in files_below(&site.state_dir()) {
             let content = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
@@ -283,7 +283,7 @@ fn no_option_accepts_a_secret() {
 #[test]
 fn a_crash_dumps_no_core() {
     let script = "ulimit -c unlimited 2>/dev/null; exec \"$@\"";
-    // What another program leaves that is ended in the same way.
+    // Does any program dump core here?
     let plain = Command::new("sh")
         .args(["-c", "ulimit -c unlimited; kill -s ABRT $$"])
         .current_dir(tempfile::tempdir().unwrap().path())

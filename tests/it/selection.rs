@@ -1,5 +1,5 @@
-//! Which subscribers a run is about: lists, statuses, where to begin, everything or the recent part. Each option also
-//! as a variable.
+//! Which subscribers a run exports: lists, statuses, the start, all or the recent ones. Each option also as a
+//! variable.
 
 use crate::support::calendar::{add_readers, at, reader, sign_up};
 use crate::support::{Done, Site, sorted};
@@ -9,8 +9,8 @@ fn noon() -> DateTime<Utc> {
     at("2026-03-10T12:00:00Z")
 }
 
-/// Four lists with one subscriber each: `a@`, `b@`, `c@`, `d@`; the third is named like the id of the first, two share a
-/// name.
+/// Four lists with one subscriber each: `a@`, `b@`, `c@`, `d@`; the third has the id of the first as its name, and
+/// two have the same name.
 fn site_with_lists() -> (Site, [u64; 4]) {
     let site = Site::on(noon());
     let lists = site.sandbox.with(|w| {
@@ -129,7 +129,7 @@ fn a_list_excluded_at_first_is_exported_whole_once_it_is_included() {
     site.run_exports(&[], &["b@example.com"]);
 }
 
-/// A list with somebody of each status.
+/// A list with one subscriber of each status.
 fn site_with_statuses() -> (Site, u64) {
     let site = Site::on(noon());
     let list = site.list("News");
@@ -179,7 +179,7 @@ fn only_the_requested_statuses_are_exported() {
 fn a_newly_requested_status_is_exported_whole() {
     let (site, list) = site_with_statuses();
     site.run_exports(&[], &["subscribed@example.com"]);
-    // Also who left after having been exported: exported once is exported.
+    // An unsubscribed one that was exported before is not exported again.
     let ids: Vec<u64> = site
         .sandbox
         .with(|w| w.subscribers(list).map(|s| s.id).collect());
@@ -212,7 +212,7 @@ fn sign_ups_during_runs_for_another_status_are_not_lost() {
     site.run_exports(&[], &["meanwhile@example.com"]);
 }
 
-/// A list with a subscriber of each of the last nine days.
+/// A list with one subscriber on each of the last nine days.
 fn site_with_days() -> (Site, u64) {
     let site = Site::on(noon());
     let list = site.list("News");
@@ -231,17 +231,17 @@ fn a_first_export_starts_at_since_and_full_remembers_it() {
         assert_eq!(site.emails(), sorted(wanted), "{since}");
         site.run_exports(&[], &[]);
         site.run_exports(&["--full"], &[]);
-        // Only for a list never exported before: giving it anew changes nothing.
+        // It applies only to lists never exported before.
         site.run_exports(&["--since", "2026-03-01"], &[]);
         site.run_exports(&["--full", "--since", "2026-03-01"], &[]);
-        // An import of days before is not wanted, one of a day since then is.
+        // An import dated before that day is skipped, one dated after it is exported.
         site.add(
             list,
             reader("too-old@example.com", at("2026-03-06T23:00:00Z")),
         );
         site.add(list, reader("today@example.com", noon()));
         site.run_exports(&["--full"], &["today@example.com"]);
-        // Another list has its own beginning.
+        // A new list has its own start.
         let other = site.list("Later");
         site.add(
             other,

@@ -1,5 +1,5 @@
-//! SIGTERM and SIGINT stop a run at the next safe point, within a second; what it has collected is kept for the next
-//! run, and so are its tokens.
+//! SIGTERM and SIGINT stop a run at the next safe point, within a second; its rows and tokens are kept for the next
+//! run.
 
 use crate::support::Site;
 use crate::support::interrupt::wait_until;
@@ -63,7 +63,7 @@ fn a_repeatedly_stopped_export_completes() {
     job.assert_exported_once("stopped five times", &done);
 }
 
-/// The reading end of a pipe that is full long before the batch is printed, given to a run as standard output.
+/// Starts a run with a pipe as standard output that is full before the batch is printed; returns its reading end.
 fn run_into_a_full_pipe(site: &Site) -> (crate::support::interrupt::HeldRun, File) {
     let (reader, writer) = std::io::pipe().unwrap();
     let mut command = site.command(&["run", "--output", "-"]);
@@ -120,7 +120,7 @@ fn a_signal_while_another_process_locks_the_ledger_ends_the_run_within_a_second(
     let other = rusqlite::Connection::open(job.site.ledger_file()).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let held = job.site.start(job.site.command(&["run"]));
-    // It holds its locks before it opens the ledger.
+    // It takes its locks before it opens the ledger.
     std::thread::sleep(Duration::from_millis(300));
     let (stopped, took) = job.site.stop(held, Signal::TERM);
     stopped.exits(143);

@@ -1,5 +1,5 @@
-//! N5: over TLS a token goes to nobody whose certificate cannot be verified; and the error says what to look at, since
-//! it will not pass by itself.
+//! N5: over TLS a token goes only to servers with a trusted certificate; and the error names what to check, since a
+//! retry does not help.
 
 use crate::support::authorization::authorize;
 use crate::support::browser::code_at;
@@ -7,7 +7,7 @@ use crate::support::tls::{Authority, Certificate, TlsProxy};
 use crate::support::{Done, Site};
 use std::process::Command;
 
-/// What a customer with a certification authority of their own sets.
+/// The command with a private certification authority in `SSL_CERT_FILE`.
 fn with_ca_file(site: &Site, authority: &Authority, mut command: Command) -> Command {
     let file = site.path("ca.pem");
     std::fs::write(&file, &authority.pem).unwrap();
@@ -30,7 +30,7 @@ fn assert_distrusts(done: &Done, what: &str) {
     }
 }
 
-/// Certificates that must not be trusted, by what is wrong with them.
+/// Certificates that must not be trusted, with what is wrong.
 fn untrusted_certificates(authority: &Authority) -> [(&'static str, Certificate); 3] {
     [
         ("expired", authority.certify("127.0.0.1", 2021)),
@@ -109,7 +109,7 @@ fn authorize_sends_no_code_to_a_server_with_an_untrusted_certificate() {
         let proxy = TlsProxy::to(&site.sandbox.auth_url(), certificate);
         let mut command = with_ca_file(&site, &authority, authorize(&site, &[]));
         command.env("AWEBER_AUTH_URL", &proxy.url);
-        // The customer's browser is not asked whom it trusts.
+        // The customer's browser does not check it.
         let plain = |url: &str| code_at(&url.replacen(&proxy.url, &site.sandbox.auth_url(), 1));
         let done = site.finish_with_answer(command, plain);
         assert_distrusts(&done, what);

@@ -1,4 +1,4 @@
-//! N1, the nastiest answers of the token endpoint: incomplete, cut off, lost, unreadable.
+//! N1 with the worst answers of the token endpoint: incomplete, cut off, lost, unparsable.
 
 use crate::support::token::unix_now;
 use crate::support::{Site, subscribed};
@@ -11,7 +11,7 @@ fn site_with(settings: Settings) -> Site {
     Site::with(ClientKind::Public, settings)
 }
 
-/// With a token file that the program itself has written.
+/// With a token file written by the program itself.
 fn site_that_has_run() -> Site {
     let site = site_with(Settings::default());
     site.run_ok(&[]);
@@ -164,7 +164,7 @@ fn a_lost_answer_that_revoked_the_refresh_token_still_exports_while_the_access_t
 
 #[test]
 fn a_lost_answer_that_revoked_both_tokens_ends_the_run_before_any_export() {
-    // What the file says of the access token's life does not count: AWeber does.
+    // Only AWeber decides whether the access token works, not its expiry time in the file.
     for expires_at in [unix_now() + 7000, unix_now() - 1, 0] {
         let site = site_with(Settings::default());
         site.add_list(2);
@@ -202,7 +202,7 @@ fn an_answer_cut_off_after_both_tokens_is_used() {
 fn an_endless_answer_is_used_once_it_contains_both_tokens() {
     let site = site_with(Settings::default());
     let list = site.add_list(2);
-    // The object is whole; what follows are blanks without end.
+    // A complete object, followed by endless blanks.
     answer_refresh_with(
         &site,
         FaultKind::replace_bytes(|body| [body.as_slice(), &[b' '; 200_000]].concat()),
@@ -219,7 +219,7 @@ fn an_answer_cut_off_before_both_tokens_is_kept_and_named() {
     answer_refresh_with(&site, FaultKind::HalfBody);
     let before = site.token_bytes();
     let done = site.run(&[]);
-    // The old token is dead, and so is the old access token.
+    // Both old tokens are dead.
     done.exits(77);
     let rescued = site.beside_token(".rescued");
     done.says(&rescued.to_string_lossy());
@@ -232,7 +232,7 @@ fn an_answer_cut_off_before_both_tokens_is_kept_and_named() {
     assert!(site.token_bytes() == before);
 }
 
-/// A 200 that is no token answer although the work was done.
+/// Answers with status 200 that are not token answers although the work was done.
 fn unparsable_answers() -> Vec<(&'static str, FaultKind)> {
     vec![
         (
@@ -287,7 +287,7 @@ fn an_unparsed_success_is_kept_byte_for_byte_and_the_token_file_is_unchanged() {
         assert_eq!(content.contains(&new), what != "HTML", "{what}");
         assert!(!site.beside_token(".next").exists(), "{what}");
 
-        // The rescued answer is not touched by what comes later.
+        // Later runs do not change the kept answer.
         let kept = std::fs::read(&rescued).unwrap();
         site.authorize_anew();
         site.run_ok(&[]);

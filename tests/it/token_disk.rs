@@ -1,5 +1,5 @@
-//! N1 on disks that cannot store the next token: found out before the refresh token is spent. Needs root, for mounts in
-//! a namespace of their own.
+//! N1 on disks that cannot store the next token: detected before the refresh token is spent. Needs root, for mounts
+//! in a namespace.
 
 use crate::support::process::in_mount_namespace;
 use crate::support::{Done, Site, subscribed};
@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::process::Command;
 use std::sync::mpsc;
 
-/// `aweber-sync run` with the token file in a directory of its own: `vault/token.json`.
+/// `aweber-sync run` with the token file in its own directory: `vault/token.json`.
 fn site_with_vault() -> (Site, Command) {
     let site = Site::new();
     std::fs::create_dir(site.path("vault")).unwrap();
@@ -19,7 +19,7 @@ fn site_with_vault() -> (Site, Command) {
     (site, command)
 }
 
-/// The run must have ended with 74 before it asked AWeber for anything.
+/// Asserts that the run ended with 74 before any request.
 fn assert_nothing_spent(site: &Site, done: &Done, what: &str) {
     done.case(&what).exits(74).says("next: ");
     assert_eq!(site.requests(), 0, "{what}: {done}");
@@ -70,10 +70,10 @@ fn a_read_only_directory_is_detected_before_the_token_is_spent() {
     }
 }
 
-/// What a run made of the token file on a small disk with so many free pages of 4 KiB.
+/// A run with the token file on a small disk with this many free pages of 4 KiB, and the token file after it.
 fn run_on_small_disk(free_pages: u32) -> Option<(Site, Done, Value)> {
     let (site, command) = site_with_vault();
-    // 1 MiB in all; the filler leaves what is to be free.
+    // 1 MiB in total; the filler leaves the free pages.
     let script = format!(
         "cp vault/token.json kept.json && mount -t tmpfs -o size=1m tmpfs vault && \
          cp -p kept.json vault/token.json && : >vault/token.json.lock && cat /dev/zero >vault/filler 2>/dev/null; \
@@ -109,7 +109,7 @@ fn a_disk_too_full_for_the_next_token_is_detected_before_the_token_is_spent() {
             assert_eq!(after["generation"], 1, "{free_pages} pages");
             refused += 1;
         }
-        // Nothing is left behind that would keep the disk full.
+        // No file is left that would keep the disk full.
         let names = std::fs::read_to_string(site.path("names")).unwrap();
         let log = if done.code == 0 {
             "token.json.requests\n"
@@ -140,8 +140,8 @@ fn a_completely_full_disk_spends_no_token() {
     assert_nothing_spent(&site, &done, "state directory");
 }
 
-/// A run with the token file on a small disk of its own, which somebody fills up at the moment when AWeber works on
-/// the nth request with that text.
+/// A run with the token file on its own small disk, which is filled while AWeber handles the nth request that
+/// contains `on`.
 fn run_on_filling_disk(
     site: &Site,
     command: &Command,
@@ -156,7 +156,7 @@ fn run_on_filling_disk(
     let filler = site.path("vault/filler");
     site.sandbox.with(|world| {
         world.before(on, nth, move |_| {
-            // The disk as the process sees it.
+            // The mount namespace of the process.
             let seen = format!("/proc/{}/root{}", told.recv().unwrap(), filler.display());
             let mut filler = std::fs::File::create(seen).unwrap();
             let filled = (0..1000).any(|_| filler.write_all(&[0; 4096]).is_err());

@@ -1,4 +1,4 @@
-//! N1 during a run: access tokens that die early, and what a run does when the new one is refused too.
+//! N1 during a run: access tokens that expire early, and a rejected new one.
 
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{ClientKind, Fault, FaultKind, Settings};
@@ -53,7 +53,8 @@ fn a_request_rejected_with_401_is_retried_with_the_new_token() {
 
 #[test]
 fn a_token_about_to_expire_is_refreshed_before_it_is_rejected() {
-    // Announces a second of life; the token itself lives on, so that only the announcement can lead to a refresh.
+    // Announces one second of life, although the token stays valid, so that only the announcement can cause a
+    // refresh.
     let settings = Settings {
         extra_token_fields: vec![("expires_in".to_owned(), json!(1))],
         ..Settings::default()

@@ -1,4 +1,4 @@
-//! N1 and N5: which token files are refused, and that what a kill left of one is put right before anything else.
+//! N1 and N5: which token files are refused, and the recovery of one after a kill.
 
 use crate::support::token::{refresh_token_in, unreachable_url};
 use crate::support::{Done, Site};
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// The room that a run sets aside for the next tokens.
+/// The reservation for the next tokens.
 const RESERVED: usize = 64 * 1024;
 
 fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }
 
-/// Runs, which must end with 78 before any request, and leave the token file as it was.
+/// Asserts that a run ends with 78 before any request and leaves the token file unchanged.
 fn assert_refused(site: &Site) -> Done {
     let before = std::fs::read(site.token_file()).ok();
     let done = site.run(&[]);
@@ -130,7 +130,7 @@ fn a_handwritten_token_file_needs_only_client_id_and_refresh_token() {
     assert_eq!(site.token_requests(), 1, "{done}");
 }
 
-/// What may stand in `.next`: a name for it, its bytes, and whether it is the one that must be in force afterwards.
+/// Possible contents of `.next`: a label, the bytes, and whether they must be recovered.
 fn next_file_states(
     present: &Value,
     next: &Value,
@@ -169,7 +169,7 @@ fn tokens_with(base: &Value, generation: u64, refresh_token: &str) -> Value {
     file
 }
 
-/// A site as a kill left it: `.next` holds that; true: with the only live token.
+/// A site after a kill, with the given state of `.next`.
 fn killed_site(state: usize) -> (Site, &'static str) {
     let site = Site::new();
     let base = site.tokens();
@@ -254,7 +254,7 @@ fn a_symlinked_token_file_stays_a_symlink_and_its_target_is_replaced() {
         let target = site.path("vault/real.json");
         std::fs::create_dir(site.path("vault")).unwrap();
         std::fs::rename(site.token_file(), &target).unwrap();
-        // Two hops, the second beside the target.
+        // Two symlinks, the second beside the target.
         std::os::unix::fs::symlink("real.json", site.path("vault/current.json")).unwrap();
         let link = if absolute {
             site.path("vault/current.json")

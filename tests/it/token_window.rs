@@ -1,5 +1,5 @@
-//! N1: the window in which a kill can cost the token ends with the write of AWeber's answer, so nothing stands between
-//! reading that and writing it: a trace of every system call shows it.
+//! N1: the window in which a kill can cost the token ends when AWeber's answer is written, so no system call may come
+//! between reading and writing it. A trace shows that.
 
 use crate::support::Site;
 use crate::support::authorization::{authorize, unauthorized};
@@ -9,7 +9,7 @@ use crate::support::process::through;
 use aweber_sandbox::{ClientKind, World};
 use std::process::Command;
 
-/// A command under strace, which shows every system call with the names of its files.
+/// The command under strace, with file names.
 fn traced(site: &Site, command: &Command) -> Command {
     let trace = site.path("trace");
     let front = [
@@ -31,7 +31,7 @@ fn traced(site: &Site, command: &Command) -> Command {
     )
 }
 
-/// For each answer with tokens: the calls from the last read that brought some of it to the write that stores it.
+/// For each token answer: the calls from its last read to the write that stores it.
 fn from_read_to_write(site: &Site) -> Vec<Vec<String>> {
     let trace = std::fs::read_to_string(site.path("trace")).unwrap();
     let lines: Vec<&str> = trace
@@ -67,7 +67,7 @@ fn new_tokens_are_written_directly_after_they_are_read() {
     }
     let site = Site::new();
     site.add_list(150);
-    // A second refresh in the middle of the run, after a 401.
+    // A second refresh during the run, after a 401.
     site.sandbox
         .with(|world| world.before("/subscribers", 2, World::expire_access_tokens));
     site.finish(traced(&site, &site.command(&["run"]))).exits(0);

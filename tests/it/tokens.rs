@@ -1,4 +1,4 @@
-//! N1, the plain case: each refresh rotates the token, the new one is on disk before it is used, a refresh that fails
+//! N1 in the plain case: each refresh rotates the token, the new one is on disk before its use, and a failed refresh
 //! changes nothing.
 
 use crate::support::process::send_signal;
@@ -124,12 +124,12 @@ fn a_long_number_under_an_unknown_key_keeps_its_digits() {
     site.run_ok(&[]);
     let text = String::from_utf8(site.token_bytes()).unwrap();
     for number in ["12345678901234567890123", "40.10"] {
-        // Not shown: the text holds tokens.
+        // Not printed: the text contains tokens.
         assert!(text.contains(number), "{number} is gone");
     }
 }
 
-/// Failures that a refresh can meet: what is ordered, and the exit code it leads to.
+/// Failures of a refresh with their exit codes.
 fn failures() -> Vec<(&'static str, FaultKind, i32)> {
     vec![
         (
@@ -181,7 +181,7 @@ fn a_failed_refresh_leaves_the_token_file_unchanged() {
     for (what, kind, code) in failures() {
         let site = Site::new();
         site.add_list(2);
-        // A token file that we wrote ourselves.
+        // A token file written by the program.
         site.run_ok(&[]);
         let before = site.token_bytes();
         site.forget_requests();
@@ -218,7 +218,7 @@ fn a_failed_refresh_leaves_a_handwritten_token_file_unchanged() {
             .with(|world| world.fault(Fault::on("/oauth2/token").always().answer(kind)));
         let done = site.run(&[]);
         done.case(&what).exits(code);
-        // Compared as texts, but not shown: it holds tokens.
+        // Not printed: the text contains tokens.
         assert!(site.token_bytes() == text.as_bytes(), "{what}: {done}");
     }
 }

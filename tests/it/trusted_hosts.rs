@@ -1,4 +1,4 @@
-//! N5: tokens go to the configured hosts only, whatever an answer, a link or the environment says.
+//! N5: tokens go only to the configured hosts, whatever an answer, a link or the environment contains.
 
 use crate::support::process::through_shell;
 use crate::support::token::unreachable_url;
@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-/// Listens where nobody may come.
+/// A listener that must not be contacted.
 struct Listener(TcpListener);
 
 impl Listener {
@@ -23,7 +23,7 @@ impl Listener {
         self.0.local_addr().unwrap().port()
     }
 
-    /// A connection is accepted by the kernel even if nobody calls accept: it would be seen here.
+    /// The kernel completes a connection without accept, so a connection would be seen here.
     fn assert_not_contacted(&self, what: &str) {
         match self.0.accept() {
             Err(e) if e.kind() == ErrorKind::WouldBlock => {}
@@ -32,7 +32,7 @@ impl Listener {
     }
 }
 
-/// Another AWeber, which nobody has asked for.
+/// A second AWeber that must not be contacted.
 fn foreign() -> Sandbox {
     Sandbox::start()
 }
@@ -178,7 +178,7 @@ fn a_link_to_another_collection_of_the_same_host_is_not_followed() {
 
 #[test]
 fn plain_http_to_a_host_other_than_loopback_is_refused_before_any_connection() {
-    // 0.0.0.0 leads here on Linux, but it is no loopback address.
+    // On Linux 0.0.0.0 leads to this host, but it is not a loopback address.
     let listener = Listener::new("0.0.0.0");
     for host in [
         format!("0.0.0.0:{}", listener.port()),
@@ -247,7 +247,7 @@ fn without_certificates(command: &mut Command, empty: &Path) {
 
 #[test]
 fn without_ca_certificates_no_token_is_spent() {
-    // Only one of the two hosts needs certificates: the other would be asked first.
+    // Only one of the two hosts needs certificates: the other would be contacted first.
     for (variable, command) in [
         ("AWEBER_API_URL", &["run"][..]),
         ("AWEBER_AUTH_URL", &["run"]),
@@ -284,7 +284,7 @@ fn the_size_of_an_answer_is_limited() {
         let list = site.add_list(3);
         site.sandbox
             .with(|world| world.fault(Fault::on("/subscribers").answer(kind.clone())));
-        // Not even the address space for the whole answer.
+        // The address space is too small for the whole answer.
         let script = "ulimit -v 200000 && exec \"$@\"";
         site.finish(through_shell(script, &site.command(&["run", "-v"])))
             .case(&format_args!("{kind:?}"))

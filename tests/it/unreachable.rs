@@ -1,12 +1,11 @@
-//! When there is nobody at the other end, or somebody else, or AWeber has closed the door: what the run says, what it
-//! keeps safe.
+//! AWeber is unreachable, closed to this account, or another server answers: the message, and what is kept.
 
 use crate::support::calendar::{add_readers, at};
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{AccountState, ClientKind, Fault, FaultKind, Settings, World};
 use chrono::TimeDelta;
 
-/// Two lists of 30.
+/// Two lists of 30 subscribers.
 fn site_with(settings: Settings) -> (Site, [u64; 2]) {
     let site = Site::with(ClientKind::Public, settings);
     site.set_now(at("2026-03-10T12:00:00Z"));
@@ -23,7 +22,7 @@ fn site() -> (Site, [u64; 2]) {
     site_with(Settings::default())
 }
 
-/// A port of loopback that nobody listens to.
+/// A loopback address where nothing listens.
 fn closed_port() -> String {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", taken.local_addr().unwrap())
@@ -79,7 +78,7 @@ fn a_server_that_disappears_during_a_run_is_not_tried_for_every_remaining_list()
     assert!(site.requests() <= 2 + 20 + 10, "{}", site.requests());
     assert_eq!(site.emails(), subscribed(&site, &lists[..10]));
     done.says("left to the next run");
-    // How many lists are done is said truly.
+    // The number of completed lists is right.
     done.does_not_say("38 of 40");
     site.sandbox.with(World::clear_faults);
     site.run_ok(&[]);

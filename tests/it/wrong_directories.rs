@@ -1,5 +1,5 @@
-//! Directories that are not what they should be: somebody else's, read-only, gone or something else in the middle of a
-//! run. Found before the token is spent where that can be, and never at the cost of a row.
+//! Unsuitable directories: of another user, read-only, or removed or replaced during a run. Detected before the token
+//! is spent where possible, and never at the cost of a row.
 
 use crate::support::disk::{NOBODY, as_nobody, give_to_nobody, is_root};
 use crate::support::job::{Job, OutputKind};
@@ -14,7 +14,7 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }
 
-/// Ended with that code before anything was asked of AWeber or changed.
+/// Asserts the exit code, and that no request was made and the token is live.
 fn assert_nothing_requested(site: &Site, done: &Done, code: i32, what: &str) {
     done.case(&what)
         .exits(code)
@@ -44,7 +44,7 @@ fn a_state_directory_of_another_user_is_refused_with_the_chown_command() {
             let told = format!("chown -R {NOBODY} '{}'", site.state_dir().display());
             done.case(&what).says(&told);
             assert!(site.contents() == before, "{what}: {done}");
-            // As told.
+            // Follows the advice.
             give_to_nobody(&site.state_dir());
             let done = site.finish(as_nobody(&site.command(&["run"])));
             done.case(&what).exits(0);
@@ -67,7 +67,7 @@ fn a_lock_or_token_file_of_another_user_is_refused_with_the_chown_command() {
         site.forget_requests();
         job.add_subscribers(1);
         give_to_nobody(&site.path(""));
-        // As a run by root would leave it, had it made the file.
+        // As created by a run of root.
         let file = site.state_dir().join(name);
         chown(&file, Some(0), Some(0)).unwrap();
         let done = site.finish(as_nobody(&site.command(&["run"])));
@@ -104,7 +104,7 @@ fn an_unwritable_state_directory_is_detected_before_the_token_is_spent() {
         assert_nothing_requested(site, &done, 74, &what);
         let told = match locked {
             false => "make the directory writable",
-            // The ledger is what is met first.
+            // The ledger is opened first.
             true => "mode of that file and its directory",
         };
         done.case(&what).says(told);
@@ -116,7 +116,7 @@ fn an_unwritable_state_directory_is_detected_before_the_token_is_spent() {
     }
 }
 
-/// A first export of three pages with a checkpoint behind the second one, and that done to the world at the third.
+/// A first export of three pages with a checkpoint behind the second one; `what` changes the exports at the third.
 fn run_disturbed_at_third_page(what: impl FnOnce(&Path) + Send + 'static) -> (Job, Done) {
     let mut job = Job::new(OutputKind::Directory);
     job.add_subscribers(250);
@@ -137,7 +137,7 @@ fn run_disturbed_at_third_page(what: impl FnOnce(&Path) + Send + 'static) -> (Jo
     (job, done)
 }
 
-/// The `mkdir` and `mv` that the last line of a message says, done.
+/// Runs the `mkdir` or `mv` command in the last line of a message.
 fn follow_advice(done: &Done, program: &str) {
     let told = done.stderr.lines().last().unwrap();
     let (_, rest) = told.split_once(&format!("{program} ")).unwrap();

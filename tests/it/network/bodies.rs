@@ -1,4 +1,4 @@
-//! Bodies that come with a 200 and are not, or not quite, what was asked for.
+//! Bodies with status 200 that are not, or not quite, what was requested.
 
 use super::step::{ACCOUNT, ALL, API, COUNT, LISTS, ONE, PAGED, PAGES, TOKEN};
 use super::table::Outcome::{Ends, Retries, Succeeds, TokensLost};
@@ -6,15 +6,15 @@ use super::table::{Outcomes, Row, row};
 use aweber_sandbox::FaultKind;
 use serde_json::{Map, Value, json};
 
-/// Nothing that can be read: repeated. Tokens in it are lost.
+/// An unreadable body is retried; tokens in it are lost.
 const UNREADABLE: Outcomes = &[(TOKEN, TokensLost), (API, Retries)];
 
-/// Of a collection.
+/// Not a collection.
 const NO_PAGE: Outcomes = &[(PAGED, Retries)];
 
 const HARMLESS: Outcomes = &[(API, Succeeds)];
 
-/// Twice what AWeber's largest answer may be, and much more than a run may have in memory.
+/// Twice AWeber's largest possible answer, and far above the memory limit of a run.
 const HUGE: u64 = 200 * 1024 * 1024;
 
 fn bytes(bytes: impl AsRef<[u8]>) -> FaultKind {
@@ -22,7 +22,7 @@ fn bytes(bytes: impl AsRef<[u8]>) -> FaultKind {
     FaultKind::replace_bytes(move |_| bytes.clone())
 }
 
-/// A change of each entry of a page, or of the one thing that is no page.
+/// Changes each entry of a page, or the body itself if it is not a page.
 pub(super) fn entries(change: fn(&mut Map<String, Value>)) -> FaultKind {
     FaultKind::replace(move |mut body| {
         match body.get_mut("entries").and_then(Value::as_array_mut) {
@@ -36,7 +36,7 @@ pub(super) fn entries(change: fn(&mut Map<String, Value>)) -> FaultKind {
     })
 }
 
-/// Something put into the text of each object of a page, before its first key.
+/// Inserts text into each object of a page, before its first key.
 fn into_objects(what: impl Into<String>) -> FaultKind {
     let key = format!(r#"{{{},"id":"#, what.into());
     FaultKind::replace_bytes(move |body| {
@@ -50,13 +50,13 @@ fn deep(levels: usize) -> String {
     format!("{}{}", "[".repeat(levels), "]".repeat(levels))
 }
 
-/// Bodies for every place.
+/// Bodies for every step.
 #[rustfmt::skip]
 pub(super) fn table() -> Vec<Row> {
     let says = "answer cannot be used";
     let kept = "AWeber's answer";
     vec![
-        // No JSON, or none that ends.
+        // Not JSON, or incomplete.
         row("empty, work done", bytes(""), "answer", UNREADABLE).sampled(),
         row("HTML, work done", bytes("<html>Back soon</html>"), "answer", UNREADABLE).sampled(),
         row("half a JSON text", FaultKind::replace_bytes(|b| b[..b.len() / 2].to_vec()), says, &[(PAGED, Retries), (ONE, Retries)]).sampled(),
@@ -69,7 +69,7 @@ pub(super) fn table() -> Vec<Row> {
         row("entries nested 10,000 deep", bytes(format!(r#"{{"entries":[{}]}}"#, deep(10_000))), "answer", UNREADABLE).sampled(),
         row("200 MB", FaultKind::HugeBody(HUGE), "larger than", UNREADABLE).sampled(),
         row("200 MB, packed", FaultKind::GzipBomb(HUGE), "larger than", UNREADABLE).sampled(),
-        // JSON, and not what was asked for.
+        // JSON of another kind.
         row("null", bytes("null"), "answer", UNREADABLE).sampled(),
         row("an array", bytes("[]"), "answer", UNREADABLE).sampled(),
         row("an empty object", bytes("{}"), "answer", UNREADABLE).sampled(),
@@ -92,7 +92,7 @@ pub(super) fn table() -> Vec<Row> {
         row("a count of null", bytes(r#"{"total_size":null}"#), says, &[(COUNT, Retries)]),
         row("a count in words", bytes("many"), says, &[(COUNT, Retries)]),
         row("a page instead of the count", bytes(r#"{"entries":[]}"#), says, &[(COUNT, Retries)]),
-        // Odd, and all there.
+        // Unusual but complete.
         row("blanks around it", FaultKind::replace_bytes(|b| [b" \r\n\t", b.as_slice(), b"\n\n"].concat()), "", &[(ALL, Succeeds)]),
         row("unknown keys", into_objects(r#""new":{"a":[1,{}]},"":null"#), "", &[(PAGED, Succeeds), (ONE, Succeeds)]).sampled(),
         row("an unknown key nested 10,000 deep", into_objects(format!(r#""new":{}"#, deep(10_000))), "", &[(PAGED, Succeeds), (ONE, Succeeds)]).sampled(),
@@ -114,7 +114,7 @@ pub(super) fn table() -> Vec<Row> {
     ]
 }
 
-/// Another size: of the count itself, else of a page that says its own.
+/// Changes the size: the count itself, or the size that a page states.
 fn size(change: fn(u64) -> Value) -> FaultKind {
     FaultKind::replace(move |mut body| {
         if let Some(n) = body.as_u64() {
@@ -132,8 +132,7 @@ fn numbers_as_strings(entry: &mut Map<String, Value>) {
     }
 }
 
-/// But of the time of the subscription: it is a part of what tells subscriptions apart, so that another one is another
-/// subscription, whatever its type.
+/// All texts except subscribed_at, which identifies a subscription: another value would be another subscription.
 fn texts(entry: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
     let texts = entry
         .iter_mut()
@@ -163,7 +162,7 @@ fn all_null(entry: &mut Map<String, Value>) {
     }
 }
 
-/// Token answers: what can be used is, what cannot may hold the only live token.
+/// Token answers: usable ones are used; any other may contain the only live token.
 #[rustfmt::skip]
 pub(super) fn of_tokens() -> Vec<Row> {
     const USED: Outcomes = &[(TOKEN, Succeeds)];

@@ -1,4 +1,4 @@
-//! One case: a run that meets the fault, and then a run on a network that is well again.
+//! One case: a run with the fault, and then a run without it.
 
 use super::step::{SLOW_ANSWER, Scenario};
 use super::table::{Case, Cause, Outcome, Times, TokenPolicy};
@@ -10,25 +10,24 @@ use std::collections::BTreeSet;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Far longer than a run takes; one that takes so long hangs, and is killed.
+/// Far longer than a run takes; a run that reaches it hangs and is killed.
 const RUN_LIMIT: Duration = Duration::from_secs(120);
 
-/// More requests than any of these runs needs, repeats included; one that asks more is in a loop.
+/// More requests than any of these runs needs, retries included; more indicate a loop.
 const MAX_REQUESTS: usize = 60;
 
-/// Limits the data that a run can have in memory, KiB. 16 MiB of a body, twice while it is copied, are much of that;
-/// one that took a whole body of 200 MB would be refused the memory, and die.
+/// Limits the data segment of a run, in KiB. A 16 MiB body and its copy take much of it; a run that reads all of a
+/// 200 MB body cannot allocate the memory and dies.
 const MEMORY_LIMIT: &str = r#"ulimit -d 98304; exec "$@""#;
 
-/// The timeout of a run whose server stalls (a whole answer may take four times as long), and of any other on a busy
+/// Timeouts for a run whose server stalls (a whole answer may take four times as long), and for any other on a busy
 /// machine.
 const SHORT_TIMEOUT: &str = "400ms";
 const LONG_TIMEOUT: &str = "30s";
 
-/// List and subscriber.
 type Person = (String, String);
 
-/// Tries one case; the error says what was not as it should be.
+/// Runs one case; returns what differs from the expectation.
 pub(super) fn run_case(case: &Case) -> Result<(), String> {
     let scenario = Scenario::new(case.step, case.policy);
     let site = &scenario.site;
@@ -58,7 +57,7 @@ pub(super) fn run_case(case: &Case) -> Result<(), String> {
 
     scenario.recover();
     if !scenario.token_is_live() {
-        // Nothing else was lost with it.
+        // Only the tokens were lost.
         site.authorize_anew();
     }
     let done = run(&scenario, case, LONG_TIMEOUT);
@@ -89,7 +88,7 @@ fn check(is_so: bool, or_else: impl FnOnce() -> String) -> Result<(), String> {
     if is_so { Ok(()) } else { Err(or_else()) }
 }
 
-/// What must be so after the run that met the fault.
+/// Checks the run with the fault.
 fn check_faulty_run(scenario: &Scenario, case: &Case, done: &Done) -> Result<(), String> {
     let (site, code) = (&scenario.site, case.code());
     check(done.code == code, || {
@@ -102,7 +101,7 @@ fn check_faulty_run(scenario: &Scenario, case: &Case, done: &Done) -> Result<(),
         "nothing was asked ahead".to_owned()
     })?;
 
-    // What was spent, and what is left.
+    // Tokens.
     let refreshes = refreshes(scenario);
     let expected = case.step.refreshes() + usize::from(case.outcome == Outcome::Refreshes);
     if !case.step.is_refresh() && !case.stalls {
@@ -120,7 +119,7 @@ fn check_faulty_run(scenario: &Scenario, case: &Case, done: &Done) -> Result<(),
         "the refresh token is dead".to_owned()
     })?;
 
-    // What is published: nobody twice, nobody else, and nobody missing if the code says so.
+    // Rows: none duplicated, none unexpected, and none missing if the exit code says so.
     let rows = published(scenario)?;
     let (everybody, offers) = (
         subscribed_people(scenario),
@@ -145,7 +144,7 @@ fn check_faulty_run(scenario: &Scenario, case: &Case, done: &Done) -> Result<(),
     check(missing.is_empty(), || format!("missing: {missing:?}"))
 }
 
-/// Silence on success; else what happened, what was kept safe, what to do next.
+/// No output on success; otherwise the cause, what is safe and the next step.
 fn check_messages(case: &Case, done: &Done) -> Result<(), String> {
     check(done.stdout.is_empty(), || "says something".to_owned())?;
     if done.code == 0 {
@@ -168,7 +167,7 @@ fn check_messages(case: &Case, done: &Done) -> Result<(), String> {
     })
 }
 
-/// What must be so after the next run.
+/// Checks the run after the fault.
 fn check_next_run(scenario: &Scenario, case: &Case, done: &Done) -> Result<(), String> {
     check(done.code == 0, || format!("{} instead of 0", done.code))?;
     let requests = scenario.site.requests();
@@ -193,7 +192,7 @@ fn check_next_run(scenario: &Scenario, case: &Case, done: &Done) -> Result<(), S
     check(left.is_empty(), || format!("left over: {left:?}"))
 }
 
-/// How often the server has handed out new tokens.
+/// How often the server has granted new tokens.
 fn refreshes(scenario: &Scenario) -> usize {
     scenario.site.sandbox.with(|w| {
         let requests = w.token_requests();
@@ -201,7 +200,7 @@ fn refreshes(scenario: &Scenario) -> usize {
     })
 }
 
-/// Whether a request came before the one ahead of it can have been answered.
+/// Whether a request arrived before the previous one can have been answered.
 fn prefetched(scenario: &Scenario) -> bool {
     scenario.site.sandbox.with(|w| {
         let mut pairs = w.requests.windows(2);
@@ -209,13 +208,13 @@ fn prefetched(scenario: &Scenario) -> bool {
     })
 }
 
-/// Whom AWeber has said not to exist.
+/// The subscriber that AWeber has reported as missing.
 fn missing_person(scenario: &Scenario, case: &Case) -> Option<Person> {
     (case.outcome == Outcome::Missing)
         .then(|| (scenario.news.to_string(), scenario.early.to_string()))
 }
 
-/// Who stands in the published files; nobody twice.
+/// List and subscriber of each published row; fails on duplicates.
 fn published(scenario: &Scenario) -> Result<BTreeSet<Person>, String> {
     let mut people = BTreeSet::new();
     for row in scenario.site.rows() {
@@ -227,7 +226,7 @@ fn published(scenario: &Scenario) -> Result<BTreeSet<Person>, String> {
     Ok(people)
 }
 
-/// Who is subscribed on the lists that are exported.
+/// The subscribers of both exported lists.
 fn subscribed_people(scenario: &Scenario) -> BTreeSet<Person> {
     let mut people = subscribed_on(scenario, scenario.news);
     people.extend(subscribed_on(scenario, scenario.offers));

@@ -1,4 +1,4 @@
-//! Pages that are pages and do not tell the truth: about what comes next, about what there is, about where it stands.
+//! Well-formed pages with false information: about the next page, the content, or the position.
 
 use super::bodies::entries;
 use super::step::Step::*;
@@ -8,7 +8,7 @@ use super::table::{Outcomes, Row, change, foreign_host, row};
 use aweber_sandbox::{FaultKind, World};
 use serde_json::{Value, json};
 
-/// Another next link, where there is one and where there is none.
+/// Replaces the next link, or adds one.
 fn link(link: Value) -> FaultKind {
     FaultKind::replace(move |mut page| {
         page["next_collection_link"] = link.clone();
@@ -16,7 +16,7 @@ fn link(link: Value) -> FaultKind {
     })
 }
 
-/// Another next link, made of one that leads to the next page.
+/// Changes the next link if there is one.
 fn next(change: fn(&str) -> String) -> FaultKind {
     FaultKind::replace(move |mut page| {
         if let Some(link) = page["next_collection_link"].as_str() {
@@ -26,7 +26,7 @@ fn next(change: fn(&str) -> String) -> FaultKind {
     })
 }
 
-/// Everybody of the page, and then everybody again.
+/// Duplicates every entry.
 pub(super) fn twice(mut page: Value) -> Value {
     let own = page["entries"].as_array().unwrap().iter();
     let again = own.flat_map(|entry| [entry.clone(), entry.clone()]);
@@ -34,7 +34,7 @@ pub(super) fn twice(mut page: Value) -> Value {
     page
 }
 
-/// A page that says that it is the last one.
+/// Removes the next link.
 fn without_next(mut page: Value) -> Value {
     page.as_object_mut()
         .unwrap()
@@ -42,7 +42,7 @@ fn without_next(mut page: Value) -> Value {
     page
 }
 
-/// Half of the page, and no next one.
+/// Half of the entries and no next link.
 fn half(page: Value) -> Value {
     let mut page = without_next(page);
     let own = page["entries"].as_array_mut().unwrap();
@@ -71,7 +71,7 @@ pub(super) fn table() -> Vec<Row> {
     let other_host = foreign_host().api_url();
     let no_link = "is not a link";
     vec![
-        // Links that lead elsewhere are not followed, and neither is the page believed.
+        // Links to other places are not followed, and the page is rejected.
         row("next on another host", link(json!(format!("{other_host}/1.0/accounts"))), "another host", REFUSED),
         row("next on another host, by https", link(json!("https://elsewhere.example/1.0/accounts")), "another host", REFUSED),
         row("next on another host, without scheme", link(json!("//elsewhere.example/1.0/accounts")), "another host", REFUSED),
@@ -83,19 +83,19 @@ pub(super) fn table() -> Vec<Row> {
         row("next a number", link(json!(200)), no_link, REFUSED),
         row("next a list", link(json!([])), no_link, REFUSED),
         row("next null", link(Value::Null), "", &[(&[Lists, LaterLists, Unconfirmed, Recent, StillUnconfirmed, LastPage], Succeeds)]),
-        // Links that say no more than that there is more.
+        // Links that only say that more pages follow.
         row("next by the other scheme", next(|link| link.replace("http://", "https://")), "", HARMLESS),
         row("next without host", next(|link| link[link.find("/1.0").unwrap()..].to_owned()), "", HARMLESS),
         row("next without a query", next(|link| link[..link.find('?').unwrap()].to_owned()), "", HARMLESS),
         row("next to itself", next(|link| link.replace("ws.start=100", "ws.start=0").replace("ws.start=199", "ws.start=99")), "", HARMLESS),
         row("next to the page before", next(backwards), "", HARMLESS),
         row("always more", FaultKind::replace(|mut page| { page["next_collection_link"] = json!(page["self_link"]); page }), "repeat without a new row", &[(&[Unconfirmed, Recent, StillUnconfirmed], Retries)]),
-        // Pages that say that they are the last one, or that there is nobody.
+        // Pages that claim to be the last one, or to be empty.
         row("no next link", FaultKind::replace(without_next), "", &[(&[FirstPage, MiddlePage], Succeeds)]),
         row("half a page and no next link", FaultKind::replace(half), "", &[(&[MiddlePage, LastPage], Succeeds)]),
         row("empty", FaultKind::EmptyPage, "", &[(&[MiddlePage, LastPage], Succeeds), (&[StillUnconfirmed], Succeeds)]),
         row("empty, and the first", FaultKind::EmptyPage, "", &[(ACCOUNT, Retries), (LISTS, Retries), (&[Unconfirmed, FirstPage, Recent], Retries)]),
-        // Pages from another place, or of another size.
+        // Pages from another position, or of another size.
         row("the page before", FaultKind::other_page(|start| start.saturating_sub(99), 100), "", &[(&[Account, Lists, Unconfirmed, FirstPage, LastPage, Recent, StillUnconfirmed], Succeeds), (&[LaterLists, MiddlePage], Retries)]),
         row("the first page", FaultKind::other_page(|_| 0, 100), "", &[(&[Account, Lists, Unconfirmed, FirstPage, LastPage, Recent, StillUnconfirmed], Succeeds), (&[LaterLists, MiddlePage], Retries)]),
         row("a page further on", FaultKind::other_page(|start| start + 50, 100), "", &[(&[MiddlePage, LastPage], Succeeds)]),
@@ -107,7 +107,7 @@ pub(super) fn table() -> Vec<Row> {
         row("the wrong start", FaultKind::replace(|mut page| { page["start"] = json!(-7); page }), "", HARMLESS),
         row("no start and no size", FaultKind::replace(|mut page| { let own = page.as_object_mut().unwrap(); own.remove("start"); own.remove("total_size"); page }), "", HARMLESS),
         row("the status shouted", entries(|entry| if entry.contains_key("status") { entry["status"] = json!(entry["status"].as_str().unwrap().to_uppercase()) }), "", &[(API, Succeeds)]),
-        // The world changes under the run.
+        // The world changes during the run.
         change("the list is deleted", remove_list, "404", &[(PAGES, Ends(69)), (COUNT, Ends(69)), (ONE, Succeeds)]),
         change("the account is another one", switch_account, "Invalid Account", &[(LISTS, Ends(77)), (PAGES, Ends(77)), (COUNT, Ends(77)), (ONE, Ends(77))]),
         change("no date", |world| world.settings.send_date = false, "", &[(ALL, Succeeds)]),

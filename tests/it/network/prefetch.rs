@@ -1,4 +1,4 @@
-//! Faults of a page that is asked for before the one ahead of it has come, and changes of the world between the two.
+//! Faults of a page requested ahead of the previous answer, and changes of the world between the two.
 
 use super::inconsistent::{remove_list, switch_account, twice};
 use super::step::AHEAD;

@@ -1,17 +1,18 @@
-//! Every status that AWeber documents (both error envelopes), and those of gateways, which speak no JSON.
+//! Every status that AWeber documents, in both error envelopes, and those of gateways, without JSON.
 
 use super::step::{ACCOUNT, ALL, API, COUNT, LISTS, ONE, PAGES, TOKEN};
 use super::table::Outcome::{Ends, Missing, RateLimited, Refreshes, Retries, Succeeds};
 use super::table::{Outcomes, Row, foreign_host, row};
 use aweber_sandbox::FaultKind;
 
-/// Refused for good; of the tokens: what was asked does not fit the client.
+/// Permanent; for tokens: the request does not match the client.
 const REFUSED: Outcomes = &[(TOKEN, Ends(78)), (API, Ends(69))];
 
-/// Of no use, or curable by a new access token.
+/// Permanent, or solved by a new access token.
 const UNAUTHORIZED: Outcomes = &[(TOKEN, Ends(78)), (API, Refreshes)];
 
-/// AWeber says that it does not exist: of the account and its lists a matter of the token, of somebody's id a fact.
+/// AWeber reports that it does not exist: for the account and its lists because of the token, for a subscriber
+/// because it was deleted.
 const NOT_FOUND: Outcomes = &[
     (TOKEN, Ends(78)),
     (ACCOUNT, Ends(77)),
@@ -21,7 +22,7 @@ const NOT_FOUND: Outcomes = &[
     (ONE, Missing),
 ];
 
-/// Status, `type` in envelope A, `error` in envelope B, the sentence in both, and what becomes of the run.
+/// Status, `type` in envelope A, `error` in envelope B, the message in both, and the outcomes.
 type Status = (u16, &'static str, &'static str, &'static str, Outcomes);
 
 /// Section 5 of AWeber's API, and section 1 for the tokens.
@@ -58,7 +59,6 @@ const STATUSES: &[Status] = &[
     (503, "ServiceUnavailableError", "temporarily_unavailable", "Failed to communicate with endpoint", &[(ALL, Retries)]),
 ];
 
-/// Every status of AWeber's, in both envelopes.
 pub(super) fn in_both_envelopes() -> Vec<Row> {
     let both = |(status, kind, error, message, outcomes): &Status| {
         let a = FaultKind::envelope_a(*status, kind, message);
@@ -86,7 +86,7 @@ pub(super) fn in_both_envelopes() -> Vec<Row> {
     rows
 }
 
-/// What comes without an envelope is not AWeber's word: nobody is sent to `authorize` or said not to exist for it.
+/// An answer without an envelope is not from AWeber: it must not lead to `authorize` or count as a deletion.
 pub(super) fn of_gateways() -> Vec<Row> {
     const PASSES: Outcomes = &[(ALL, Retries)];
     const NO_USE: Outcomes = &[(TOKEN, Retries), (API, Ends(69))];
@@ -131,7 +131,7 @@ pub(super) fn of_gateways() -> Vec<Row> {
         ));
     }
     rows.push(row("304", FaultKind::status(304), "304", PASSES));
-    // Successes with nothing in them.
+    // Successes without a body.
     for status in [200, 201, 202, 204] {
         let empty = FaultKind::status(status);
         rows.push(row(&format!("{status} empty"), empty, "answer", PASSES).sampled());

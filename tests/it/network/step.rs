@@ -1,4 +1,4 @@
-//! The requests that a run makes, and the worlds in which it makes them.
+//! The requests of a run, and the worlds in which it makes them.
 
 use crate::support::Site;
 use crate::support::calendar::{add_readers, at, reader, sign_up};
@@ -9,35 +9,32 @@ use std::time::Duration;
 
 use super::table::TokenPolicy;
 
-/// A request that a run makes.
+/// A request of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// The refresh on start.
     Refresh,
-    /// The refresh after a 401 in the middle of a list.
     RefreshAgain,
-    /// `/1.0/accounts`: whose tokens these are.
+    /// `/1.0/accounts`: the account of the tokens.
     Account,
-    /// The first page of the account's lists.
     Lists,
     /// The second page of 101 lists.
     LaterLists,
-    /// Of a first export: the unconfirmed.
+    /// First export: the unconfirmed subscribers.
     Unconfirmed,
-    /// Of a first export: the pages of those subscribed, three of them.
+    /// First export: the three pages of subscribed readers.
     FirstPage,
     MiddlePage,
     LastPage,
-    /// The same, on a way so long that they are asked for ahead of the answer before.
+    /// The same with answers so slow that pages are prefetched.
     MiddleAhead,
     LastAhead,
-    /// Of a first export: how many there are.
+    /// First export: the number of subscribed readers.
     Count,
-    /// Of a later run: everybody since the last one.
+    /// Later run: subscribers since the last run.
     Recent,
-    /// Of a later run: who is still unconfirmed.
+    /// Later run: those still unconfirmed.
     StillUnconfirmed,
-    /// Of a later run: one who no longer is.
+    /// Later run: one that is no longer unconfirmed.
     One,
 }
 
@@ -69,7 +66,7 @@ pub(super) const PAGED: &[Step] = &[
     Recent,
     StillUnconfirmed,
 ];
-/// Everything but tokens.
+/// Everything except tokens.
 pub(super) const API: &[Step] = &[
     Account,
     Lists,
@@ -83,7 +80,6 @@ pub(super) const API: &[Step] = &[
     StillUnconfirmed,
     One,
 ];
-/// Everything.
 pub(super) const ALL: &[Step] = &[
     Refresh,
     RefreshAgain,
@@ -100,14 +96,14 @@ pub(super) const ALL: &[Step] = &[
     One,
 ];
 
-/// On the first list: three pages, each beginning with the last row of the one before.
+/// On the first list: three pages, each starting with the last row of the previous one.
 const NEWS: i32 = 205;
 const OFFERS: i32 = 3;
 
-/// How long an answer takes on a way that is worth asking ahead.
+/// A latency at which pages are prefetched.
 pub(super) const SLOW_ANSWER: Duration = Duration::from_millis(700);
 
-/// The account's other number, should it be switched.
+/// The account id after a switch.
 pub(super) const ANOTHER_ACCOUNT: u64 = 7_654_321;
 
 /// A sandbox in which a run makes the request.
@@ -115,15 +111,15 @@ pub(super) struct Scenario {
     pub(super) site: Site,
     pub(super) news: u64,
     pub(super) offers: u64,
-    /// Unconfirmed, and confirmed by the time of a later run.
+    /// Unconfirmed at first, confirmed before a later run.
     pub(super) early: u64,
-    /// Unconfirmed until after the run that meets the fault.
+    /// Unconfirmed until after the run with the fault.
     pub(super) late: u64,
     account: u64,
 }
 
 impl Scenario {
-    /// The world for that place.
+    /// The world for this step.
     pub(super) fn new(step: Step, policy: TokenPolicy) -> Scenario {
         let noon = at("2026-03-10T12:00:00Z");
         let settings = Settings {
@@ -139,7 +135,7 @@ impl Scenario {
         let site = Site::in_memory(ClientKind::Public, settings);
         site.authorize_anew();
         if policy == TokenPolicy::KeepsAccess {
-            // By the local clock, the only one there is before the first answer.
+            // Before the first answer only the local clock is known.
             let mut file = site.tokens();
             file["expires_at"] = (unix_now() + 7000).into();
             site.write_token_file(&file);
@@ -197,10 +193,9 @@ impl Scenario {
         }
     }
 
-    /// The arguments of the run.
     pub(super) fn arguments(&self, step: Step) -> Vec<String> {
         match step {
-            // The 99 others are only there to make two pages.
+            // The 99 other lists only make the second page.
             LaterLists => vec![
                 "run".to_owned(),
                 format!("--list={}", self.news),
@@ -210,7 +205,7 @@ impl Scenario {
         }
     }
 
-    /// The request in that place: the text that only its address holds, and how many others hold it before.
+    /// The request of this step: a text in its address, and how many earlier requests also contain it.
     fn address(&self, step: Step) -> (String, u32) {
         let people = format!("/lists/{}/subscribers", self.news);
         let find = |rest: &str| (format!("{people}?{FIND_QUERY}&{rest}"), 0);
@@ -231,7 +226,6 @@ impl Scenario {
         }
     }
 
-    /// A fault there.
     pub(super) fn fault(&self, step: Step) -> FaultBuilder {
         let (text, skip) = self.address(step);
         match step {
@@ -240,7 +234,7 @@ impl Scenario {
         }
     }
 
-    /// A change of the world just before that request.
+    /// Changes the world just before that request.
     pub(super) fn change(&self, step: Step, change: fn(&mut World)) {
         let (text, skip) = self.address(step);
         self.site
@@ -248,7 +242,7 @@ impl Scenario {
             .with(|w| w.before(&text, skip + 1, change));
     }
 
-    /// The network is well again, and whoever has not confirmed so far does so now.
+    /// Removes all faults and confirms the remaining sign-ups.
     pub(super) fn recover(&self) {
         self.site.sandbox.with(|w| {
             w.clear_faults();
@@ -262,44 +256,42 @@ impl Scenario {
         self.site.forget_requests();
     }
 
-    /// Whether the refresh token on disk is one that AWeber accepts.
+    /// Whether AWeber accepts the refresh token on disk.
     pub(super) fn token_is_live(&self) -> bool {
         let token = refresh_token_in(&self.site.token_file());
         token.is_some_and(|token| self.site.sandbox.with(|w| w.is_live_refresh_token(&token)))
     }
 }
 
-/// How every find begins.
+/// The start of every find query.
 const FIND_QUERY: &str = "ws.op=find&sort_key=subscribed_at&sort_order=asc";
 
 impl Step {
-    /// Whether it concerns the first list alone.
+    /// Whether it concerns only the first list.
     pub(super) fn is_of_one_list(self) -> bool {
         !matches!(self, Refresh | RefreshAgain | Account | Lists | LaterLists)
     }
 
-    /// Whether it is the token endpoint.
     pub(super) fn is_refresh(self) -> bool {
         matches!(self, Refresh | RefreshAgain)
     }
 
-    /// The endpoint: what is asked for there in the same way in several places.
+    /// The endpoint; several steps may share one.
     pub(super) fn endpoint(self) -> usize {
         let same: [&[Step]; 7] = [TOKEN, ACCOUNT, LISTS, PAGES, AHEAD, COUNT, ONE];
         same.iter().position(|same| same.contains(&self)).unwrap()
     }
 
-    /// Whether the server takes its time.
     pub(super) fn is_slow(self) -> bool {
         AHEAD.contains(&self)
     }
 
-    /// Whether the access token is dead by then.
+    /// Whether the access token has expired by then.
     pub(super) fn refreshed_because_refused(self) -> bool {
         self == RefreshAgain
     }
 
-    /// Whether tokens are refreshed once more in an undisturbed run.
+    /// The number of refreshes in a run without faults.
     pub(super) fn refreshes(self) -> usize {
         1 + usize::from(self == RefreshAgain)
     }

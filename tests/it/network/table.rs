@@ -1,4 +1,4 @@
-//! The rows of the tables: what goes wrong, and for each place what becomes of a run that meets it.
+//! The rows of the tables: a fault, and its outcome for each step.
 
 use super::driver;
 use super::step::Step;
@@ -7,36 +7,35 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, OnceLock};
 
-/// What becomes of a run.
+/// The outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// 0, however often.
+    /// 0, however often it occurs.
     Succeeds,
-    /// 0 if it passes within the repeats; 69 if it stays.
+    /// 0 if retries succeed; 69 if it is permanent.
     Retries,
-    /// 0 if it passes within the waits for the rate limit; 75 if it stays.
+    /// 0 if it ends within the waits for the rate limit; 75 if it is permanent.
     RateLimited,
-    /// 0 by one refresh more; 77 if the new token is refused too.
+    /// 0 with one more refresh; 77 if the new token is rejected too.
     Refreshes,
-    /// This code, the first time already.
+    /// This code at the first occurrence.
     Ends(i32),
-    /// 0, and the subscriber asked for is never exported: AWeber has said that there is none.
+    /// 0, and the subscriber is never exported: AWeber has reported that it does not exist.
     Missing,
-    /// The tokens were granted, and the answer cannot be used. A server that forgives the repetition: 0, or 69 if it
-    /// stays. One that does not: 77, having done the work if the access token still lives.
+    /// Tokens were granted, but the answer is unusable. With a server that accepts the old token again: 0, or 69 if
+    /// it is permanent. Otherwise 77, with rows exported if the access token still works.
     TokensLost,
 }
 
 /// What goes wrong.
 #[derive(Clone)]
 pub(super) enum Cause {
-    /// With the answer.
+    /// The answer.
     Answer(FaultKind),
-    /// With the world, just before the request.
+    /// The world, just before the request.
     Change(fn(&mut World)),
 }
 
-/// How often it goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Times {
     Once,
@@ -46,25 +45,24 @@ pub(super) enum Times {
 
 use Times::{Always, Once, Twice};
 
-/// Places, and what becomes of a run that meets the fault there.
+/// Steps, and the outcome of a run with the fault there.
 pub(super) type Outcomes = &'static [(&'static [Step], Outcome)];
 
-/// One fault.
 #[derive(Clone)]
 pub(super) struct Row {
     name: String,
     cause: Cause,
     times: &'static [Times],
     pub(super) outcomes: Vec<(Step, Outcome)>,
-    /// What a message about it says.
+    /// A text in the message about it.
     says: String,
     /// Only a timeout ends it.
     stalls: bool,
-    /// Its outcome is a matter of the endpoint, not of the place.
+    /// Its outcome depends on the endpoint, not on the step.
     sampled: bool,
 }
 
-/// A row for an answer, once and for ever.
+/// A row for a faulty answer, once and permanently.
 pub(super) fn row(name: &str, kind: FaultKind, says: &str, outcomes: Outcomes) -> Row {
     let each = |(steps, outcome): &(&'static [Step], Outcome)| {
         let outcome = *outcome;
@@ -81,7 +79,7 @@ pub(super) fn row(name: &str, kind: FaultKind, says: &str, outcomes: Outcomes) -
     }
 }
 
-/// A row for a change of the world, which comes once.
+/// A row for a change of the world, once.
 pub(super) fn change(name: &str, change: fn(&mut World), says: &str, outcomes: Outcomes) -> Row {
     Row {
         cause: Cause::Change(change),
@@ -99,7 +97,7 @@ impl Row {
         }
     }
 
-    /// Its outcome is a matter of the endpoint: every other place of one is enough, the others in the next row.
+    /// The outcome depends on the endpoint: every second step is enough, and the next row takes the others.
     pub(super) fn sampled(self) -> Row {
         Row {
             sampled: true,
@@ -107,7 +105,6 @@ impl Row {
         }
     }
 
-    /// Only a timeout ends it.
     pub(super) fn stalling(self) -> Row {
         Row {
             stalls: true,
@@ -115,7 +112,7 @@ impl Row {
         }
     }
 
-    /// How often it goes wrong, and with which kind of server, for one of the places.
+    /// The variants for one outcome: how often, and with which token policy.
     fn ways(&self, outcome: Outcome) -> Vec<(Times, TokenPolicy)> {
         let policies = |times: Times| match (outcome, times) {
             (Outcome::TokensLost, Once) => &[
@@ -124,7 +121,7 @@ impl Row {
                 TokenPolicy::KeepsBoth,
             ][..],
             (Outcome::TokensLost, _) => &[TokenPolicy::KeepsBoth],
-            // A short timeout on a busy machine may cut off a refresh: that is not what is tried here.
+            // A short timeout on a busy machine may cut off a refresh, which is not the subject here.
             _ if self.stalls => &[TokenPolicy::KeepsBoth],
             _ => &[TokenPolicy::RevokesBoth],
         };
@@ -135,7 +132,7 @@ impl Row {
         self.times.iter().flat_map(each).collect()
     }
 
-    /// Its cases: in every place in every way; or in one way, in another one in the next place.
+    /// The cases: all variants in every step, or one variant per step in rotation.
     fn cases(&self, number: usize, all: bool) -> Vec<Case> {
         let is_alone = |step: Step| {
             let same = self.outcomes.iter().map(|(other, _)| other.endpoint());
@@ -167,18 +164,18 @@ impl Row {
     }
 }
 
-/// What a refresh does to the tokens before it.
+/// What a refresh does to the previous tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenPolicy {
-    /// The old refresh token works on.
+    /// Both stay valid.
     KeepsBoth,
-    /// It is dead, the old access token works on.
+    /// The refresh token is revoked, the access token stays valid.
     KeepsAccess,
-    /// Both are dead.
+    /// Both are revoked.
     RevokesBoth,
 }
 
-/// One fault in one place.
+/// One fault in one step.
 pub(super) struct Case {
     pub(super) name: String,
     pub(super) step: Step,
@@ -191,7 +188,7 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// The exit code of the run that meets it.
+    /// The expected exit code.
     pub(super) fn code(&self) -> i32 {
         match (self.outcome, self.times) {
             (Outcome::Succeeds | Outcome::Missing, _) => 0,
@@ -212,17 +209,17 @@ impl fmt::Debug for Case {
     }
 }
 
-/// A host to which no token may ever go.
+/// A host that must never receive a token.
 pub(super) fn foreign_host() -> &'static Sandbox {
     static HOST: OnceLock<Sandbox> = OnceLock::new();
     HOST.get_or_init(Sandbox::start)
 }
 
-/// How many cases of a test are tried side by side: most of their time they wait. Those that stall do nothing else.
+/// Cases tried in parallel: most of their time is spent waiting, and stalled ones do nothing else.
 const PARALLEL: usize = 3;
 const PARALLEL_STALLED: usize = 24;
 
-/// Tries every row in every place, and names all cases that failed. `NETWORK_CASES=all`: in every way.
+/// Tries every row in every step, and names all failed cases. `NETWORK_CASES=all`: in every variant.
 #[allow(clippy::print_stderr, reason = "how many cases there were")]
 pub(super) fn run_all(rows: Vec<Row>) {
     let only = std::env::var("NETWORK_ONLY").unwrap_or_default();

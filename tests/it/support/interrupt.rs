@@ -1,5 +1,5 @@
-//! Runs that end badly: killed before the nth call of a kind, or held at their nth request until the test is done
-//! with them. Only processes started here are ever signalled, by their handle.
+//! Interrupted runs: killed before the nth call of a kind, or held at their nth request. Only processes started here
+//! are signalled, by their handle.
 
 use super::{BINARY, Done, Site};
 use aweber_sandbox::{Fault, FaultKind};
@@ -9,33 +9,32 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Far longer than anything here takes; a test that waits so long has failed.
+/// Far longer than any wait here; a test that reaches it has failed.
 const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
-/// A run that has not heeded a signal by then is killed.
+/// A run that has not reacted to a signal by then is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
-/// How `wait` reports a process killed by SIGKILL.
+/// The exit code that `wait` returns after SIGKILL.
 pub(crate) const KILLED: i32 = 128 + 9;
 
-/// Before which system call a run is killed.
+/// The system call before which a run is killed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KillPoint<'a> {
-    /// The call.
     pub(crate) call: &'a str,
-    /// Which one of them, from 1.
+    /// Which of these calls, from 1.
     pub(crate) nth: usize,
-    /// Only those on this file count.
+    /// Only calls on this file count.
     pub(crate) on: Option<&'a Path>,
 }
 
-/// Says why a test proves nothing here; past the test harness, which hides what a passing test prints.
+/// Reports a skipped test directly on stderr, since the harness hides the output of passing tests.
 pub(crate) fn skipped(why: &str) {
     let mut stderr = std::io::stderr();
     writeln!(stderr, "SKIPPED: {why}").unwrap();
 }
 
-/// Whether strace is here; says on standard error that the test is skipped if not.
+/// Whether strace is installed; reports a skip if not.
 pub(crate) fn has_strace() -> bool {
     let there = Command::new("strace").arg("-V").output().is_ok();
     if !there {
@@ -44,7 +43,7 @@ pub(crate) fn has_strace() -> bool {
     there
 }
 
-/// As [`has_strace`], where it has to see the names of files: the program lets only root look into it.
+/// As [`has_strace`], with file names: only root can read the memory of the program.
 pub(crate) fn has_strace_with_paths() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
@@ -54,11 +53,11 @@ pub(crate) fn has_strace_with_paths() -> bool {
 }
 
 impl Site {
-    /// `aweber-sync run` with arguments, killed just before that call; [`KILLED`] or, if it never came to it, the
-    /// run's own code.
+    /// `aweber-sync run`, killed just before that call; exits with [`KILLED`], or with its own code if the call never
+    /// came.
     pub(crate) fn run_killed(&self, arguments: &[&str], before: KillPoint<'_>) -> Done {
         let plain = self.command(&[&["run"], arguments].concat());
-        // The question mark: some calls exist on some machines only.
+        // The question mark allows calls that do not exist on this machine.
         let inject = format!("inject=?{}:signal=KILL:when={}", before.call, before.nth);
         let mut strace = Command::new("strace");
         strace.args(["-f", "-qq", "-o", "/dev/null"]);
@@ -78,7 +77,7 @@ impl Site {
         self.finish(strace)
     }
 
-    /// Starts a run whose nth request from now is never answered, and waits until it has sent that.
+    /// Starts a run whose nth request from now is never answered, and waits for that request.
     pub(crate) fn hold(&self, arguments: &[&str], nth: u32) -> HeldRun {
         self.hold_on("http://", arguments, nth)
     }
@@ -99,12 +98,11 @@ impl Site {
         held
     }
 
-    /// Starts a command.
     pub(crate) fn start(&self, mut command: Command) -> HeldRun {
         HeldRun(Some(command.spawn().unwrap()))
     }
 
-    /// Kills a run; what it had printed by then.
+    /// Kills a run and removes all faults.
     pub(crate) fn kill(&self, mut held: HeldRun) -> Done {
         let mut child = held.0.take().unwrap();
         child.kill().unwrap();
@@ -113,7 +111,7 @@ impl Site {
         done
     }
 
-    /// Sends a signal; the run's end, and how long it took to come.
+    /// Sends a signal; returns the finished run and the time until its end.
     pub(crate) fn stop(&self, mut held: HeldRun, signal: Signal) -> (Done, Duration) {
         let mut child = held.0.take().unwrap();
         let sent = Instant::now();
@@ -136,17 +134,15 @@ impl Site {
     }
 }
 
-/// A run under way; killed if the test gives it up.
+/// A run in progress; killed on drop.
 #[derive(Debug)]
 pub(crate) struct HeldRun(Option<Child>);
 
 impl HeldRun {
-    /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.0.as_ref().unwrap().id()
     }
 
-    /// Whether it has not ended.
     pub(crate) fn is_running(&mut self) -> bool {
         self.0.as_mut().unwrap().try_wait().unwrap().is_none()
     }
@@ -162,7 +158,7 @@ impl Drop for HeldRun {
     }
 }
 
-/// Waits until that is so.
+/// Waits until the condition holds; panics after [`WAIT_LIMIT`].
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let end = Instant::now() + WAIT_LIMIT;
     while !is_so() {

@@ -1,4 +1,5 @@
-//! A list that grows while runs export it, some of them killed: who came out, how often, and what lies around.
+//! A job that exports one growing list, with some runs killed: which subscribers were exported, how often, and which
+//! files are left.
 
 use super::interrupt::{HeldRun, KillPoint};
 use super::{Done, Site, files_below, read_csv, sorted, subscribed};
@@ -9,12 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// The first line of every CSV file, as the contract has it.
+/// The first line of every CSV file, as documented.
 pub(crate) const HEADER: &str = "list_id,list_name,id,email,name,status,subscribed_at,verified_at,is_verified,subscription_method,\
     subscription_url,ad_tracking,ip_address,country,region,city,postal_code,area_code,dma_code,latitude,longitude,tags,\
     custom_fields,misc_notes,last_followup_message_number_sent,last_followup_sent_at,unsubscribed_at,unsubscribe_method\n";
 
-/// The kinds of `--output`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputKind {
     Directory,
@@ -22,18 +22,18 @@ pub(crate) enum OutputKind {
     Stdout,
 }
 
-/// One list and its exports.
+/// A site with one list and one kind of output.
 pub(crate) struct Job {
     pub(crate) site: Site,
     pub(crate) list: u64,
     pub(crate) output: OutputKind,
-    /// Addresses that came out of standard output, in that order.
+    /// Addresses printed on standard output, in order.
     printed: Vec<String>,
-    /// Those printed by a run that did not end well: they may come again.
+    /// Those printed by a run that failed: they may be printed again.
     printed_by_failed_runs: BTreeSet<String>,
 }
 
-/// The batch of the highest number, as the ledger has it.
+/// The latest batch in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     pub(crate) id: i64,
@@ -46,7 +46,7 @@ pub(crate) struct Batch {
 }
 
 impl Job {
-    /// An empty list. A refresh token lost to a kill is another promise's business: the old one goes on working.
+    /// With an empty list. Tokens lost to a kill are tested elsewhere: old refresh tokens stay valid here.
     pub(crate) fn new(output: OutputKind) -> Job {
         let settings = Settings {
             rotation: Rotation::Tolerated,
@@ -63,14 +63,12 @@ impl Job {
         }
     }
 
-    /// More people sign up.
     pub(crate) fn add_subscribers(&self, count: usize) {
         self.site
             .sandbox
             .with(|world| world.add_subscribers(self.list, count));
     }
 
-    /// The arguments of `run`.
     pub(crate) fn arguments(&self) -> &'static [&'static str] {
         match self.output {
             OutputKind::Directory => &[],
@@ -84,14 +82,14 @@ impl Job {
         self.site.path("grown.csv")
     }
 
-    /// A run, whatever becomes of it.
+    /// A run with any exit code.
     pub(crate) fn run(&mut self) -> Done {
         let done = self.site.run(self.arguments());
         self.record_output(&done);
         done
     }
 
-    /// A run that must end well.
+    /// A run that must succeed.
     pub(crate) fn run_ok(&mut self) -> Done {
         let done = self.run();
         done.exits(0);
@@ -105,13 +103,13 @@ impl Job {
         done
     }
 
-    /// Takes note of what a run has printed.
+    /// Records the addresses that a run has printed.
     pub(crate) fn record_output(&mut self, done: &Done) {
         if self.output != OutputKind::Stdout {
             done.prints_nothing();
             return;
         }
-        // A kill may have torn the last line; no cell of this list holds a line break.
+        // A kill may have torn the last line; no cell of this list contains a line break.
         let whole = done.stdout.rfind('\n').map_or(0, |end| end + 1);
         for row in super::parse_csv(&done.stdout[..whole]) {
             if done.code != 0 {
@@ -121,7 +119,7 @@ impl Job {
         }
     }
 
-    /// Everybody exported so far, sorted; whoever came out twice stands twice.
+    /// All exported addresses so far, sorted, with duplicates.
     pub(crate) fn exported(&self) -> Vec<String> {
         match self.output {
             OutputKind::Directory => self.site.emails(),
@@ -133,14 +131,14 @@ impl Job {
             OutputKind::File => Vec::new(),
             OutputKind::Stdout => {
                 let mut printed = sorted(self.printed.iter().cloned());
-                // What a killed run has printed cannot be taken back: the documented exception.
+                // Rows printed by a killed run cannot be taken back: the documented exception.
                 printed.dedup_by(|a, b| a == b && self.printed_by_failed_runs.contains(a));
                 printed
             }
         }
     }
 
-    /// Files of an unfinished batch, ledger or token, by name.
+    /// Names of temporary files of a batch, the ledger or the token.
     pub(crate) fn unfinished_files(&self) -> Vec<String> {
         files_below(&self.site.path(""))
             .iter()
@@ -153,7 +151,7 @@ impl Job {
             .collect()
     }
 
-    /// Everybody subscribed is out, once, in whole records, and nothing unfinished lies around.
+    /// Asserts that each subscribed address was exported once in whole records, and no unfinished file is left.
     pub(crate) fn assert_exported_once(&self, what: &str, done: &Done) {
         let exported = self.exported();
         let expected = subscribed(&self.site, &[self.list]);
@@ -171,18 +169,16 @@ impl Job {
         );
     }
 
-    /// The ledger, to look at or to change.
     pub(crate) fn ledger(&self) -> Connection {
         self.site.ledger()
     }
 
-    /// The state of the latest batch, if there is one and the ledger can be read just now.
+    /// The state of the latest batch; `None` without one or while the ledger is locked.
     pub(crate) fn batch_state(&self) -> Option<String> {
         let sql = "SELECT state FROM batch ORDER BY id DESC LIMIT 1";
         self.ledger().query_row(sql, [], |row| row.get(0)).ok()
     }
 
-    /// The latest batch.
     pub(crate) fn batch(&self) -> Batch {
         let sql = "SELECT id, state, target, stage, marker, length, rows FROM batch ORDER BY id DESC LIMIT 1";
         self.ledger()
@@ -200,7 +196,7 @@ impl Job {
             .unwrap()
     }
 
-    /// A batch of two pages out of three, checkpointed and left open.
+    /// A job with an open batch of two pages out of three, with a checkpoint.
     pub(crate) fn with_open_batch(output: OutputKind) -> Job {
         let mut job = Job::new(output);
         job.add_subscribers(250);
@@ -214,22 +210,22 @@ impl Job {
         job
     }
 
-    /// A run that waits for the third page of those subscribed.
+    /// A run held at the third page of subscribed readers.
     pub(crate) fn hold_at_third_page(&self) -> HeldRun {
         self.site.hold_on("status=subscribed", self.arguments(), 3)
     }
 
-    /// The next run publishes what was left of those three pages, and fetches no more than what is missing.
+    /// Asserts that the next run publishes the rows of the open batch and fetches only what is missing.
     pub(crate) fn assert_resumes(&mut self, what: &str) -> Done {
         self.site.forget_requests();
         let done = self.run_ok();
         self.assert_exported_once(what, &done);
-        // A refresh, the lists, the unconfirmed, the one page that is missing, the count.
+        // A refresh, the lists, the unconfirmed, the missing page, the count.
         assert_eq!(self.site.requests(), 5, "{what}\n{done}");
         done
     }
 
-    /// The batch is void: the next run fetches all three pages again, into one new batch.
+    /// Asserts that the batch is void: the next run fetches all three pages again into a new batch.
     pub(crate) fn assert_starts_over(&mut self, what: &str) -> Done {
         let id = self.batch().id;
         self.site.forget_requests();
@@ -244,7 +240,7 @@ impl Job {
         done
     }
 
-    /// The next run ends with 73 before any request, and leaves tokens, batch and exports as they were.
+    /// Asserts that the next run ends with 73 before any request and changes neither tokens nor batch nor exports.
     pub(crate) fn assert_next_run_refused(&mut self, message: &str) -> Done {
         let (batch, files) = (self.batch(), self.site.contents());
         self.site.forget_requests();
@@ -258,7 +254,7 @@ impl Job {
 }
 
 impl Site {
-    /// Every file but the ledger and the locks, with what is in it.
+    /// All files except ledger and locks, with their content.
     pub(crate) fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         files_below(&self.path(""))
             .into_iter()
@@ -276,13 +272,13 @@ impl Site {
         self.state_dir().join(format!("ledger-{account}.sqlite3"))
     }
 
-    /// The ledger, to look at or to change.
+    /// The ledger, to query or to change.
     pub(crate) fn ledger(&self) -> Connection {
         Connection::open(self.ledger_file()).unwrap()
     }
 }
 
-/// Who stands in one of two sorted lists more often than in the other.
+/// The addresses whose number differs between two sorted lists.
 fn difference(left: &[String], right: &[String]) -> Vec<String> {
     let count = |all: &[String], one: &String| all.iter().filter(|other| *other == one).count();
     let everybody: BTreeSet<&String> = left.iter().chain(right).collect();
@@ -295,7 +291,7 @@ fn difference(left: &[String], right: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Writes behind what stands in a file, or into a new one.
+/// Appends to a file, or creates it.
 pub(crate) fn append_bytes(file: &Path, bytes: &[u8]) {
     let mut file = std::fs::OpenOptions::new()
         .append(true)
@@ -305,7 +301,7 @@ pub(crate) fn append_bytes(file: &Path, bytes: &[u8]) {
     file.write_all(bytes).unwrap();
 }
 
-/// Takes bytes off the end of a file.
+/// Truncates a file by `by` bytes.
 pub(crate) fn cut_bytes(file: &Path, by: u64) {
     let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
     file.set_len(file.metadata().unwrap().len() - by).unwrap();

@@ -1,10 +1,10 @@
-//! Processes in special surroundings: started through another program, answered while they wait, sent a signal.
+//! Commands in other environments: run through another program, given input while they wait, or signalled.
 
 use super::{Done, Site};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 
-/// The same command, started by another program in front of it: `unshare`, `sh -c '… exec "$@"' sh`.
+/// The command run through another program: `unshare`, `sh -c '… exec "$@"' sh`.
 pub(crate) fn through(front: &[&str], command: &Command) -> Command {
     let mut whole = program_like(command, front[0]);
     whole
@@ -31,12 +31,12 @@ fn program_like(command: &Command, program: &str) -> Command {
     other
 }
 
-/// The same command behind a shell script that ends in `exec "$@"` or runs `"$@"`.
+/// The command run through a shell script that ends in `exec "$@"` or runs `"$@"`.
 pub(crate) fn through_shell(script: &str, command: &Command) -> Command {
     through(&["sh", "-c", script, "sh"], command)
 }
 
-/// As [`through_shell`], in a mount namespace of its own; `None` and a word about it where that is not allowed.
+/// As [`through_shell`], in its own mount namespace; reports a skip and returns `None` if that is not allowed.
 #[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 pub(crate) fn in_mount_namespace(script: &str, command: &Command) -> Option<Command> {
     let allowed = Command::new("unshare").args(["--mount", "true"]).output();
@@ -48,8 +48,8 @@ pub(crate) fn in_mount_namespace(script: &str, command: &Command) -> Option<Comm
     None
 }
 
-/// The same command on a terminal of its own, which shows on standard output what the program says and not what is
-/// typed; `None` and a word about it where `script` of util-linux is missing. No argument may need quotes.
+/// The command on its own terminal, without echo, with all output on standard output; reports a skip and returns
+/// `None` without `script` of util-linux. No argument may need quotes.
 #[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 pub(crate) fn on_terminal(command: &Command) -> Option<Command> {
     if Command::new("script").arg("--version").output().is_err() {
@@ -76,7 +76,7 @@ pub(crate) fn send_signal(child: &Child, signal: &str) {
 }
 
 impl Site {
-    /// Runs a command that prints an authorization URL and waits for a line: `answer` makes the line from the URL.
+    /// Runs a command that prints an authorization URL and waits for a line, which `answer` makes from the URL.
     pub(crate) fn finish_with_answer(
         &self,
         mut command: Command,
@@ -89,7 +89,7 @@ impl Site {
             let line = said.lines().last().unwrap().trim();
             if line.contains("/oauth2/authorize?") {
                 let line = format!("{}\n", answer(line));
-                // A program that leaves without reading breaks the pipe: its exit code tells the rest.
+                // The program may exit without reading, which breaks the pipe; its exit code tells the rest.
                 let _ = child.stdin.take().unwrap().write_all(line.as_bytes());
             }
         }

@@ -1,5 +1,5 @@
-//! A sandbox behind TLS: a certification authority made for the test, certificates good and bad, and a door that speaks
-//! TLS in front of one of the sandbox's origins.
+//! A sandbox behind TLS: a certification authority of the test, valid and invalid certificates, and a TLS proxy for
+//! one of the sandbox's origins.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -10,13 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// How often both sides of a connection are looked at in turn.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// A certification authority.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    /// What `SSL_CERT_FILE` should hold.
+    /// For `SSL_CERT_FILE`.
     pub(crate) pem: String,
 }
 
@@ -39,7 +37,7 @@ impl Authority {
         }
     }
 
-    /// For a host, until the end of that year.
+    /// A certificate for a host, valid until the end of that year.
     pub(crate) fn certify(&self, host: &str, until: i32) -> Certificate {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([host.to_owned()]).unwrap();
@@ -53,14 +51,14 @@ impl Authority {
     }
 }
 
-/// A door on loopback: TLS outside, plain http to a sandbox inside.
+/// A proxy on loopback: TLS outside, plain HTTP to the sandbox inside.
 pub(crate) struct TlsProxy {
     pub(crate) url: String,
     opened: Arc<AtomicUsize>,
 }
 
 impl TlsProxy {
-    /// Opens it in front of an origin of the sandbox; it lasts as long as the test's process.
+    /// Starts it in front of an origin of the sandbox; it runs until the test process ends.
     pub(crate) fn to(origin: &str, certificate: Certificate) -> TlsProxy {
         let inside = origin.strip_prefix("http://").unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -85,16 +83,16 @@ impl TlsProxy {
         TlsProxy { url, opened }
     }
 
-    /// How many connections there were.
+    /// The number of connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.opened.load(Ordering::SeqCst)
     }
 }
 
-/// Passes bytes both ways until one side is done.
+/// Relays bytes both ways until one side closes.
 fn relay(outside: TcpStream, config: Arc<ServerConfig>, inside: &str) {
     let mut connection = ServerConnection::new(config).unwrap();
-    // A client that does not trust us leaves in the middle of this.
+    // A client that does not trust the certificate disconnects during the handshake.
     if connection.complete_io(&mut &outside).is_err() {
         return;
     }
@@ -112,7 +110,7 @@ fn relay(outside: TcpStream, config: Arc<ServerConfig>, inside: &str) {
     }
 }
 
-/// Passes on what is there; `false` at the end.
+/// Relays the available bytes; `false` at the end.
 fn relay_available(from: &mut impl Read, to: &mut impl Write) -> bool {
     let mut bytes = [0; 16 * 1024];
     match from.read(&mut bytes) {
