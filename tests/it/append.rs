@@ -64,15 +64,15 @@ fn an_append_torn_behind_earlier_rows_is_repaired() {
 fn a_file_extended_by_another_program_during_an_append_is_refused_and_the_advice_works() {
     let mut job = with_started_append("");
     append_bytes(&job.file(), HEADER.as_bytes());
-    append_bytes(&job.file(), b"somebody else's line\n");
+    append_bytes(&job.file(), b"another program's line\n");
     let before = std::fs::read(job.file()).unwrap();
     job.assert_next_run_refused("another program");
-    let told = format!("mv '{0}' '{0}.old'", job.file().display());
-    job.run().says(&told);
+    let advice = format!("mv '{0}' '{0}.old'", job.file().display());
+    job.run().says(&advice);
     assert_eq!(std::fs::read(job.file()).unwrap(), before);
 
     std::fs::rename(job.file(), job.site.path("grown.csv.old")).unwrap();
-    job.assert_resumes("moved away as told");
+    job.assert_resumes("after the advice");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_half_appended_batch_without_its_stage_file_is_reported_and_changes_nothing(
     assert_eq!(job.batch(), batch);
     assert!(job.site.contents() == files);
     std::fs::rename(&away, &stage).unwrap();
-    job.assert_resumes("put back");
+    job.assert_resumes("restored");
 }
 
 #[test]
@@ -156,9 +156,9 @@ fn the_advice_for_a_missing_stage_file_works() {
     std::fs::remove_file(job.batch().stage).unwrap();
     let done = job.run();
     done.exits(74);
-    let told = format!("mv '{0}' '{0}.old'", job.file().display());
-    done.says(&told);
+    let advice = format!("mv '{0}' '{0}.old'", job.file().display());
+    done.says(&advice);
     std::fs::rename(job.file(), job.site.path("grown.csv.old")).unwrap();
     let done = job.run_ok();
-    job.assert_exported_once("moved away as told", &done);
+    job.assert_exported_once("after the advice", &done);
 }

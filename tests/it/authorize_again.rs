@@ -14,12 +14,12 @@ use std::path::Path;
 #[track_caller]
 fn assert_no_token_lost(site: &Site, done: &Done) {
     for token in site.sandbox.with(|world| world.live_refresh_tokens()) {
-        let holds_it =
+        let contains_it =
             |file: &Path| String::from_utf8_lossy(&std::fs::read(file).unwrap()).contains(&token);
         let held = files_below(&site.state_dir())
             .iter()
-            .any(|file| holds_it(file));
-        assert!(held, "a live refresh token is nowhere: {done}");
+            .any(|file| contains_it(file));
+        assert!(held, "a live refresh token is in no file: {done}");
     }
 }
 

@@ -22,7 +22,7 @@ fn files_with_live_token(site: &Site, done: &Done) -> Vec<String> {
         .filter(|file| String::from_utf8_lossy(&std::fs::read(file).unwrap()).contains(&token))
         .map(|file| file.display().to_string())
         .collect();
-    assert!(!holders.is_empty(), "the live token is nowhere: {done}");
+    assert!(!holders.is_empty(), "the live token is in no file: {done}");
     holders
 }
 

@@ -35,7 +35,7 @@ fn changes_while_paging(page: u32, change: impl FnOnce(&mut World, u64, &[u64]) 
         .into_iter()
         .filter(|email| after.contains(email))
         .collect();
-    assert!(stayed.len() >= 100, "the change is not the whole test");
+    assert!(stayed.len() >= 100, "the change removed too many rows");
     site.assert_once_and_all(&stayed);
     let pages = site.sandbox.with(|w| w.count("status=subscribed"));
     assert!(pages < 30, "{done}");

@@ -69,8 +69,8 @@ fn lists_prints_a_table_or_one_json_object() {
     let rows: Vec<&str> = table.lines().collect();
     assert_eq!(rows.len(), 3, "{table}");
     // Columns are aligned, and a tab in a name does not shift them.
-    let place = rows[0].find("NAME").unwrap();
-    let names: Vec<&str> = rows.iter().map(|row| &row[place..]).collect();
+    let column = rows[0].find("NAME").unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| &row[column..]).collect();
     assert_eq!(
         sorted(names.into_iter().map(str::to_owned)),
         ["Größe", "NAME", "News daily"]

@@ -73,8 +73,9 @@ fn tokens_that_cannot_be_written_beside_the_old_ones_are_kept_in_a_fallback_copy
     };
     assert!(holds_live_token(&site, &copy), "{done}");
     assert_eq!(mode(&copy), 0o600);
-    let told = format!("kept in {}: leave that file there", copy.display());
-    done.says(&told).says("token.json.next: Input/output error");
+    let advice = format!("kept in {}: leave that file there", copy.display());
+    done.says(&advice)
+        .says("token.json.next: Input/output error");
 
     site.forget_requests();
     let next = site.finish(with_temp_dir(&site, site.command(&["run"])));
@@ -111,10 +112,14 @@ fn a_fallback_copy_stays_until_its_disk_is_repaired() {
         return;
     };
     site.forget_requests();
-    let (next, anew) = (site.beside_token(".next"), site.beside_token(".next.tmp"));
+    let (next, replacement) = (site.beside_token(".next"), site.beside_token(".next.tmp"));
     let command = with_temp_dir(&site, site.command(&["run"]));
     for calls in ["pwrite64:error=EIO:when=1+", "openat:error=EROFS:when=3+"] {
-        let done = site.finish(with_failing_calls(&command, &[&next, &anew], &[calls]));
+        let done = site.finish(with_failing_calls(
+            &command,
+            &[&next, &replacement],
+            &[calls],
+        ));
         let done = done.case(&calls);
         done.exits(74);
         assert_eq!(site.requests(), 0, "{done}");
@@ -167,7 +172,7 @@ fn a_fallback_copy_that_another_user_could_have_written_is_ignored() {
         ("a second name of a private file", &|| {
             std::fs::hard_link(&bait, &copy).unwrap();
         }),
-        ("somebody else's", &|| {
+        ("owned by another user", &|| {
             std::fs::copy(&bait, &copy).unwrap();
             chown(&copy, Some(65534), Some(65534)).unwrap();
         }),
@@ -197,13 +202,13 @@ fn first_tokens_that_cannot_be_written_are_kept_in_a_fallback_copy_and_authorize
     let site = unauthorized(ClientKind::Public);
     let list = site.add_list(3);
     let command = with_temp_dir(&site, authorize(&site, &[]));
-    let (next, anew) = (
+    let (next, replacement) = (
         site.beside_token(".candidate.next"),
         site.beside_token(".candidate.next.tmp"),
     );
     // There is no rehearsal, since no token file exists yet.
     let calls = ["pwrite64:error=EIO:when=2+", "write:error=EIO:when=1+"];
-    let broken = with_failing_calls(&command, &[&next, &anew], &calls);
+    let broken = with_failing_calls(&command, &[&next, &replacement], &calls);
     let done = site.finish_with_answer(broken, code_at);
     done.exits(74);
     let copies = files_below(&site.path("tmp"));
@@ -235,7 +240,7 @@ fn a_marker_that_could_not_be_removed_is_removed_by_the_next_run_even_after_anot
     assert_eq!(job.site.files().len(), 2, "{done}");
     assert!(marker.exists(), "{done}");
     let done = job.run_ok();
-    job.assert_exported_once("with its marker left", &done);
+    job.assert_exported_once("with a leftover marker", &done);
 }
 
 #[test]
@@ -257,7 +262,7 @@ fn a_stage_file_that_cannot_be_opened_is_named_with_the_exit_code_of_its_disk() 
             .says(&stage.display().to_string());
         assert_eq!(job.site.requests(), 0, "{output:?}");
         let done = job.run_ok();
-        job.assert_exported_once("when the disk is healed", &done);
+        job.assert_exported_once("after the disk was repaired", &done);
     }
 }
 

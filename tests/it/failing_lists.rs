@@ -98,7 +98,7 @@ fn a_list_that_fails_halfway_is_resumed_by_the_next_run() {
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &[list]));
     let pages = site.sandbox.with(|w| w.count("status=subscribed"));
-    assert!(pages <= 5, "began anew: {:?}", site.asked());
+    assert!(pages <= 5, "started over: {:?}", site.asked());
 }
 
 #[test]
@@ -210,7 +210,10 @@ fn a_list_whose_subscribers_were_all_deleted_is_up_to_date() {
     let (site, list) = site_with(3);
     site.run_ok(&[]);
     site.sandbox.with(|w| {
-        let ids: Vec<u64> = w.subscribers(list).map(|someone| someone.id).collect();
+        let ids: Vec<u64> = w
+            .subscribers(list)
+            .map(|subscriber| subscriber.id)
+            .collect();
         ids.into_iter().for_each(|id| w.delete(list, id));
     });
     site.forget_requests();
@@ -265,12 +268,12 @@ fn a_list_deleted_between_pages_of_lists_hides_no_other_list() {
     // The deleted list may be reported as missing, but no other.
     let done = site.run(&[]);
     assert!(matches!(done.code, 0 | 69), "{done}");
-    let everybody = sorted(
+    let expected = sorted(
         (0..150)
             .filter(|i| *i != 4)
             .map(|i| format!("only{i}@example.com")),
     );
-    assert_eq!(site.emails(), everybody);
+    assert_eq!(site.emails(), expected);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn with_any_free_space_no_token_is_spent_that_cannot_be_stored_and_no_row_is_los
         return;
     }
     for before in [false, true] {
-        let (mut unspent, mut kept, mut well) = (0, 0, 0);
+        let (mut unspent, mut kept, mut succeeded) = (0, 0, 0);
         for left in FREE_KIB.into_iter().chain([PLENTY_KIB]) {
             let what = format!("{left} KiB left, exported before: {before}");
             let Some((mut job, disk)) = job_on_small_disk(before) else {
@@ -58,7 +58,7 @@ fn with_any_free_space_no_token_is_spent_that_cannot_be_stored_and_no_row_is_los
             match done.code {
                 0 => {
                     job.assert_exported_once(&what, &done);
-                    well += 1;
+                    succeeded += 1;
                 }
                 // The exports are on that disk too.
                 73 | 74 if spent => {
@@ -80,8 +80,8 @@ fn with_any_free_space_no_token_is_spent_that_cannot_be_stored_and_no_row_is_los
             job.assert_exported_once(&what, &done);
         }
         assert!(
-            unspent >= 4 && kept >= 1 && well >= 1,
-            "{unspent} found out before, {kept} after, {well} done well; exported before: {before}"
+            unspent >= 4 && kept >= 1 && succeeded >= 1,
+            "{unspent} detected before the refresh, {kept} after it, {succeeded} succeeded; exported before: {before}"
         );
     }
 }
@@ -98,7 +98,7 @@ fn an_output_on_an_almost_full_disk_ends_with_73_and_is_completed_later() {
             "csv"
         };
         let arguments = ["--output", output, "--format", format];
-        let (mut refused, mut well) = (0, 0);
+        let (mut refused, mut succeeded) = (0, 0);
         for left in [0, 4, 16, 64, 200, 1000] {
             let what = format!("{left} KiB left for {output}");
             let job = Job::new(OutputKind::Directory);
@@ -111,7 +111,7 @@ fn an_output_on_an_almost_full_disk_ends_with_73_and_is_completed_later() {
             disk.fill_except(left);
             let done = job.site.run(&arguments);
             if done.code == 0 {
-                well += 1;
+                succeeded += 1;
             } else {
                 done.case(&what)
                     .exits(73)
@@ -134,8 +134,8 @@ fn an_output_on_an_almost_full_disk_ends_with_73_and_is_completed_later() {
             assert_eq!(job.unfinished_files(), Vec::<String>::new(), "{what}");
         }
         assert!(
-            refused >= 2 && well >= 1,
-            "{output}: {refused} refused, {well} well"
+            refused >= 2 && succeeded >= 1,
+            "{output}: {refused} refused, {succeeded} succeeded"
         );
     }
 }

@@ -137,7 +137,7 @@ fn start_waiting_run(site: &Site, wait: &str) -> HeldRun {
 
 fn wait_until_waiting(site: &Site) {
     let log = site.path("waiting.log");
-    wait_until("it waits", || {
+    wait_until("the run waits for the lock", || {
         std::fs::read_to_string(&log)
             .unwrap()
             .contains("waiting for")
@@ -156,7 +156,7 @@ fn lock_wait_waits_for_the_lock() {
         drop(taken);
         let done = job.site.end(held);
         done.exits(0);
-        job.assert_exported_once("after its turn has come", &done);
+        job.assert_exported_once("after the lock was released", &done);
     }
 }
 
@@ -198,13 +198,13 @@ fn of_ten_runs_at_once_one_works_and_nine_exit() {
     let mut runs: Vec<HeldRun> = (0..10)
         .map(|_| job.site.start(job.site.command(&["run"])))
         .collect();
-    wait_until("nine have left", || {
+    wait_until("nine runs have exited", || {
         runs.iter_mut()
             .filter_map(|run| run.is_running().then_some(()))
             .count()
             == 1
     });
-    wait_until("the tenth is at work", || {
+    wait_until("the tenth requests the lists", || {
         job.site.sandbox.with(|world| world.count("/lists")) == 1
     });
     assert_eq!(

@@ -34,13 +34,13 @@ fn one_of_twenty_concurrent_runs_works_and_nineteen_exit_over_fifty_rounds() {
             world.fault(Fault::on("/lists").answer(never));
         });
         let mut runs = start_runs(&job, &["run"]);
-        wait_until("all but one have left and that one is at work", || {
+        wait_until("all but one run have exited", || {
             let left = runs
                 .iter_mut()
                 .map(|run| usize::from(run.is_running()))
                 .sum::<usize>();
             let lists = job.site.sandbox.with(|world| world.count("/lists"));
-            assert!(left > 0, "round {round}: nobody works");
+            assert!(left > 0, "round {round}: no run is working");
             left == 1 && lists == 1
         });
         // One refresh and one request for the lists: the others made none.

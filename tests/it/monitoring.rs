@@ -104,10 +104,10 @@ fn an_unknown_custom_field_is_a_warning_only_when_all_subscribers_are_exported()
     add(&site);
     site.run_ok(&columns).is_silent();
     add(&site);
-    let told = site.run_ok(&[columns[0], columns[1], "-v"]).stderr;
+    let logged = site.run_ok(&[columns[0], columns[1], "-v"]).stderr;
     assert!(
-        told.contains("aweber-sync: no new subscriber has a custom field"),
-        "{told}"
+        logged.contains("aweber-sync: no new subscriber has a custom field"),
+        "{logged}"
     );
     add(&site);
     site.run_ok(&[columns[0], columns[1], "--full"])

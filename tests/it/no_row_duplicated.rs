@@ -29,14 +29,14 @@ fn kill_before_each(output: OutputKind, call: &str, step: usize) {
         }
         let what = format!("{output:?}, killed before {call} {nth}");
         killed.case(&what).exits(KILLED);
-        let mended = job.run_ok();
-        job.assert_exported_once(&what, &mended);
+        let repaired = job.run_ok();
+        job.assert_exported_once(&what, &repaired);
         nth += step;
-        assert!(nth < 1000, "it never ends");
+        assert!(nth < 1000, "more than 1000 calls");
     }
     assert!(nth > 1, "no run ever calls {call}");
     let idle = job.run_ok();
-    job.assert_exported_once("all is quiet again", &idle);
+    job.assert_exported_once("after the last kill", &idle);
 }
 
 #[test]
@@ -94,13 +94,10 @@ fn a_kill_during_an_append_is_repaired_by_the_next_run() {
         }
         let left = std::fs::read(&file).unwrap_or_default();
         torn += usize::from(left.last().is_some_and(|last| *last != b'\n'));
-        let mended = job.run_ok();
-        job.assert_exported_once(&format!("killed before write {nth}"), &mended);
+        let repaired = job.run_ok();
+        job.assert_exported_once(&format!("killed before write {nth}"), &repaired);
     }
-    assert!(
-        torn > 0,
-        "no kill has torn a record: this test proves nothing"
-    );
+    assert!(torn > 0, "no kill has torn a record");
 }
 
 /// A deterministic world, so that results can be compared cell by cell.

@@ -27,7 +27,7 @@ fn three_lists_of_250_are_exported_once_with_exact_cells() {
         let expected: Vec<Row> = site.sandbox.with(|world| {
             let rows = lists.iter().flat_map(|(list, name)| {
                 let people = world.subscribers(*list);
-                people.map(|someone| plain_row(*list, name, someone))
+                people.map(|subscriber| plain_row(*list, name, subscriber))
             });
             rows.collect()
         });

@@ -34,7 +34,7 @@ fn by(site: &Site, around: &[&str], arguments: &[&str]) -> Command {
 #[test]
 fn published_files_have_the_requested_mode_under_any_umask() {
     for umask in ["000", "022", "077", "777"] {
-        for (output, place) in [("out/", "out"), ("grown.csv", "grown.csv")] {
+        for (output, path) in [("out/", "out"), ("grown.csv", "grown.csv")] {
             let mut job = Job::new(OutputKind::Directory);
             job.add_subscribers(3);
             let shell = format!("umask {umask}; exec \"$@\"");
@@ -44,9 +44,9 @@ fn published_files_have_the_requested_mode_under_any_umask() {
                 .finish(by(&job.site, &around, &arguments))
                 .case(&umask)
                 .exits(0);
-            let file = match published(&job.site.path(place)).pop() {
+            let file = match published(&job.site.path(path)).pop() {
                 Some(file) => file,
-                None => job.site.path(place),
+                None => job.site.path(path),
             };
             assert_eq!(mode(&file), 0o640, "umask {umask}, {output}");
             for private in [job.site.token_file(), job.site.ledger_file()] {

@@ -52,11 +52,7 @@ fn the_package_contains_every_man_page_and_unit() {
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_file())
         .collect();
-    assert_eq!(
-        units.len(),
-        4,
-        "a new unit is to be packaged and tried: {units:?}"
-    );
+    assert_eq!(units.len(), 4, "package and test the new unit: {units:?}");
 }
 
 /// The exit codes listed in a unit or a CronJob.

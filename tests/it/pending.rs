@@ -349,11 +349,13 @@ fn an_exported_unconfirmed_subscriber_is_not_exported_again_on_confirming() {
     let late = site.add(list, sign_up("late@example.com", day(0)));
     let status = ["--status", "subscribed,unconfirmed"];
     site.run_ok(&status);
-    let everybody: Vec<String> = site.sandbox.with(|w| {
-        let emails = w.subscribers(list).map(|someone| someone.email.clone());
+    let all: Vec<String> = site.sandbox.with(|w| {
+        let emails = w
+            .subscribers(list)
+            .map(|subscriber| subscriber.email.clone());
         emails.collect()
     });
-    assert_eq!(site.emails(), sorted(everybody));
+    assert_eq!(site.emails(), sorted(all));
     assert!(site.pending(list).is_empty());
     site.sandbox.with(|w| w.confirm(list, late));
     site.set_now(day(1));

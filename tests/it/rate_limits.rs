@@ -33,9 +33,9 @@ fn start_limited(site: &Site, requests_per_minute: &str) -> Child {
 
 /// Waits until `expected` requests have arrived and a second longer; returns their number then.
 fn requests_after_a_second(site: &Site, expected: usize) -> usize {
-    let is_there = |world: &mut World| world.requests.len() >= expected;
+    let have_arrived = |world: &mut World| world.requests.len() >= expected;
     assert!(
-        site.sandbox.wait_until(DEADLINE, is_there),
+        site.sandbox.wait_until(DEADLINE, have_arrived),
         "{} requests",
         site.requests()
     );
@@ -265,7 +265,7 @@ fn backoff_has_jitter() {
     let spread = *last_waits.iter().max().unwrap() - *last_waits.iter().min().unwrap();
     assert!(
         spread > Duration::from_millis(8),
-        "always the same: {last_waits:?}"
+        "no jitter: {last_waits:?}"
     );
 }
 

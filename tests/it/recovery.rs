@@ -91,7 +91,7 @@ fn a_void_batch_is_cleaned_up_even_after_a_kill_in_between() {
         .execute("UPDATE list SET progress = settled", [])
         .unwrap();
     drop(ledger);
-    job.assert_starts_over("killed while giving the batch up");
+    job.assert_starts_over("killed while voiding the batch");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_ready_batch_already_removed_by_its_consumer_is_not_published_again() {
     assert_eq!(published(&exports).len(), 1, "{done}");
     // Moved back to be counted.
     std::fs::rename(taken, batch.target).unwrap();
-    job.assert_exported_once("taken away by its reader", &done);
+    job.assert_exported_once("removed by its consumer", &done);
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn an_output_directory_lost_and_recreated_gets_all_rows() {
         std::fs::remove_dir_all(job.site.exports()).unwrap();
         job.assert_next_run_refused("mkdir");
         std::fs::create_dir(job.site.exports()).unwrap();
-        job.assert_starts_over("made anew");
+        job.assert_starts_over("recreated");
     }
 }
 

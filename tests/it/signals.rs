@@ -164,7 +164,7 @@ fn under_nohup_a_hangup_is_ignored() {
         world.fault(aweber_sandbox::Fault::on("status=subscribed").answer(delay));
     });
     let held = job.site.start(command);
-    wait_until("a page is asked for", || {
+    wait_until("a page is requested", || {
         job.site
             .sandbox
             .with(|world| world.count("status=subscribed"))

@@ -88,7 +88,7 @@ fn run_on_small_disk(free_pages: u32) -> Option<(Site, Done, Value)> {
 
 #[test]
 fn a_disk_too_full_for_the_next_token_is_detected_before_the_token_is_spent() {
-    let (mut refused, mut done_well) = (0, 0);
+    let (mut refused, mut succeeded) = (0, 0);
     for free_pages in [0, 1, 2, 8, 15, 16, 17, 18, 40] {
         let Some((site, done, after)) = run_on_small_disk(free_pages) else {
             return;
@@ -101,7 +101,7 @@ fn a_disk_too_full_for_the_next_token_is_detected_before_the_token_is_spent() {
         );
         if done.code == 0 {
             assert_eq!(after["generation"], 2, "{free_pages} pages");
-            done_well += 1;
+            succeeded += 1;
         } else {
             assert_nothing_spent(&site, &done, &format!("{free_pages} pages"));
             done.case(&format_args!("{free_pages} pages"))
@@ -123,8 +123,8 @@ fn a_disk_too_full_for_the_next_token_is_detected_before_the_token_is_spent() {
         );
     }
     assert!(
-        refused >= 3 && done_well >= 1,
-        "{refused} refused, {done_well} done well"
+        refused >= 3 && succeeded >= 1,
+        "{refused} refused, {succeeded} succeeded"
     );
 }
 
@@ -151,20 +151,20 @@ fn run_on_filling_disk(
     let script = "cp vault/token.json kept.json && mount -t tmpfs -o size=1m tmpfs vault && \
          cp -p kept.json vault/token.json && { \"$@\"; code=$?; cp vault/token.json after.json; exit $code; }";
     let mut command = in_mount_namespace(script, command)?;
-    let (tell, told) = mpsc::channel::<u32>();
+    let (send_id, id) = mpsc::channel::<u32>();
     let (full, was_full) = mpsc::channel::<bool>();
     let filler = site.path("vault/filler");
     site.sandbox.with(|world| {
         world.before(on, nth, move |_| {
             // The mount namespace of the process.
-            let seen = format!("/proc/{}/root{}", told.recv().unwrap(), filler.display());
+            let seen = format!("/proc/{}/root{}", id.recv().unwrap(), filler.display());
             let mut filler = std::fs::File::create(seen).unwrap();
             let filled = (0..1000).any(|_| filler.write_all(&[0; 4096]).is_err());
             full.send(filled).unwrap();
         });
     });
     let child = command.spawn().unwrap();
-    tell.send(child.id()).unwrap();
+    send_id.send(child.id()).unwrap();
     let done = site.wait(child);
     assert!(was_full.recv().unwrap());
     let after = std::fs::read(site.path("after.json")).unwrap();

@@ -27,7 +27,7 @@ impl Listener {
     fn assert_not_contacted(&self, what: &str) {
         match self.0.accept() {
             Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-            other => panic!("{what}: somebody came: {other:?}"),
+            other => panic!("{what}: contacted: {other:?}"),
         }
     }
 }
@@ -39,7 +39,7 @@ fn foreign() -> Sandbox {
 
 fn assert_not_contacted(foreign: &Sandbox, what: &str) {
     let asked = foreign.with(|world| world.requests.len());
-    assert_eq!(asked, 0, "{what}: the other host was asked");
+    assert_eq!(asked, 0, "{what}: the other host was contacted");
 }
 
 #[test]

@@ -41,8 +41,8 @@ fn a_state_directory_of_another_user_is_refused_with_the_chown_command() {
             let before = site.contents();
             let done = site.finish(as_nobody(&site.command(command)));
             assert_nothing_requested(site, &done, 78, &what);
-            let told = format!("chown -R {NOBODY} '{}'", site.state_dir().display());
-            done.case(&what).says(&told);
+            let advice = format!("chown -R {NOBODY} '{}'", site.state_dir().display());
+            done.case(&what).says(&advice);
             assert!(site.contents() == before, "{what}: {done}");
             // Follows the advice.
             give_to_nobody(&site.state_dir());
@@ -88,7 +88,7 @@ fn an_unwritable_state_directory_is_detected_before_the_token_is_spent() {
         return;
     }
     for locked in [false, true] {
-        let what = format!("locks there: {locked}");
+        let what = format!("locks exist: {locked}");
         let job = Job::new(OutputKind::Directory);
         job.add_subscribers(3);
         let site = &job.site;
@@ -102,12 +102,12 @@ fn an_unwritable_state_directory_is_detected_before_the_token_is_spent() {
         let before = site.contents();
         let done = site.finish(as_nobody(&site.command(&["run"])));
         assert_nothing_requested(site, &done, 74, &what);
-        let told = match locked {
+        let advice = match locked {
             false => "make the directory writable",
             // The ledger is opened first.
             true => "mode of that file and its directory",
         };
-        done.case(&what).says(told);
+        done.case(&what).says(advice);
         assert!(site.contents() == before, "{what}: {done}");
         set_mode(&site.state_dir(), 0o700);
         let done = site.finish(as_nobody(&site.command(&["run"])));
@@ -139,8 +139,8 @@ fn run_disturbed_at_third_page(what: impl FnOnce(&Path) + Send + 'static) -> (Jo
 
 /// Runs the `mkdir` or `mv` command in the last line of a message.
 fn follow_advice(done: &Done, program: &str) {
-    let told = done.stderr.lines().last().unwrap();
-    let (_, rest) = told.split_once(&format!("{program} ")).unwrap();
+    let advice = done.stderr.lines().last().unwrap();
+    let (_, rest) = advice.split_once(&format!("{program} ")).unwrap();
     let words: Vec<&str> = rest
         .split([' ', ','])
         .take(if program == "mkdir" { 3 } else { 2 })
@@ -166,7 +166,7 @@ fn an_output_directory_that_disappears_before_publication_is_requested_back() {
     let exports = job.site.exports();
     std::fs::rename(moved(&exports), &exports).unwrap();
     let done = job.run_ok();
-    job.assert_exported_once("the directory is back", &done);
+    job.assert_exported_once("after mounting again", &done);
 }
 
 #[test]

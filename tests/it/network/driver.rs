@@ -84,8 +84,8 @@ fn run(scenario: &Scenario, case: &Case, timeout: &str) -> Done {
     done
 }
 
-fn check(is_so: bool, or_else: impl FnOnce() -> String) -> Result<(), String> {
-    if is_so { Ok(()) } else { Err(or_else()) }
+fn check(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why()) }
 }
 
 /// Checks the run with the fault.
@@ -98,7 +98,7 @@ fn check_faulty_run(scenario: &Scenario, case: &Case, done: &Done) -> Result<(),
     check(requests <= MAX_REQUESTS, || format!("{requests} requests"))?;
     check_messages(case, done)?;
     check(!case.step.is_slow() || prefetched(scenario), || {
-        "nothing was asked ahead".to_owned()
+        "nothing was prefetched".to_owned()
     })?;
 
     // Tokens.
@@ -121,34 +121,36 @@ fn check_faulty_run(scenario: &Scenario, case: &Case, done: &Done) -> Result<(),
 
     // Rows: none duplicated, none unexpected, and none missing if the exit code says so.
     let rows = published(scenario)?;
-    let (everybody, offers) = (
+    let (expected_people, offers) = (
         subscribed_people(scenario),
         subscribed_on(scenario, scenario.offers),
     );
     if matches!(case.cause, Cause::Answer(_)) {
-        let strangers = difference(&rows, &everybody);
-        check(strangers.is_empty(), || format!("strangers: {strangers:?}"))?;
+        let unexpected = difference(&rows, &expected_people);
+        check(unexpected.is_empty(), || {
+            format!("unexpected: {unexpected:?}")
+        })?;
     }
     let has_access = case.policy == TokenPolicy::KeepsAccess && case.outcome == Outcome::TokensLost;
     let due = match code {
-        0 => everybody,
-        77 if has_access && !case.step.refreshed_because_refused() => everybody,
+        0 => expected_people,
+        77 if has_access && !case.step.refreshed_because_refused() => expected_people,
         69 if case.step.is_of_one_list() => offers,
         _ => BTreeSet::new(),
     };
-    let gone = missing_person(scenario, case);
+    let deleted = missing_person(scenario, case);
     let missing: Vec<_> = difference(&due, &rows)
         .into_iter()
-        .filter(|person| gone.as_ref() != Some(person))
+        .filter(|person| deleted.as_ref() != Some(person))
         .collect();
     check(missing.is_empty(), || format!("missing: {missing:?}"))
 }
 
 /// No output on success; otherwise the cause, what is safe and the next step.
 fn check_messages(case: &Case, done: &Done) -> Result<(), String> {
-    check(done.stdout.is_empty(), || "says something".to_owned())?;
+    check(done.stdout.is_empty(), || "stdout is not empty".to_owned())?;
     if done.code == 0 {
-        return check(done.stderr.is_empty(), || "is not silent".to_owned());
+        return check(done.stderr.is_empty(), || "stderr is not empty".to_owned());
     }
     let says: &[&str] = match (case.outcome, done.code) {
         (Outcome::TokensLost, 77) => &[
@@ -159,11 +161,13 @@ fn check_messages(case: &Case, done: &Done) -> Result<(), String> {
         _ => &[&case.says],
     };
     for part in says.iter().chain(&["\n  safe: ", "\n  next: "]) {
-        check(done.stderr.contains(part), || format!("says no {part:?}"))?;
+        check(done.stderr.contains(part), || {
+            format!("no {part:?} in stderr")
+        })?;
     }
     let longest = done.stderr.lines().map(str::len).max().unwrap_or(0);
     check(longest < 500 && !done.stderr.contains('<'), || {
-        "repeats too much of a foreign body".to_owned()
+        "repeats too much of the body".to_owned()
     })
 }
 
@@ -174,15 +178,17 @@ fn check_next_run(scenario: &Scenario, case: &Case, done: &Done) -> Result<(), S
     check(requests <= MAX_REQUESTS, || format!("{requests} requests"))?;
     check(scenario.token_is_live(), || "the token is dead".to_owned())?;
     let rows = published(scenario)?;
-    let mut everybody = subscribed_people(scenario);
-    if let Some(gone) = missing_person(scenario, case) {
-        everybody.remove(&gone);
+    let mut expected_people = subscribed_people(scenario);
+    if let Some(deleted) = missing_person(scenario, case) {
+        expected_people.remove(&deleted);
     }
-    let missing = difference(&everybody, &rows);
+    let missing = difference(&expected_people, &rows);
     check(missing.is_empty(), || format!("missing: {missing:?}"))?;
     if matches!(case.cause, Cause::Answer(_)) {
-        let strangers = difference(&rows, &everybody);
-        check(strangers.is_empty(), || format!("strangers: {strangers:?}"))?;
+        let unexpected = difference(&rows, &expected_people);
+        check(unexpected.is_empty(), || {
+            format!("unexpected: {unexpected:?}")
+        })?;
     }
     let exports = scenario.site.exports();
     let left: Vec<_> = files_below(&exports)
@@ -220,7 +226,7 @@ fn published(scenario: &Scenario) -> Result<BTreeSet<Person>, String> {
     for row in scenario.site.rows() {
         let person = (row["list_id"].clone(), row["id"].clone());
         check(people.insert(person.clone()), || {
-            format!("{person:?} stands there twice")
+            format!("{person:?} was exported twice")
         })?;
     }
     Ok(people)
@@ -237,9 +243,9 @@ fn subscribed_on(scenario: &Scenario, list: u64) -> BTreeSet<Person> {
     let of = |w: &mut World| {
         let subscribed = w
             .subscribers(list)
-            .filter(|someone| someone.status == Status::Subscribed);
+            .filter(|subscriber| subscriber.status == Status::Subscribed);
         subscribed
-            .map(|someone| (list.to_string(), someone.id.to_string()))
+            .map(|subscriber| (list.to_string(), subscriber.id.to_string()))
             .collect()
     };
     scenario.site.sandbox.with(of)

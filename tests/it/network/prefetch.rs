@@ -30,7 +30,7 @@ pub(super) fn table() -> Vec<Row> {
         row("empty", FaultKind::EmptyPage, "", HARMLESS),
         row("a page of 150", FaultKind::other_page(|start| start, 150), "", HARMLESS),
         row("a page further on", FaultKind::other_page(|start| start + 50, 100), "", HARMLESS),
-        row("everybody twice", FaultKind::replace(twice), "", HARMLESS),
+        row("every entry twice", FaultKind::replace(twice), "", HARMLESS),
         change("the list is deleted", remove_list, "404", &[(AHEAD, Ends(69))]),
         change("the account is another one", switch_account, "Invalid Account", &[(AHEAD, Ends(77))]),
         change("the access token expires", World::expire_access_tokens, "", &[(AHEAD, Refreshes)]),

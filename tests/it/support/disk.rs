@@ -62,13 +62,13 @@ pub(crate) fn with_failing_calls(command: &Command, files: &[&Path], calls: &[&s
 /// A `run` in which the write of the new tokens fails: the third into that file, after the rehearsal and the
 /// reservation. `permanent`: later writes beside the token file fail too.
 pub(crate) fn with_failing_token_write(site: &Site, run: &Command, permanent: bool) -> Command {
-    let (next, anew) = (site.beside_token(".next"), site.beside_token(".next.tmp"));
+    let (next, replacement) = (site.beside_token(".next"), site.beside_token(".next.tmp"));
     let calls: &[&str] = if permanent {
         &["pwrite64:error=EIO:when=3+", "write:error=EIO:when=1+"]
     } else {
         &["pwrite64:error=EIO:when=3"]
     };
-    with_failing_calls(run, &[&next, &anew], calls)
+    with_failing_calls(run, &[&next, &replacement], calls)
 }
 
 /// A small file system for the commands of a test, unmounted on drop.

@@ -36,11 +36,11 @@ pub(crate) fn skipped(why: &str) {
 
 /// Whether strace is installed; reports a skip if not.
 pub(crate) fn has_strace() -> bool {
-    let there = Command::new("strace").arg("-V").output().is_ok();
-    if !there {
+    let installed = Command::new("strace").arg("-V").output().is_ok();
+    if !installed {
         skipped("strace is not installed, so no run can be killed at a system call");
     }
-    there
+    installed
 }
 
 /// As [`has_strace`], with file names: only root can read the memory of the program.
@@ -162,7 +162,7 @@ impl Drop for HeldRun {
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let end = Instant::now() + WAIT_LIMIT;
     while !is_so() {
-        assert!(Instant::now() < end, "waited in vain until {what}");
+        assert!(Instant::now() < end, "timeout while waiting until {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -157,7 +157,7 @@ impl Job {
         let expected = subscribed(&self.site, &[self.list]);
         assert!(
             exported == expected,
-            "{what}: {} of {} exported; lost or doubled: {:?}\n{done}",
+            "{what}: {} of {} exported; lost or duplicated: {:?}\n{done}",
             exported.len(),
             expected.len(),
             difference(&exported, &expected)
@@ -281,8 +281,8 @@ impl Site {
 /// The addresses whose number differs between two sorted lists.
 fn difference(left: &[String], right: &[String]) -> Vec<String> {
     let count = |all: &[String], one: &String| all.iter().filter(|other| *other == one).count();
-    let everybody: BTreeSet<&String> = left.iter().chain(right).collect();
-    everybody
+    let addresses: BTreeSet<&String> = left.iter().chain(right).collect();
+    addresses
         .into_iter()
         .map(|one| (one, count(left, one), count(right, one)))
         .filter(|(_, left, right)| left != right)

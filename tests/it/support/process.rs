@@ -44,7 +44,7 @@ pub(crate) fn in_mount_namespace(script: &str, command: &Command) -> Option<Comm
         let front = ["unshare", "--mount", "sh", "-c", script, "sh"];
         return Some(through(&front, command));
     }
-    eprintln!("skipped: only root may mount something in a namespace of its own");
+    eprintln!("skipped: only root can mount in its own namespace");
     None
 }
 
