@@ -1,13 +1,12 @@
 //! `authorize`: from a code to a token file that `run` can use, in every supported way.
 
-use crate::support::Site;
-use crate::support::authorization::{assert_connected, authorize, mode, unauthorized};
+use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::{code_at, parameter, redirect_from};
 use crate::support::process::{on_terminal, send_signal};
 use crate::support::token::unix_now;
+use crate::support::{Site, mode, set_mode};
 use aweber_sandbox::{Authorization, ClientKind, Fault, FaultKind};
 use serde_json::json;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 const KINDS: [ClientKind; 2] = [ClientKind::Public, ClientKind::Confidential];
@@ -247,11 +246,7 @@ fn an_authorization_killed_while_storing_tokens_is_finished_by_the_next() {
     let mut next = vec![b' '; 64 * 1024];
     next[..bytes.len()].copy_from_slice(&bytes);
     std::fs::write(site.beside_token(".candidate.next"), next).unwrap();
-    std::fs::set_permissions(
-        site.beside_token(".candidate.next"),
-        PermissionsExt::from_mode(0o600),
-    )
-    .unwrap();
+    set_mode(&site.beside_token(".candidate.next"), 0o600);
     let done = site.finish(site.command(&["authorize"]));
     assert_connected(&site, &done);
 }
@@ -264,7 +259,7 @@ fn a_terminal_gets_a_prompt_and_a_browser_without_secrets_in_its_environment() {
     std::fs::create_dir(site.path("bin")).unwrap();
     let text = "#!/bin/sh\n{ echo \"$@\"; env; } >opened.tmp; mv opened.tmp opened\n";
     std::fs::write(&browser, text).unwrap();
-    std::fs::set_permissions(&browser, PermissionsExt::from_mode(0o755)).unwrap();
+    set_mode(&browser, 0o755);
     let mut command = authorize(&site, &[]);
     command
         .env(

@@ -4,10 +4,9 @@
 use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::code_at;
 use crate::support::token::refresh_token_in;
-use crate::support::{Done, Site, files_below};
+use crate::support::{Done, Site, files_below, set_mode};
 use aweber_sandbox::{ClientKind, Fault, FaultKind};
 use serde_json::json;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Asserts that every refresh token that AWeber accepts is in a file of the state directory.
@@ -156,7 +155,7 @@ fn an_unparsed_answer_left_by_a_kill_is_kept_at_any_length() {
         let site = Site::new();
         let journal = site.beside_token(".next");
         std::fs::write(&journal, &left).unwrap();
-        std::fs::set_permissions(&journal, PermissionsExt::from_mode(0o600)).unwrap();
+        set_mode(&journal, 0o600);
         let done = site.run(&[]);
         done.exits(0).says("could not be parsed");
         let kept = std::fs::read(site.beside_token(".rescued")).unwrap();

@@ -3,10 +3,9 @@
 use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::code_at;
 use crate::support::process::{in_mount_namespace, send_signal};
-use crate::support::{Done, Site, files_below};
+use crate::support::{Done, Site, files_below, set_mode};
 use aweber_sandbox::{ClientKind, Fault, FaultKind};
 use serde_json::json;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
@@ -191,7 +190,7 @@ type Change = (&'static str, fn(&Site));
 fn tokens_of_another_account_in_a_rejected_token_file_need_force_to_be_replaced() {
     let refused: [Change; 2] = [
         ("others can read it", |site| {
-            std::fs::set_permissions(site.token_file(), PermissionsExt::from_mode(0o644)).unwrap();
+            set_mode(&site.token_file(), 0o644);
         }),
         ("a newer version wrote it", |site| {
             let mut file = site.tokens();

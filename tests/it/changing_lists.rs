@@ -1,15 +1,11 @@
 //! Promise N2 while lists change during paging: no subscriber present throughout is missing, none is duplicated, and
 //! an inconsistent page is not accepted.
 
-use crate::support::calendar::{add_readers, at, reader};
+use crate::support::calendar::{add_readers, noon, reader};
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{Fault, FaultKind, Resubscribe, Status, World};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::Value;
-
-fn noon() -> DateTime<Utc> {
-    at("2026-03-10T12:00:00Z")
-}
 
 /// A list of `count` subscribers, one per hour; returns their ids in order.
 fn site_with(count: i32) -> (Site, u64, Vec<u64>) {

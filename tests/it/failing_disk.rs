@@ -1,15 +1,15 @@
 //! Failing disks: single calls that strace makes fail with a device error. `cargo test --test sweep -- errno` covers
 //! all calls of all commands; these are the cases that need a closer look.
 
-use crate::support::authorization::{authorize, mode, unauthorized};
+use crate::support::authorization::{authorize, unauthorized};
 use crate::support::browser::code_at;
 use crate::support::disk::{with_failing_calls, with_failing_token_write};
 use crate::support::interrupt::has_strace_with_paths;
 use crate::support::job::{Job, OutputKind};
 use crate::support::token::refresh_token_in;
-use crate::support::{Done, Site, files_below, sorted, subscribed};
+use crate::support::{Done, Site, files_below, mode, set_mode, sorted, subscribed};
 use aweber_sandbox::ClientKind;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -139,7 +139,7 @@ fn a_fallback_copy_older_than_the_token_file_is_removed_unused() {
     let command = || with_temp_dir(&site, site.command(&["run"]));
     site.finish(command()).exits(0);
     std::fs::write(&copy, old).unwrap();
-    std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o600)).unwrap();
+    set_mode(&copy, 0o600);
     let done = site.finish(command());
     done.exits(0);
     assert!(site.token_is_live(), "{done}");
@@ -159,14 +159,13 @@ fn a_fallback_copy_that_another_user_could_have_written_is_ignored() {
     forged["refresh_token"] = "forged".into();
     let bait = site.path("bait");
     std::fs::write(&bait, forged.to_string()).unwrap();
-    let set_mode = |mode| std::fs::set_permissions(&bait, PermissionsExt::from_mode(mode)).unwrap();
     let put: [(&str, &dyn Fn()); 5] = [
         ("readable by others", &|| {
-            set_mode(0o644);
+            set_mode(&bait, 0o644);
             std::fs::copy(&bait, &copy).unwrap();
         }),
         ("a link to a private file", &|| {
-            set_mode(0o600);
+            set_mode(&bait, 0o600);
             symlink(&bait, &copy).unwrap();
         }),
         ("a second name of a private file", &|| {

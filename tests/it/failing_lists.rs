@@ -1,15 +1,11 @@
 //! Promise N2 when a list fails: it is named and keeps its watermark, the others are exported and published, the run
 //! ends with 69, and the next run exports the rest. Also changes of the collection of lists itself.
 
-use crate::support::calendar::{add_readers, at, reader};
+use crate::support::calendar::{add_readers, noon, reader};
 use crate::support::{Site, sorted, subscribed};
 use aweber_sandbox::{Fault, FaultKind, World};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::Value;
-
-fn noon() -> DateTime<Utc> {
-    at("2026-03-10T12:00:00Z")
-}
 
 /// A list of `count` subscribers, one per hour.
 fn site_with(count: i32) -> (Site, u64) {
@@ -29,6 +25,19 @@ fn three_lists() -> (Site, [u64; 3]) {
             add_readers(w, list, 120, noon(), TimeDelta::hours(1));
         }
     });
+    (site, lists)
+}
+
+/// Two pages of lists, with the subscriber `onlyN@` on list N.
+fn site_with_150_lists() -> (Site, Vec<u64>) {
+    let site = Site::on(noon());
+    let lists: Vec<u64> = (0..150)
+        .map(|i| {
+            let list = site.list(&format!("List {i}"));
+            site.add(list, reader(&format!("only{i}@example.com"), noon()));
+            list
+        })
+        .collect();
     (site, lists)
 }
 
@@ -129,14 +138,7 @@ fn a_list_that_fails_in_an_idle_run_keeps_its_watermark() {
 
 #[test]
 fn a_list_deleted_between_pages_of_lists_makes_no_other_list_unknown() {
-    let site = Site::on(noon());
-    let lists: Vec<u64> = (0..150)
-        .map(|i| {
-            let list = site.list(&format!("List {i}"));
-            site.add(list, reader(&format!("only{i}@example.com"), noon()));
-            list
-        })
-        .collect();
+    let (site, lists) = site_with_150_lists();
     let gone = lists[4];
     site.sandbox
         .with(|w| w.before("/lists?ws.start=", 2, move |w| w.remove_list(gone)));
@@ -254,14 +256,7 @@ fn a_server_that_repeats_one_page_forever_ends_the_list() {
 
 #[test]
 fn a_list_deleted_between_pages_of_lists_hides_no_other_list() {
-    let site = Site::on(noon());
-    let lists: Vec<u64> = (0..150)
-        .map(|i| {
-            let list = site.list(&format!("List {i}"));
-            site.add(list, reader(&format!("only{i}@example.com"), noon()));
-            list
-        })
-        .collect();
+    let (site, lists) = site_with_150_lists();
     let gone = lists[4];
     site.sandbox
         .with(|w| w.before("/lists?ws.start=", 2, move |w| w.remove_list(gone)));
@@ -279,11 +274,7 @@ fn a_list_deleted_between_pages_of_lists_hides_no_other_list() {
 #[test]
 fn inconsistent_pages_of_lists_are_read_again() {
     for page in [0, 1] {
-        let site = Site::on(noon());
-        for i in 0..150 {
-            let list = site.list(&format!("List {i}"));
-            site.add(list, reader(&format!("only{i}@example.com"), noon()));
-        }
+        let (site, _) = site_with_150_lists();
         site.sandbox.with(|w| {
             let lie = Fault::on("/lists?ws.start=").skip(page).times(1);
             w.fault(lie.answer(FaultKind::EmptyPage));

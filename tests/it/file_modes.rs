@@ -3,7 +3,7 @@
 use crate::support::authorization::{authorize, unauthorized};
 use crate::support::browser::code_at;
 use crate::support::process::through_shell;
-use crate::support::{Site, files_below};
+use crate::support::{Site, files_below, set_mode};
 use aweber_sandbox::{ClientKind, Settings};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -126,7 +126,7 @@ fn an_existing_directory_keeps_its_mode() {
     site.add_list(2);
     let shared = site.path("shared");
     std::fs::create_dir(&shared).unwrap();
-    std::fs::set_permissions(&shared, PermissionsExt::from_mode(0o2775)).unwrap();
+    set_mode(&shared, 0o2775);
     site.run_ok(&["--output", shared.to_str().unwrap()]);
     let mode = std::fs::metadata(&shared).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o2775);

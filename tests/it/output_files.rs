@@ -2,34 +2,11 @@
 
 use crate::support::disk::{SmallDisk, as_nobody, fill, give_to_nobody, is_root};
 use crate::support::job::{Job, OutputKind};
-use crate::support::{Site, published, read_csv, subscribed};
+use crate::support::process::through_shell;
+use crate::support::{Site, mode, published, read_csv, set_mode, subscribed};
 use aweber_sandbox::{Fault, FaultKind};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::time::Duration;
-
-fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
-}
-
-fn by(site: &Site, around: &[&str], arguments: &[&str]) -> Command {
-    let plain = site.command(arguments);
-    let mut command = Command::new(around[0]);
-    command
-        .args(&around[1..])
-        .arg(crate::support::BINARY)
-        .args(plain.get_args())
-        .env_clear()
-        .current_dir(site.path(""))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    for (name, value) in plain.get_envs() {
-        command.env(name, value.unwrap());
-    }
-    command
-}
 
 #[test]
 fn published_files_have_the_requested_mode_under_any_umask() {
@@ -38,10 +15,9 @@ fn published_files_have_the_requested_mode_under_any_umask() {
             let mut job = Job::new(OutputKind::Directory);
             job.add_subscribers(3);
             let shell = format!("umask {umask}; exec \"$@\"");
-            let around = ["sh", "-c", &shell, "sh"];
             let arguments = ["run", "--output", output, "--output-mode", "0640"];
             job.site
-                .finish(by(&job.site, &around, &arguments))
+                .finish(through_shell(&shell, &job.site.command(&arguments)))
                 .case(&umask)
                 .exits(0);
             let file = match published(&job.site.path(path)).pop() {
@@ -89,37 +65,38 @@ fn file_name_at(seconds: i64) -> String {
     format!("subscribers-{}.csv", time.format("%Y%m%dT%H%M%SZ"))
 }
 
-#[test]
-fn a_clock_set_back_reuses_no_file_name_and_keeps_their_order() {
+/// The start of the year 2040, in Unix seconds.
+const IN_2040: i64 = 2_208_988_800;
+
+/// A job with one run that seems to have taken place in 2040.
+fn job_that_ran_in_2040() -> Job {
     let mut job = Job::new(OutputKind::Directory);
     job.add_subscribers(1);
     job.run_ok();
-    // As if the first run had been in the year 2040.
-    let later = 2_208_988_800;
     job.ledger()
-        .execute("UPDATE batch SET named_at = ?1", [later])
+        .execute("UPDATE batch SET named_at = ?1", [IN_2040])
         .unwrap();
+    job
+}
+
+#[test]
+fn a_clock_set_back_reuses_no_file_name_and_keeps_their_order() {
+    let mut job = job_that_ran_in_2040();
     job.add_subscribers(1);
     job.run_ok();
     let names: Vec<PathBuf> = job.site.files();
-    assert_eq!(names[1], job.site.exports().join(file_name_at(later + 1)));
+    assert_eq!(names[1], job.site.exports().join(file_name_at(IN_2040 + 1)));
 }
 
 #[test]
 fn a_foreign_file_with_the_next_name_is_not_overwritten() {
-    let mut job = Job::new(OutputKind::Directory);
-    job.add_subscribers(1);
-    job.run_ok();
-    let later = 2_208_988_800;
-    job.ledger()
-        .execute("UPDATE batch SET named_at = ?1", [later])
-        .unwrap();
-    let foreign = job.site.exports().join(file_name_at(later + 1));
+    let mut job = job_that_ran_in_2040();
+    let foreign = job.site.exports().join(file_name_at(IN_2040 + 1));
     std::fs::write(&foreign, "foreign").unwrap();
     job.add_subscribers(1);
     job.run_ok();
     assert_eq!(std::fs::read_to_string(&foreign).unwrap(), "foreign");
-    let ours = job.site.exports().join(file_name_at(later + 2));
+    let ours = job.site.exports().join(file_name_at(IN_2040 + 2));
     assert_eq!(read_csv(&ours).len(), 1);
     assert_eq!(job.batch().target, ours);
     std::fs::remove_file(foreign).unwrap();
@@ -139,8 +116,8 @@ fn an_unwritable_output_is_detected_before_any_request() {
         std::fs::create_dir(site.path("out")).unwrap();
         std::fs::write(site.path("grown.csv"), "").unwrap();
         give_to_nobody(&site.path(""));
-        std::fs::set_permissions(site.path("out"), PermissionsExt::from_mode(0o500)).unwrap();
-        std::fs::set_permissions(site.path("grown.csv"), PermissionsExt::from_mode(0o400)).unwrap();
+        set_mode(&site.path("out"), 0o500);
+        set_mode(&site.path("grown.csv"), 0o400);
         let before = site.contents();
         let run = || site.finish(as_nobody(&site.command(&["run", "--output", output])));
         let done = run();
@@ -150,8 +127,8 @@ fn an_unwritable_output_is_detected_before_any_request() {
         after.retain(|file, _| before.contains_key(file));
         assert!(after == before, "{output}");
 
-        std::fs::set_permissions(site.path("out"), PermissionsExt::from_mode(0o700)).unwrap();
-        std::fs::set_permissions(site.path("grown.csv"), PermissionsExt::from_mode(0o600)).unwrap();
+        set_mode(&site.path("out"), 0o700);
+        set_mode(&site.path("grown.csv"), 0o600);
         run().case(&output).exits(0);
     }
 }
@@ -193,6 +170,17 @@ fn assert_all_on_disk(job: &Job, done: &crate::support::Done, disk: &SmallDisk) 
     assert_eq!(job.unfinished_files(), Vec::<String>::new());
 }
 
+/// Two slow pages make two checkpoints due: the first succeeds, the second finds the disk full.
+fn fill_after_checkpoint(site: &Site, disk: &SmallDisk) {
+    let full = disk.0.clone();
+    site.sandbox.with(|world| {
+        let slow = FaultKind::DelayBefore(Duration::from_millis(1010));
+        world.fault(Fault::on("status=subscribed").skip(1).answer(slow.clone()));
+        world.fault(Fault::on("status=subscribed").skip(3).answer(slow));
+        world.before("status=subscribed", 4, move |_| fill(&full));
+    });
+}
+
 #[test]
 fn an_output_directory_that_fills_up_after_a_checkpoint_loses_no_row() {
     if !is_root() {
@@ -204,14 +192,7 @@ fn an_output_directory_that_fills_up_after_a_checkpoint_loses_no_row() {
     let Some(disk) = SmallDisk::at(site.path("disk"), 256) else {
         return;
     };
-    // Two slow pages make two checkpoints due: the first succeeds, the second finds the disk full.
-    let full = disk.0.clone();
-    site.sandbox.with(|world| {
-        let slow = FaultKind::DelayBefore(Duration::from_millis(1010));
-        world.fault(Fault::on("status=subscribed").skip(1).answer(slow.clone()));
-        world.fault(Fault::on("status=subscribed").skip(3).answer(slow));
-        world.before("status=subscribed", 4, move |_| fill(&full));
-    });
+    fill_after_checkpoint(site, &disk);
     let done = site.run(&["--output", "disk"]);
     done.exits(73);
     let batch = job.batch();
@@ -234,13 +215,7 @@ fn a_state_directory_that_fills_up_after_a_checkpoint_loses_no_row() {
         return;
     };
     site.write_token_file(&tokens);
-    let full = disk.0.clone();
-    site.sandbox.with(|world| {
-        let slow = FaultKind::DelayBefore(Duration::from_millis(1010));
-        world.fault(Fault::on("status=subscribed").skip(1).answer(slow.clone()));
-        world.fault(Fault::on("status=subscribed").skip(3).answer(slow));
-        world.before("status=subscribed", 4, move |_| fill(&full));
-    });
+    fill_after_checkpoint(site, &disk);
     site.run(job.arguments()).exits(74).says("disk space");
     assert!(site.token_is_live());
     disk.make_room();

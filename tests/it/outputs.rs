@@ -1,8 +1,7 @@
 //! The three kinds of `--output`: how a path selects one, what is created, and that a path keeps its kind.
 
 use crate::support::job::{HEADER, Job, OutputKind, append_bytes};
-use crate::support::{Done, Site, parse_csv, published, read_csv, sorted, subscribed};
-use std::os::unix::fs::PermissionsExt;
+use crate::support::{Done, Site, mode, parse_csv, published, read_csv, sorted, subscribed};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -24,10 +23,6 @@ fn add_subscribers(site: &Site, list: u64, count: usize) {
 
 fn emails(file: &Path) -> Vec<String> {
     sorted(read_csv(file).into_iter().map(|row| row["email"].clone()))
-}
-
-fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
 /// Asserts exit code 73 without a request or a change of any file.

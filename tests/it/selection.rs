@@ -1,13 +1,9 @@
 //! Which subscribers a run exports: lists, statuses, the start, all or the recent ones. Each option also as a
 //! variable.
 
-use crate::support::calendar::{add_readers, at, reader, sign_up};
+use crate::support::calendar::{at, noon, reader, sign_up, site_with_nine_days};
 use crate::support::{Done, Site, sorted};
-use chrono::{DateTime, TimeDelta, Utc};
-
-fn noon() -> DateTime<Utc> {
-    at("2026-03-10T12:00:00Z")
-}
+use chrono::TimeDelta;
 
 /// Four lists with one subscriber each: `a@`, `b@`, `c@`, `d@`; the third has the id of the first as its name, and
 /// two have the same name.
@@ -212,19 +208,10 @@ fn sign_ups_during_runs_for_another_status_are_not_lost() {
     site.run_exports(&[], &["meanwhile@example.com"]);
 }
 
-/// A list with one subscriber on each of the last nine days.
-fn site_with_days() -> (Site, u64) {
-    let site = Site::on(noon());
-    let list = site.list("News");
-    site.sandbox
-        .with(|w| add_readers(w, list, 9, noon(), TimeDelta::days(1)));
-    (site, list)
-}
-
 #[test]
 fn a_first_export_starts_at_since_and_full_remembers_it() {
     for since in ["2026-03-07", "today"] {
-        let (site, list) = site_with_days();
+        let (site, list) = site_with_nine_days();
         let first = if since == "today" { 8 } else { 5 };
         run_with(&site, &[], &[("AWEBER_SYNC_SINCE", since)]).exits(0);
         let wanted = (first..9).map(|n| format!("reader{n}-{list}@example.com"));
@@ -272,7 +259,7 @@ fn since_today_is_a_day_of_the_server_clock() {
 
 #[test]
 fn an_invalid_day_or_status_is_a_usage_error_before_any_request() {
-    let (site, _) = site_with_days();
+    let (site, _) = site_with_nine_days();
     for arguments in [
         ["--since", "yesterday"],
         ["--since", "10.3.2026"],
@@ -301,7 +288,7 @@ fn full_accepts_boolean_variables() {
         ("no", false),
         ("", false),
     ] {
-        let (site, list) = site_with_days();
+        let (site, list) = site_with_nine_days();
         site.run_ok(&[]);
         site.add(
             list,
@@ -316,7 +303,7 @@ fn full_accepts_boolean_variables() {
 
 #[test]
 fn empty_variables_count_as_unset() {
-    let (site, _) = site_with_days();
+    let (site, _) = site_with_nine_days();
     let state_dir = site.state_dir();
     let (api, auth) = (site.sandbox.api_url(), site.sandbox.auth_url());
     let given = [

@@ -1,11 +1,9 @@
 //! N1 with the worst answers of the token endpoint: incomplete, cut off, lost, unparsable.
 
 use crate::support::token::unix_now;
-use crate::support::{Site, subscribed};
+use crate::support::{Site, mode, subscribed};
 use aweber_sandbox::{ClientKind, Fault, FaultKind, Rotation, Settings};
 use serde_json::{Value, json};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 fn site_with(settings: Settings) -> Site {
     Site::with(ClientKind::Public, settings)
@@ -22,10 +20,6 @@ fn site_that_has_run() -> Site {
 fn answer_refresh_with(site: &Site, kind: FaultKind) {
     site.sandbox
         .with(|world| world.fault(Fault::on("/oauth2/token").answer(kind)));
-}
-
-fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
 #[test]

@@ -1,17 +1,13 @@
 //! N1 and N5: which token files are refused, and the recovery of one after a kill.
 
 use crate::support::token::{refresh_token_in, unreachable_url};
-use crate::support::{Done, Site};
+use crate::support::{Done, Site, set_mode};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// The reservation for the next tokens.
 const RESERVED: usize = 64 * 1024;
-
-fn set_mode(path: &Path, mode: u32) {
-    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
-}
 
 /// Asserts that a run ends with 78 before any request and leaves the token file unchanged.
 fn assert_refused(site: &Site) -> Done {

@@ -3,16 +3,12 @@
 
 use crate::support::disk::{NOBODY, as_nobody, give_to_nobody, is_root};
 use crate::support::job::{Job, OutputKind};
-use crate::support::{Done, Site};
+use crate::support::{Done, Site, set_mode};
 use aweber_sandbox::{Fault, FaultKind};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-
-fn set_mode(path: &Path, mode: u32) {
-    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
-}
 
 /// Asserts the exit code, and that no request was made and the token is live.
 fn assert_nothing_requested(site: &Site, done: &Done, code: i32, what: &str) {

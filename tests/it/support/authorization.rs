@@ -1,9 +1,7 @@
 //! Connecting an account as a user does, and the state after that.
 
-use super::{Done, Site, subscribed};
+use super::{Done, Site, mode, subscribed};
 use aweber_sandbox::{ClientKind, Settings};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Command;
 
 /// `authorize` with the client configured as a user would.
@@ -19,12 +17,6 @@ pub(crate) fn authorize(site: &Site, arguments: &[&str]) -> Command {
 /// A site without a token file.
 pub(crate) fn unauthorized(kind: ClientKind) -> Site {
     Site::unauthorized(kind, Settings::default())
-}
-
-/// Permission bits of a path, not following symlinks.
-pub(crate) fn mode(path: &Path) -> u32 {
-    let metadata = std::fs::symlink_metadata(path).unwrap();
-    metadata.permissions().mode() & 0o7777
 }
 
 /// Asserts that the account is connected and reported, no temporary file is left, and `run` works.

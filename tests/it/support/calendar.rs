@@ -12,6 +12,20 @@ pub(crate) fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
+/// Noon of an ordinary day.
+pub(crate) fn noon() -> DateTime<Utc> {
+    at("2026-03-10T12:00:00Z")
+}
+
+/// A list with one subscriber on each of the nine days until [`noon`].
+pub(crate) fn site_with_nine_days() -> (Site, u64) {
+    let site = Site::on(noon());
+    let list = site.list("News");
+    site.sandbox
+        .with(|w| add_readers(w, list, 9, noon(), TimeDelta::days(1)));
+    (site, list)
+}
+
 /// A subscribed subscriber.
 pub(crate) fn reader(email: &str, instant: DateTime<Utc>) -> NewSubscriber {
     NewSubscriber::new(email).subscribed_at(instant)

@@ -1,12 +1,13 @@
 //! Interrupted runs: killed before the nth call of a kind, or held at their nth request. Only processes started here
 //! are signalled, by their handle.
 
-use super::{BINARY, Done, Site};
+use super::process::through;
+use super::{Done, Site};
 use aweber_sandbox::{Fault, FaultKind};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 /// Far longer than any wait here; a test that reaches it has failed.
@@ -59,22 +60,14 @@ impl Site {
         let plain = self.command(&[&["run"], arguments].concat());
         // The question mark allows calls that do not exist on this machine.
         let inject = format!("inject=?{}:signal=KILL:when={}", before.call, before.nth);
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-qq", "-o", "/dev/null"]);
-        strace.args(["-e", &format!("trace=?{}", before.call), "-e", &inject]);
+        let trace = format!("trace=?{}", before.call);
+        let mut front = vec!["strace", "-f", "-qq", "-o", "/dev/null"];
+        front.extend(["-e", &trace, "-e", &inject]);
         if let Some(path) = before.on {
-            strace.arg("-P").arg(path);
+            front.extend(["-P", path.to_str().unwrap()]);
         }
-        strace.arg("--").arg(BINARY).args(plain.get_args());
-        strace.env_clear().current_dir(self.path(""));
-        for (name, value) in plain.get_envs() {
-            strace.env(name, value.unwrap());
-        }
-        strace
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        self.finish(strace)
+        front.push("--");
+        self.finish(through(&front, &plain))
     }
 
     /// Starts a run whose nth request from now is never answered, and waits for that request.

@@ -330,3 +330,14 @@ pub(crate) fn files_below(directory: &Path) -> Vec<PathBuf> {
     files.sort();
     files
 }
+
+/// Permission bits of a path, not following symlinks.
+pub(crate) fn mode(path: &Path) -> u32 {
+    let metadata = std::fs::symlink_metadata(path).unwrap();
+    metadata.permissions().mode() & 0o7777
+}
+
+/// Sets the permission bits of a path.
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+}
