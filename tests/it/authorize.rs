@@ -89,8 +89,12 @@ fn the_code_exchange_uses_either_basic_auth_or_a_verifier() {
         site.finish_with_answer(authorize(&site, &[]), code_at)
             .exits(0);
         site.sandbox.with(|world| {
-            let trade = world.token_requests()[0].clone();
-            let mut names: Vec<&str> = trade.form.iter().map(|(name, _)| name.as_str()).collect();
+            let exchange = world.token_requests()[0].clone();
+            let mut names: Vec<&str> = exchange
+                .form
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect();
             names.sort_unstable();
             match kind {
                 ClientKind::Public => {
@@ -104,11 +108,14 @@ fn the_code_exchange_uses_either_basic_auth_or_a_verifier() {
                             "redirect_uri"
                         ]
                     );
-                    assert_eq!(trade.authorization, Authorization::None);
+                    assert_eq!(exchange.authorization, Authorization::None);
                 }
                 ClientKind::Confidential => {
                     assert_eq!(names, ["code", "grant_type", "redirect_uri"]);
-                    assert!(matches!(trade.authorization, Authorization::Basic { .. }));
+                    assert!(matches!(
+                        exchange.authorization,
+                        Authorization::Basic { .. }
+                    ));
                 }
             }
         });
@@ -220,10 +227,10 @@ fn an_authorization_killed_after_receiving_tokens_is_finished_by_the_next() {
         let child = authorize(&site, &["--code", &code_at(url.trim())])
             .spawn()
             .unwrap();
-        let asked = site.sandbox.wait_until(Duration::from_secs(10), |world| {
+        let arrived = site.sandbox.wait_until(Duration::from_secs(10), |world| {
             !world.api_requests().is_empty()
         });
-        assert!(asked);
+        assert!(arrived);
         send_signal(&child, "KILL");
         site.wait(child).exits(128 + 9);
         assert_eq!(mode(&site.beside_token(".candidate")), 0o600);

@@ -126,10 +126,10 @@ fn stopped_during_code_exchange() -> (Site, Done) {
     let child = authorize(&site, &["--code", &code_at(url.trim())])
         .spawn()
         .unwrap();
-    let asked = site.sandbox.wait_until(Duration::from_secs(10), |world| {
+    let arrived = site.sandbox.wait_until(Duration::from_secs(10), |world| {
         world.token_requests().len() == 1
     });
-    assert!(asked);
+    assert!(arrived);
     send_signal(&child, "TERM");
     let done = site.wait(child);
     done.exits(143);
@@ -233,10 +233,10 @@ fn authorize_waits_for_a_run_in_progress() {
         .with(|world| world.fault(Fault::on("/subscribers").answer(delay)));
     let url = site.finish(authorize(&site, &["--print-url"])).stdout;
     let run = site.command(&["run"]).spawn().unwrap();
-    let asked = site.sandbox.wait_until(Duration::from_secs(10), |world| {
+    let arrived = site.sandbox.wait_until(Duration::from_secs(10), |world| {
         world.count("/subscribers") == 1
     });
-    assert!(asked);
+    assert!(arrived);
     let done = site.finish(authorize(&site, &["--code", &code_at(url.trim())]));
     let run = site.wait(run);
     done.exits(0);

@@ -10,10 +10,10 @@ use std::process::Command;
 
 /// The path of libfaketime; reports a skipped test if it is missing.
 fn library() -> Option<PathBuf> {
-    let asked = Command::new("faketime")
+    let output = Command::new("faketime")
         .args(["-f", "+0", "sh", "-c", "echo \"$LD_PRELOAD\""])
         .output();
-    let Ok(output) = asked else {
+    let Ok(output) = output else {
         skipped("faketime is not installed, so the clock cannot be set for one program");
         return None;
     };

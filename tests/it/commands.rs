@@ -239,7 +239,7 @@ fn status_reports_a_damaged_or_newer_ledger() {
 
 #[test]
 fn completions_are_valid_for_each_shell() {
-    let said = |shell: &str| {
+    let completions_of = |shell: &str| {
         let output = Command::new(BINARY)
             .args(["completions", shell])
             .env_clear()
@@ -250,14 +250,14 @@ fn completions_are_valid_for_each_shell() {
         String::from_utf8(output.stdout).unwrap()
     };
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = said(shell);
+        let script = completions_of(shell);
         for word in ["authorize", "metrics-file", "max-age", "exclude-list"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("aweber-sync.bash");
-    append_bytes(&file, said("bash").as_bytes());
+    append_bytes(&file, completions_of("bash").as_bytes());
     // Completes `aweber-sync run --met`.
     let script = "source \"$1\"; COMP_WORDS=(aweber-sync run --met); COMP_CWORD=2; \
                   _aweber__sync aweber-sync --met run; echo \"${COMPREPLY[*]}\"";
@@ -328,14 +328,14 @@ fn running_without_arguments_prints_help() {
         command.env_clear().envs(environment);
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(2));
-        let said = String::from_utf8(output.stdout).unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
         assert!(
-            said.contains("Usage: aweber-sync [OPTIONS] <COMMAND>"),
-            "{said}"
+            printed.contains("Usage: aweber-sync [OPTIONS] <COMMAND>"),
+            "{printed}"
         );
         assert!(
-            said.contains("completions") && !said.contains("man pages"),
-            "{said}"
+            printed.contains("completions") && !printed.contains("man pages"),
+            "{printed}"
         );
     }
 }

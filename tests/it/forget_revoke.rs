@@ -19,9 +19,9 @@ fn forgotten_subscriptions_are_exported_again_and_no_others() {
         site.forget_requests();
         let id = tips.to_string();
         let name = if by_name { "Tips" } else { &id };
-        let said = stdout_of(&site, &["forget", "--list", name]);
+        let printed = stdout_of(&site, &["forget", "--list", name]);
         assert_eq!(
-            said,
+            printed,
             format!("Forgot 2 subscriptions of list {tips}; the next run exports them again.\n")
         );
         assert_eq!(
@@ -58,10 +58,10 @@ fn forget_since_a_day_forgets_subscriptions_from_that_day_on() {
             .date_naive()
             .to_string()
     });
-    let said = stdout_of(&site, &["forget", "--list", &list, "--since", &day]);
+    let printed = stdout_of(&site, &["forget", "--list", &list, "--since", &day]);
     assert!(
-        said.starts_with("Forgot 2 subscriptions of list "),
-        "{said}"
+        printed.starts_with("Forgot 2 subscriptions of list "),
+        "{printed}"
     );
     site.run_ok(&[]);
     let again: Vec<String> = crate::support::read_csv(&site.files()[1])
@@ -110,9 +110,12 @@ fn revoke_ends_the_tokens_of_both_client_kinds_and_leaves_no_secret() {
         for beside in [".rescued", ".rescued.2", ".candidate", ".next"] {
             std::fs::write(site.beside_token(beside), site.token_bytes()).unwrap();
         }
-        let said = stdout_of(&site, &["revoke"]);
-        assert!(said.contains("no longer accepts these tokens"), "{said}");
-        assert!(said.contains("labs.aweber.com/apps"), "{said}");
+        let printed = stdout_of(&site, &["revoke"]);
+        assert!(
+            printed.contains("no longer accepts these tokens"),
+            "{printed}"
+        );
+        assert!(printed.contains("labs.aweber.com/apps"), "{printed}");
         site.sandbox.with(|world| {
             assert!(
                 world.live_refresh_tokens().is_empty() && world.live_access_tokens().is_empty()

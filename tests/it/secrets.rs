@@ -121,15 +121,15 @@ fn secrets_echoed_in_server_errors_are_redacted() {
         for envelope in ["a", "b"] {
             let site = Site::with(ClientKind::Confidential, Settings::default());
             let tokens = site.tokens();
-            let said = format!(
+            let message = format!(
                 "cannot use {} and {} of {}",
                 tokens["access_token"].as_str().unwrap(),
                 tokens["refresh_token"].as_str().unwrap(),
                 site.client_secret().unwrap()
             );
             let kind = match envelope {
-                "a" => FaultKind::envelope_a(status, "BadRequestError", &said),
-                _ => FaultKind::envelope_b(status, "invalid_request", &said),
+                "a" => FaultKind::envelope_a(status, "BadRequestError", &message),
+                _ => FaultKind::envelope_b(status, "invalid_request", &message),
             };
             site.sandbox
                 .with(|world| world.fault(Fault::on(on).always().answer(kind)));
@@ -151,10 +151,10 @@ fn the_process_list_shows_no_secret() {
     command.env("AWEBER_CLIENT_SECRET", site.client_secret().unwrap());
     let child = command.spawn().unwrap();
     for path in ["/oauth2/token", "/1.0/"] {
-        let asked = site
+        let arrived = site
             .sandbox
             .wait_until(Duration::from_secs(10), |world| world.count(path) == 1);
-        assert!(asked, "{path}");
+        assert!(arrived, "{path}");
         let shown = std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap();
         let shown = String::from_utf8_lossy(&shown).replace('\0', " ");
         assert!(shown.contains("run"), "{shown}");
@@ -300,10 +300,10 @@ fn a_crash_dumps_no_core() {
     let mut child = through_shell(script, &site.command(&["run"]))
         .spawn()
         .unwrap();
-    let asked = site
+    let arrived = site
         .sandbox
         .wait_until(Duration::from_secs(20), |world| world.count("/lists") == 1);
-    assert!(asked);
+    assert!(arrived);
     send_signal(&child, "ABRT");
     let ended = child.wait().unwrap();
     assert_eq!(ended.signal(), Some(6));

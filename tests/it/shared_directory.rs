@@ -34,10 +34,10 @@ fn two_jobs_with_the_same_batch_name_share_a_directory_without_conflict() {
         .command(&["run", "--output", &output])
         .spawn()
         .unwrap();
-    let came = first.sandbox.wait_until(Duration::from_secs(20), |world| {
+    let arrived = first.sandbox.wait_until(Duration::from_secs(20), |world| {
         world.count("ws.start=198") > 0
     });
-    assert!(came);
+    assert!(arrived);
     second.run_ok(&arguments);
     first.wait(child).exits(0);
     let rows = published(&shared)

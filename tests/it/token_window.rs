@@ -40,11 +40,11 @@ fn from_read_to_write(site: &Site) -> Vec<Vec<String>> {
         .map(|(_, call)| call.trim())
         .collect();
     let mut windows = Vec::new();
-    let mut asked = false;
+    let mut requested = false;
     let mut since_read: Vec<String> = Vec::new();
     for line in lines {
-        asked |= line.contains("POST /oauth2/token ");
-        if !asked {
+        requested |= line.contains("POST /oauth2/token ");
+        if !requested {
             continue;
         }
         let name = line.split('(').next().unwrap().to_owned();
@@ -54,7 +54,7 @@ fn from_read_to_write(site: &Site) -> Vec<Vec<String>> {
         since_read.push(name);
         if line.starts_with("pwrite64(") && line.contains("/token.json.") {
             windows.push(std::mem::take(&mut since_read));
-            asked = false;
+            requested = false;
         }
     }
     windows

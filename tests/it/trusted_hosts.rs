@@ -38,8 +38,8 @@ fn foreign() -> Sandbox {
 }
 
 fn assert_not_contacted(foreign: &Sandbox, what: &str) {
-    let asked = foreign.with(|world| world.requests.len());
-    assert_eq!(asked, 0, "{what}: the other host was contacted");
+    let requests = foreign.with(|world| world.requests.len());
+    assert_eq!(requests, 0, "{what}: the other host was contacted");
 }
 
 #[test]

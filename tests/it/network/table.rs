@@ -113,7 +113,7 @@ impl Row {
     }
 
     /// The variants for one outcome: how often, and with which token policy.
-    fn ways(&self, outcome: Outcome) -> Vec<(Times, TokenPolicy)> {
+    fn variants(&self, outcome: Outcome) -> Vec<(Times, TokenPolicy)> {
         let policies = |times: Times| match (outcome, times) {
             (Outcome::TokensLost, Once) => &[
                 TokenPolicy::RevokesBoth,
@@ -145,11 +145,11 @@ impl Row {
         let outcomes = outcomes.filter(|(nth, (step, _))| is_tried(*nth, *step));
         let mut cases = Vec::new();
         for (nth, (_, (step, outcome))) in outcomes.enumerate() {
-            let mut ways = self.ways(*outcome);
+            let mut variants = self.variants(*outcome);
             if !all {
-                ways = vec![ways[(number + nth) % ways.len()]];
+                variants = vec![variants[(number + nth) % variants.len()]];
             }
-            cases.extend(ways.into_iter().map(|(times, policy)| Case {
+            cases.extend(variants.into_iter().map(|(times, policy)| Case {
                 name: format!("{}, {step:?}, {times:?}, {policy:?}", self.name),
                 step: *step,
                 outcome: *outcome,

@@ -47,8 +47,8 @@ impl Done {
     /// On standard error.
     #[track_caller]
     pub(crate) fn says(&self, text: &str) -> &Done {
-        let said = self.stderr.contains(text);
-        self.expect(said, format_args!("{text:?} in stderr"))
+        let found = self.stderr.contains(text);
+        self.expect(found, format_args!("{text:?} in stderr"))
     }
 
     /// A message starting with `text` about what is safe.
@@ -65,8 +65,8 @@ impl Done {
 
     #[track_caller]
     pub(crate) fn does_not_say(&self, text: &str) -> &Done {
-        let said = self.stderr.contains(text);
-        self.expect(!said, format_args!("no {text:?} in stderr"))
+        let found = self.stderr.contains(text);
+        self.expect(!found, format_args!("no {text:?} in stderr"))
     }
 
     /// Nothing on standard error.
@@ -94,8 +94,8 @@ impl Done {
     }
 
     #[track_caller]
-    fn expect(&self, is_so: bool, what: fmt::Arguments<'_>) -> &Done {
-        assert!(is_so, "expected {what}\n{self}");
+    fn expect(&self, holds: bool, what: fmt::Arguments<'_>) -> &Done {
+        assert!(holds, "expected {what}\n{self}");
         self
     }
 

@@ -84,10 +84,10 @@ impl Site {
         });
         let command = self.command(&[&["run"], arguments].concat());
         let held = self.start(command);
-        let came = self.sandbox.wait_until(WAIT_LIMIT, |world| {
+        let arrived = self.sandbox.wait_until(WAIT_LIMIT, |world| {
             world.count(text) >= before + nth as usize
         });
-        assert!(came, "request {nth} with {text:?} never came");
+        assert!(arrived, "request {nth} with {text:?} never came");
         held
     }
 
@@ -152,9 +152,9 @@ impl Drop for HeldRun {
 }
 
 /// Waits until the condition holds; panics after [`WAIT_LIMIT`].
-pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + WAIT_LIMIT;
-    while !is_so() {
+    while !condition() {
         assert!(Instant::now() < end, "timeout while waiting until {what}");
         std::thread::sleep(Duration::from_millis(2));
     }

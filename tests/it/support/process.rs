@@ -84,18 +84,18 @@ impl Site {
     ) -> Done {
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut said = String::new();
-        while stdout.read_line(&mut said).unwrap() > 0 {
-            let line = said.lines().last().unwrap().trim();
+        let mut printed = String::new();
+        while stdout.read_line(&mut printed).unwrap() > 0 {
+            let line = printed.lines().last().unwrap().trim();
             if line.contains("/oauth2/authorize?") {
                 let line = format!("{}\n", answer(line));
                 // The program may exit without reading, which breaks the pipe; its exit code tells the rest.
                 let _ = child.stdin.take().unwrap().write_all(line.as_bytes());
             }
         }
-        stdout.read_to_string(&mut said).unwrap();
+        stdout.read_to_string(&mut printed).unwrap();
         let mut output = child.wait_with_output().unwrap();
-        output.stdout = said.into_bytes();
+        output.stdout = printed.into_bytes();
         self.read(output)
     }
 }
