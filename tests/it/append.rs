@@ -1,27 +1,26 @@
-//! N3 for the growing file: a batch whose append was cut short, in every state that a kill, a log rotation or a
-//! stranger can leave it in.
+//! N3 for the growing file: an append cut short, in every state that a kill, a log rotation or another program can
+//! leave.
 
-use crate::support::story::{HEADER, Outlet, Story, append, cut};
+use crate::support::job::{HEADER, Job, OutputKind, append_bytes, cut_bytes};
 
-/// As [`Story::left_open`], but killed right after the commit that begins to append at the end of `before`.
-fn left_appending(before: &str) -> Story {
-    let story = Story::left_open(Outlet::File);
+/// As [`Job::with_open_batch`], but killed right after the commit that starts to append at the end of `before`.
+fn with_started_append(before: &str) -> Job {
+    let job = Job::with_open_batch(OutputKind::File);
     if !before.is_empty() {
-        std::fs::write(story.file(), before).unwrap();
+        std::fs::write(job.file(), before).unwrap();
     }
     let sql = "UPDATE batch SET state = 'appending', appended_at = ?1, with_header = ?2";
-    story
-        .ledger()
+    job.ledger()
         .execute(sql, (before.len() as i64, before.is_empty()))
         .unwrap();
-    story
+    job
 }
 
 #[test]
-fn an_append_is_mended_wherever_it_was_torn() {
+fn an_append_torn_at_any_byte_is_repaired() {
     let whole = {
-        let story = left_appending("");
-        let stage = std::fs::read_to_string(story.batch().stage).unwrap();
+        let job = with_started_append("");
+        let stage = std::fs::read_to_string(job.batch().stage).unwrap();
         format!("{HEADER}{stage}").len()
     };
     for torn_at in [
@@ -33,76 +32,76 @@ fn an_append_is_mended_wherever_it_was_torn() {
         whole - 1,
         whole,
     ] {
-        let mut story = left_appending("");
-        let stage = std::fs::read_to_string(story.batch().stage).unwrap();
-        append(
-            &story.file(),
+        let mut job = with_started_append("");
+        let stage = std::fs::read_to_string(job.batch().stage).unwrap();
+        append_bytes(
+            &job.file(),
             &format!("{HEADER}{stage}").as_bytes()[..torn_at],
         );
-        story.assert_goes_on(&format!("torn after {torn_at} of {whole} bytes"));
+        job.assert_resumes(&format!("torn after {torn_at} of {whole} bytes"));
     }
 }
 
 #[test]
-fn an_append_to_earlier_rows_is_mended_behind_them() {
+fn an_append_torn_behind_earlier_rows_is_repaired() {
     let earlier = format!(
         "{HEADER}6000001,Readers,1,earlier@example.com{}\n",
         ",".repeat(24)
     );
     for torn_at in [0, 1, 70] {
-        let mut story = left_appending(&earlier);
-        let stage = std::fs::read(story.batch().stage).unwrap();
-        append(&story.file(), &stage[..torn_at]);
-        let done = story.run_ok();
-        let text = std::fs::read_to_string(story.file()).unwrap();
+        let mut job = with_started_append(&earlier);
+        let stage = std::fs::read(job.batch().stage).unwrap();
+        append_bytes(&job.file(), &stage[..torn_at]);
+        let done = job.run_ok();
+        let text = std::fs::read_to_string(job.file()).unwrap();
         assert!(text.starts_with(&earlier));
-        std::fs::write(story.file(), text.replacen(&earlier, HEADER, 1)).unwrap();
-        story.assert_everybody_once(&format!("torn after {torn_at} bytes"), &done);
+        std::fs::write(job.file(), text.replacen(&earlier, HEADER, 1)).unwrap();
+        job.assert_exported_once(&format!("torn after {torn_at} bytes"), &done);
     }
 }
 
 #[test]
-fn a_foreign_end_of_a_file_being_appended_to_is_left_alone_and_the_way_out_works() {
-    let mut story = left_appending("");
-    append(&story.file(), HEADER.as_bytes());
-    append(&story.file(), b"somebody else's line\n");
-    let before = std::fs::read(story.file()).unwrap();
-    story.assert_refuses("another program");
-    let told = format!("mv '{0}' '{0}.old'", story.file().display());
-    story.run().says(&told);
-    assert_eq!(std::fs::read(story.file()).unwrap(), before);
+fn a_file_extended_by_another_program_during_an_append_is_refused_and_the_advice_works() {
+    let mut job = with_started_append("");
+    append_bytes(&job.file(), HEADER.as_bytes());
+    append_bytes(&job.file(), b"another program's line\n");
+    let before = std::fs::read(job.file()).unwrap();
+    job.assert_next_run_refused("another program");
+    let advice = format!("mv '{0}' '{0}.old'", job.file().display());
+    job.run().says(&advice);
+    assert_eq!(std::fs::read(job.file()).unwrap(), before);
 
-    std::fs::rename(story.file(), story.site.path("grown.csv.old")).unwrap();
-    story.assert_goes_on("moved away as told");
+    std::fs::rename(job.file(), job.site.path("grown.csv.old")).unwrap();
+    job.assert_resumes("after the advice");
 }
 
 #[test]
-fn a_file_that_became_shorter_during_an_append_is_left_alone() {
+fn a_file_truncated_during_an_append_is_refused() {
     let earlier = format!(
         "{HEADER}6000001,Readers,1,earlier@example.com{}\n",
         ",".repeat(24)
     );
-    let mut story = left_appending(&earlier);
-    cut(&story.file(), 5);
-    story.assert_refuses("shorter");
+    let mut job = with_started_append(&earlier);
+    cut_bytes(&job.file(), 5);
+    job.assert_next_run_refused("shorter");
 }
 
 #[test]
-fn a_file_rotated_during_an_append_is_begun_anew_with_a_header() {
+fn a_file_rotated_during_an_append_restarts_with_a_header() {
     let earlier = format!(
         "{HEADER}6000001,Readers,1,earlier@example.com{}\n",
         ",".repeat(24)
     );
     for emptied in [true, false] {
-        let mut story = left_appending(&earlier);
+        let mut job = with_started_append(&earlier);
         if emptied {
-            std::fs::write(story.file(), "").unwrap();
+            std::fs::write(job.file(), "").unwrap();
         } else {
-            std::fs::rename(story.file(), story.site.path("grown.csv.1")).unwrap();
+            std::fs::rename(job.file(), job.site.path("grown.csv.1")).unwrap();
         }
-        story.assert_goes_on("rotated");
+        job.assert_resumes("rotated");
         assert!(
-            std::fs::read_to_string(story.file())
+            std::fs::read_to_string(job.file())
                 .unwrap()
                 .starts_with(HEADER)
         );
@@ -110,56 +109,56 @@ fn a_file_rotated_during_an_append_is_begun_anew_with_a_header() {
 }
 
 #[test]
-fn rows_half_appended_whose_stage_file_is_gone_are_reported_and_nothing_is_spent() {
-    let mut story = left_appending("");
-    let stage = story.batch().stage;
-    append(&story.file(), &HEADER.as_bytes()[..100]);
-    let away = story.site.path("away");
+fn a_half_appended_batch_without_its_stage_file_is_reported_and_changes_nothing() {
+    let mut job = with_started_append("");
+    let stage = job.batch().stage;
+    append_bytes(&job.file(), &HEADER.as_bytes()[..100]);
+    let away = job.site.path("away");
     std::fs::rename(&stage, &away).unwrap();
-    story.site.forget_requests();
-    let (batch, files) = (story.batch(), story.site.contents());
-    story.run().exits(74).says("restore the stage file");
-    assert_eq!(story.site.requests(), 0);
-    assert_eq!(story.batch(), batch);
-    assert!(story.site.contents() == files);
+    job.site.forget_requests();
+    let (batch, files) = (job.batch(), job.site.contents());
+    job.run().exits(74).says("restore the stage file");
+    assert_eq!(job.site.requests(), 0);
+    assert_eq!(job.batch(), batch);
+    assert!(job.site.contents() == files);
     std::fs::rename(&away, &stage).unwrap();
-    story.assert_goes_on("put back");
+    job.assert_resumes("restored");
 }
 
 #[test]
-fn an_append_not_begun_whose_stage_file_is_gone_is_void() {
-    let mut story = left_appending("");
-    std::fs::remove_file(story.batch().stage).unwrap();
-    story.assert_begins_anew("a new file");
+fn an_append_not_started_is_void_if_its_stage_file_is_missing() {
+    let mut job = with_started_append("");
+    std::fs::remove_file(job.batch().stage).unwrap();
+    job.assert_starts_over("a new file");
 
     // The same behind rows of an earlier batch.
-    let mut story = Story::new(Outlet::File);
-    story.more(3);
-    story.run_ok();
-    story.more(3);
-    let batch = story.batch();
-    let length = story.file().metadata().unwrap().len();
-    let ledger = story.ledger();
+    let mut job = Job::new(OutputKind::File);
+    job.add_subscribers(3);
+    job.run_ok();
+    job.add_subscribers(3);
+    let batch = job.batch();
+    let length = job.file().metadata().unwrap().len();
+    let ledger = job.ledger();
     let sql = "INSERT INTO batch SELECT id + 1, 'appending', kind, target, stage || '2', marker, mode, format, columns,
         named_at + 1, 1000, 3, ?1, 0, NULL FROM batch";
     ledger.execute(sql, [length as i64]).unwrap();
-    let done = story.run_ok();
-    story.assert_everybody_once("behind earlier rows", &done);
-    assert_eq!(story.batch().id, batch.id + 2);
+    let done = job.run_ok();
+    job.assert_exported_once("behind earlier rows", &done);
+    assert_eq!(job.batch().id, batch.id + 2);
 }
 
 #[test]
-fn the_way_out_told_for_a_lost_stage_file_works() {
-    let mut story = left_appending("");
-    let stage = std::fs::read(story.batch().stage).unwrap();
-    append(&story.file(), HEADER.as_bytes());
-    append(&story.file(), &stage[..1000]);
-    std::fs::remove_file(story.batch().stage).unwrap();
-    let done = story.run();
+fn the_advice_for_a_missing_stage_file_works() {
+    let mut job = with_started_append("");
+    let stage = std::fs::read(job.batch().stage).unwrap();
+    append_bytes(&job.file(), HEADER.as_bytes());
+    append_bytes(&job.file(), &stage[..1000]);
+    std::fs::remove_file(job.batch().stage).unwrap();
+    let done = job.run();
     done.exits(74);
-    let told = format!("mv '{0}' '{0}.old'", story.file().display());
-    done.says(&told);
-    std::fs::rename(story.file(), story.site.path("grown.csv.old")).unwrap();
-    let done = story.run_ok();
-    story.assert_everybody_once("moved away as told", &done);
+    let advice = format!("mv '{0}' '{0}.old'", job.file().display());
+    done.says(&advice);
+    std::fs::rename(job.file(), job.site.path("grown.csv.old")).unwrap();
+    let done = job.run_ok();
+    job.assert_exported_once("after the advice", &done);
 }

@@ -1,19 +1,18 @@
-//! `authorize`: from a code to a token file that `run` works with, on every way that leads there.
+//! `authorize`: from a code to a token file that `run` can use, in every supported way.
 
-use crate::support::Site;
-use crate::support::authorization::{assert_connected, authorize, mode, unauthorized};
+use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::{code_at, parameter, redirect_from};
-use crate::support::process::{on_a_terminal, send_signal};
+use crate::support::process::{on_terminal, send_signal};
 use crate::support::token::unix_now;
+use crate::support::{Site, mode, set_mode};
 use aweber_sandbox::{Authorization, ClientKind, Fault, FaultKind};
 use serde_json::json;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 const KINDS: [ClientKind; 2] = [ClientKind::Public, ClientKind::Confidential];
 
 #[test]
-fn both_kinds_of_client_connect_by_one_line_of_standard_input() {
+fn both_client_kinds_connect_with_a_code_on_standard_input() {
     for kind in KINDS {
         let site = unauthorized(kind);
         let before = unix_now();
@@ -47,7 +46,7 @@ fn both_kinds_of_client_connect_by_one_line_of_standard_input() {
 }
 
 #[test]
-fn the_page_asked_for_has_the_three_scopes_and_pkce_for_a_public_client_only() {
+fn the_authorization_url_has_three_scopes_and_pkce_only_for_public_clients() {
     for kind in KINDS {
         let site = unauthorized(kind);
         site.finish_with_answer(authorize(&site, &[]), code_at)
@@ -84,14 +83,18 @@ fn the_page_asked_for_has_the_three_scopes_and_pkce_for_a_public_client_only() {
 }
 
 #[test]
-fn a_secret_goes_into_the_basic_header_and_a_verifier_into_the_form_and_never_both() {
+fn the_code_exchange_uses_either_basic_auth_or_a_verifier() {
     for kind in KINDS {
         let site = unauthorized(kind);
         site.finish_with_answer(authorize(&site, &[]), code_at)
             .exits(0);
         site.sandbox.with(|world| {
-            let trade = world.token_requests()[0].clone();
-            let mut names: Vec<&str> = trade.form.iter().map(|(name, _)| name.as_str()).collect();
+            let exchange = world.token_requests()[0].clone();
+            let mut names: Vec<&str> = exchange
+                .form
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect();
             names.sort_unstable();
             match kind {
                 ClientKind::Public => {
@@ -105,11 +108,14 @@ fn a_secret_goes_into_the_basic_header_and_a_verifier_into_the_form_and_never_bo
                             "redirect_uri"
                         ]
                     );
-                    assert_eq!(trade.authorization, Authorization::None);
+                    assert_eq!(exchange.authorization, Authorization::None);
                 }
                 ClientKind::Confidential => {
                     assert_eq!(names, ["code", "grant_type", "redirect_uri"]);
-                    assert!(matches!(trade.authorization, Authorization::Basic { .. }));
+                    assert!(matches!(
+                        exchange.authorization,
+                        Authorization::Basic { .. }
+                    ));
                 }
             }
         });
@@ -117,7 +123,7 @@ fn a_secret_goes_into_the_basic_header_and_a_verifier_into_the_form_and_never_bo
 }
 
 #[test]
-fn two_processes_share_the_work_by_print_url_and_code() {
+fn print_url_and_code_work_in_two_processes() {
     for kind in KINDS {
         let site = unauthorized(kind);
         let printed = site.finish(authorize(&site, &["--print-url"]));
@@ -147,7 +153,7 @@ fn two_processes_share_the_work_by_print_url_and_code() {
 }
 
 #[test]
-fn the_second_process_takes_the_whole_address_and_needs_no_client_id() {
+fn code_accepts_the_whole_redirect_address_and_needs_no_client_id() {
     let site = unauthorized(ClientKind::Public);
     let uri = ["--redirect-uri", "https://localhost"];
     let printed = site.finish(authorize(&site, &[&["--print-url"], &uri[..]].concat()));
@@ -157,7 +163,7 @@ fn the_second_process_takes_the_whole_address_and_needs_no_client_id() {
 }
 
 #[test]
-fn a_pasted_redirect_address_is_as_good_as_the_bare_code() {
+fn a_pasted_redirect_address_works_like_the_bare_code() {
     for kind in KINDS {
         let site = unauthorized(kind);
         let command = authorize(&site, &["--redirect-uri", "https://localhost"]);
@@ -174,7 +180,7 @@ fn a_pasted_redirect_address_is_as_good_as_the_bare_code() {
 }
 
 #[test]
-fn an_address_with_the_state_of_another_authorization_is_not_traded() {
+fn a_redirect_with_the_state_of_another_authorization_is_not_exchanged() {
     let site = unauthorized(ClientKind::Public);
     let command = authorize(&site, &["--redirect-uri", "https://localhost"]);
     let done = site.finish_with_answer(command, |url| {
@@ -188,7 +194,7 @@ fn an_address_with_the_state_of_another_authorization_is_not_traded() {
 }
 
 #[test]
-fn authorizing_anew_keeps_unknown_keys_and_the_ledger_and_needs_no_options() {
+fn reauthorizing_keeps_unknown_keys_and_the_ledger_and_needs_no_options() {
     for kind in KINDS {
         let site = unauthorized(kind);
         let first = site.finish_with_answer(authorize(&site, &[]), code_at);
@@ -205,14 +211,14 @@ fn authorizing_anew_keeps_unknown_keys_and_the_ledger_and_needs_no_options() {
         assert_eq!(new["note"], "mine");
         assert!(new["generation"].as_u64() > file["generation"].as_u64());
         assert_eq!(new["client_secret"], json!(site.client_secret()));
-        // Whoever was exported stays exported.
+        // Subscribers exported before stay exported.
         site.run_ok(&[]);
         assert_eq!(site.rows().len(), 3);
     }
 }
 
 #[test]
-fn an_authorization_that_was_killed_after_it_got_tokens_is_finished_by_the_next() {
+fn an_authorization_killed_after_receiving_tokens_is_finished_by_the_next() {
     for kind in KINDS {
         let site = unauthorized(kind);
         let silence = Fault::on("/1.0/accounts").answer(FaultKind::Never { work_done: false });
@@ -221,10 +227,10 @@ fn an_authorization_that_was_killed_after_it_got_tokens_is_finished_by_the_next(
         let child = authorize(&site, &["--code", &code_at(url.trim())])
             .spawn()
             .unwrap();
-        let asked = site.sandbox.wait_until(Duration::from_secs(10), |world| {
+        let arrived = site.sandbox.wait_until(Duration::from_secs(10), |world| {
             !world.api_requests().is_empty()
         });
-        assert!(asked);
+        assert!(arrived);
         send_signal(&child, "KILL");
         site.wait(child).exits(128 + 9);
         assert_eq!(mode(&site.beside_token(".candidate")), 0o600);
@@ -240,31 +246,27 @@ fn an_authorization_that_was_killed_after_it_got_tokens_is_finished_by_the_next(
 }
 
 #[test]
-fn an_authorization_that_was_killed_while_it_stored_the_tokens_is_finished_by_the_next() {
+fn an_authorization_killed_while_storing_tokens_is_finished_by_the_next() {
     let site = Site::new();
     let bytes = site.token_bytes();
     std::fs::remove_file(site.token_file()).unwrap();
     let mut next = vec![b' '; 64 * 1024];
     next[..bytes.len()].copy_from_slice(&bytes);
     std::fs::write(site.beside_token(".candidate.next"), next).unwrap();
-    std::fs::set_permissions(
-        site.beside_token(".candidate.next"),
-        PermissionsExt::from_mode(0o600),
-    )
-    .unwrap();
+    set_mode(&site.beside_token(".candidate.next"), 0o600);
     let done = site.finish(site.command(&["authorize"]));
     assert_connected(&site, &done);
 }
 
 #[test]
-fn a_person_at_a_terminal_gets_a_prompt_and_a_browser_that_knows_no_secret() {
+fn a_terminal_gets_a_prompt_and_a_browser_without_secrets_in_its_environment() {
     let site = unauthorized(ClientKind::Confidential);
     let browser = site.path("bin/xdg-open");
     let opened = site.path("opened");
     std::fs::create_dir(site.path("bin")).unwrap();
     let text = "#!/bin/sh\n{ echo \"$@\"; env; } >opened.tmp; mv opened.tmp opened\n";
     std::fs::write(&browser, text).unwrap();
-    std::fs::set_permissions(&browser, PermissionsExt::from_mode(0o755)).unwrap();
+    set_mode(&browser, 0o755);
     let mut command = authorize(&site, &[]);
     command
         .env(
@@ -272,7 +274,7 @@ fn a_person_at_a_terminal_gets_a_prompt_and_a_browser_that_knows_no_secret() {
             format!("{}:/usr/bin:/bin", site.path("bin").display()),
         )
         .env("DISPLAY", ":99");
-    let Some(command) = on_a_terminal(&command) else {
+    let Some(command) = on_terminal(&command) else {
         return;
     };
     let done = site.finish_with_answer(command, code_at);

@@ -1,29 +1,29 @@
-//! N1 across commands: an `authorize` that failed or was killed, then repeated or followed by another command. At every
-//! point each refresh token that AWeber accepts is on disk.
+//! N1 across commands: an `authorize` that failed or was killed, then repeated or followed by another command. At
+//! every point each refresh token that AWeber accepts is on disk.
 
 use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::code_at;
 use crate::support::token::refresh_token_in;
-use crate::support::{Done, Site, files_below};
+use crate::support::{Done, Site, files_below, set_mode};
 use aweber_sandbox::{ClientKind, Fault, FaultKind};
 use serde_json::json;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Every refresh token that AWeber accepts is in a file of the state directory.
+/// Asserts that every refresh token that AWeber accepts is in a file of the state directory.
 #[track_caller]
 fn assert_no_token_lost(site: &Site, done: &Done) {
     for token in site.sandbox.with(|world| world.live_refresh_tokens()) {
-        let holds_it =
+        let contains_it =
             |file: &Path| String::from_utf8_lossy(&std::fs::read(file).unwrap()).contains(&token);
         let held = files_below(&site.state_dir())
             .iter()
-            .any(|file| holds_it(file));
-        assert!(held, "a live refresh token is nowhere: {done}");
+            .any(|file| contains_it(file));
+        assert!(held, "a live refresh token is in no file: {done}");
     }
 }
 
-/// Credentials of another program without a living access token: to look at the account spends the refresh token.
+/// Writes another program's credentials without a live access token, so that the account lookup spends the refresh
+/// token.
 fn write_credentials(site: &Site) {
     let tokens = site.sandbox.with(|world| world.grant(site.client_id()));
     let credentials = json!({"client_id": site.client_id(), "refresh_token": tokens.refresh_token});
@@ -62,14 +62,14 @@ fn an_import_that_failed_after_its_refresh_is_finished_by_the_same_command() {
 }
 
 #[test]
-fn an_import_killed_while_it_stored_its_tokens_is_finished_by_the_same_command() {
+fn an_import_killed_while_storing_tokens_is_finished_by_the_same_command() {
     for suffix in [".candidate", ".candidate.next", ".candidate.next.tmp"] {
         let site = unauthorized(ClientKind::Public);
         write_credentials(&site);
         accounts_fail(&site);
         import(&site).exits(69);
         site.sandbox.with(|world| world.clear_faults());
-        // As if it had been killed before a rename.
+        // As after a kill before a rename.
         if suffix != ".candidate" {
             std::fs::rename(site.beside_token(".candidate"), site.beside_token(suffix)).unwrap();
         }
@@ -79,7 +79,7 @@ fn an_import_killed_while_it_stored_its_tokens_is_finished_by_the_same_command()
 }
 
 #[test]
-fn a_code_given_after_one_that_could_not_be_finished_loses_no_token() {
+fn a_code_given_after_an_unfinished_authorization_loses_no_token() {
     for (first_fault, second_code) in [
         (FaultKind::html(503), 0),
         (
@@ -111,7 +111,7 @@ fn a_code_given_after_one_that_could_not_be_finished_loses_no_token() {
 }
 
 #[test]
-fn tokens_of_an_interrupted_authorization_that_are_dead_make_room_for_the_import() {
+fn an_import_replaces_dead_tokens_of_an_unfinished_authorization() {
     let site = unauthorized(ClientKind::Public);
     write_credentials(&site);
     accounts_fail(&site);
@@ -125,7 +125,7 @@ fn tokens_of_an_interrupted_authorization_that_are_dead_make_room_for_the_import
 }
 
 #[test]
-fn revoke_revokes_the_tokens_of_an_unfinished_authorization_too() {
+fn revoke_also_revokes_the_tokens_of_an_unfinished_authorization() {
     for with_token_file in [true, false] {
         let site = Site::new();
         if !with_token_file {
@@ -146,7 +146,7 @@ fn revoke_revokes_the_tokens_of_an_unfinished_authorization_too() {
 }
 
 #[test]
-fn an_unparsed_answer_left_by_a_kill_is_kept_whatever_its_length() {
+fn an_unparsed_answer_left_by_a_kill_is_kept_at_any_length() {
     for left in [
         b"<html>RT-7</html>".to_vec(),
         [&b"<html>RT-7</html>"[..], &[b' '; 64 * 1024]].concat(),
@@ -155,7 +155,7 @@ fn an_unparsed_answer_left_by_a_kill_is_kept_whatever_its_length() {
         let site = Site::new();
         let journal = site.beside_token(".next");
         std::fs::write(&journal, &left).unwrap();
-        std::fs::set_permissions(&journal, PermissionsExt::from_mode(0o600)).unwrap();
+        set_mode(&journal, 0o600);
         let done = site.run(&[]);
         done.exits(0).says("could not be parsed");
         let kept = std::fs::read(site.beside_token(".rescued")).unwrap();
@@ -165,12 +165,12 @@ fn an_unparsed_answer_left_by_a_kill_is_kept_whatever_its_length() {
 }
 
 #[test]
-fn newer_tokens_that_another_program_stored_are_used_before_the_token_is_declared_dead() {
+fn a_run_with_a_dead_token_uses_newer_tokens_stored_by_another_program() {
     let site = Site::new();
     let list = site.add_list(3);
     let file = site.token_file();
     let client = site.client_id().to_owned();
-    // While the refresh is under way: the job's token is dead, a new authorization is in the file.
+    // During the refresh: the job's token is dead, and a new authorization is in the file.
     site.sandbox.with(|world| {
         world.before("/oauth2/token", 1, move |world| {
             world.revoke_everything();

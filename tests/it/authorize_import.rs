@@ -1,4 +1,4 @@
-//! `authorize --import`: the credentials file of every other program, with tokens that the sandbox has granted.
+//! `authorize --import`: the credentials files of other programs, with tokens granted by the sandbox.
 
 use crate::support::authorization::{assert_connected, unauthorized};
 use crate::support::{Done, Site};
@@ -8,7 +8,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// File in fixtures/credentials, its placeholder, the kind of client, whether it names its client.
+/// File in fixtures/credentials, its placeholder, the kind of client, whether the file contains the client id.
 const FILES: [(&str, &str, ClientKind, bool); 9] = [
     ("python.json", "python", Confidential, true),
     ("node.json", "node", Confidential, true),
@@ -21,7 +21,7 @@ const FILES: [(&str, &str, ClientKind, bool); 9] = [
     ("aweber-cli.json", "cli", Public, false),
 ];
 
-/// The fixture with tokens and client of the sandbox, as `credentials` in the site's directory.
+/// Writes the fixture with the sandbox's tokens and client as `credentials` in the site's directory.
 fn write_credentials(site: &Site, file: &str, mark: &str, tokens: &Tokens) -> PathBuf {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/credentials");
     let mut text = std::fs::read_to_string(fixtures.join(file)).unwrap();
@@ -29,7 +29,7 @@ fn write_credentials(site: &Site, file: &str, mark: &str, tokens: &Tokens) -> Pa
     put(format!("AT-{mark}-fake"), &tokens.access_token);
     put(format!("RT-{mark}-fake"), &tokens.refresh_token);
     put(format!("client-{mark}-example"), site.client_id());
-    // The one with a semicolon, as PHP's readers meet it.
+    // PHP reads the semicolon as part of the value.
     put(
         format!("CS-{mark};fake=="),
         site.client_secret().unwrap_or(""),
@@ -53,7 +53,7 @@ fn import(site: &Site, credentials: &Path, named: bool) -> Command {
 }
 
 #[test]
-fn every_file_in_the_fixtures_is_in_the_table() {
+fn the_table_names_every_fixture() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/credentials");
     let mut names: Vec<String> = std::fs::read_dir(fixtures)
         .unwrap()
@@ -66,7 +66,7 @@ fn every_file_in_the_fixtures_is_in_the_table() {
 }
 
 #[test]
-fn the_credentials_of_every_other_program_are_taken_over_and_then_run_works() {
+fn credentials_of_every_supported_program_are_imported_and_run_works() {
     for (file, mark, kind, named) in FILES {
         let site = unauthorized(kind);
         let tokens = site.sandbox.with(|world| world.grant(site.client_id()));
@@ -88,7 +88,7 @@ fn the_credentials_of_every_other_program_are_taken_over_and_then_run_works() {
 }
 
 #[test]
-fn an_expired_access_token_is_refreshed_and_the_new_one_stored_before_it_is_used() {
+fn an_import_with_an_expired_access_token_stores_the_new_tokens_before_using_them() {
     for (file, mark, kind, named) in FILES {
         let site = unauthorized(kind);
         let tokens = site.sandbox.with(|world| {
@@ -128,7 +128,7 @@ fn assert_not_imported(site: &Site, done: &Done, words: &[&str]) {
 }
 
 #[test]
-fn a_file_that_does_not_name_its_client_asks_for_it() {
+fn an_import_without_a_client_id_asks_for_one() {
     let site = unauthorized(Public);
     let tokens = site.sandbox.with(|world| world.grant(site.client_id()));
     let credentials = write_credentials(&site, "aweber-cli.json", "cli", &tokens);
@@ -137,7 +137,7 @@ fn a_file_that_does_not_name_its_client_asks_for_it() {
 }
 
 #[test]
-fn a_file_that_holds_no_credentials_is_refused_and_named() {
+fn a_file_without_credentials_is_rejected_by_name() {
     let site = unauthorized(Public);
     for content in [
         "",
@@ -162,7 +162,7 @@ fn a_file_that_holds_no_credentials_is_refused_and_named() {
 }
 
 #[test]
-fn dead_credentials_ask_for_authorize_and_leave_the_present_tokens() {
+fn dead_credentials_ask_for_authorize_and_keep_the_current_tokens() {
     let site = Site::new();
     site.run_ok(&[]);
     let before = site.token_bytes();
@@ -181,7 +181,7 @@ fn dead_credentials_ask_for_authorize_and_leave_the_present_tokens() {
 }
 
 #[test]
-fn credentials_of_another_account_replace_the_present_tokens_only_by_force() {
+fn credentials_of_another_account_need_force() {
     let site = Site::new();
     site.run_ok(&[]);
     let before = site.token_bytes();
@@ -194,7 +194,7 @@ fn credentials_of_another_account_replace_the_present_tokens_only_by_force() {
         .exits(78)
         .says("--force");
     assert!(site.token_bytes() == before);
-    // The other program's tokens were not spent by looking.
+    // The account lookup did not spend the other program's tokens.
     assert!(
         site.sandbox
             .with(|world| world.is_live_refresh_token(&tokens.refresh_token))

@@ -1,17 +1,16 @@
-//! What `authorize` must not lose: tokens just granted, and the token file that stands there already.
+//! What `authorize` must not lose: new tokens, and an existing token file.
 
 use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::code_at;
-use crate::support::process::{behind_mounts, send_signal};
-use crate::support::{Done, Site, files_below};
+use crate::support::process::{in_mount_namespace, send_signal};
+use crate::support::{Done, Site, files_below, set_mode};
 use aweber_sandbox::{ClientKind, Fault, FaultKind};
 use serde_json::json;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
-/// The files below the state directory that hold the refresh token granted last; there is one at least.
-fn holders_of_the_live_token(site: &Site, done: &Done) -> Vec<String> {
+/// The files below the state directory that contain the latest refresh token; at least one.
+fn files_with_live_token(site: &Site, done: &Done) -> Vec<String> {
     let token = site
         .sandbox
         .with(|world| world.live_refresh_tokens())
@@ -22,7 +21,7 @@ fn holders_of_the_live_token(site: &Site, done: &Done) -> Vec<String> {
         .filter(|file| String::from_utf8_lossy(&std::fs::read(file).unwrap()).contains(&token))
         .map(|file| file.display().to_string())
         .collect();
-    assert!(!holders.is_empty(), "the live token is nowhere: {done}");
+    assert!(!holders.is_empty(), "the live token is in no file: {done}");
     holders
 }
 
@@ -31,11 +30,11 @@ fn import(site: &Site, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn tokens_that_had_to_be_refreshed_to_learn_their_account_are_kept_when_they_are_refused() {
+fn tokens_refreshed_to_look_up_the_account_are_kept_when_the_account_is_rejected() {
     let site = Site::new();
     site.run_ok(&[]);
     let before = site.token_bytes();
-    // Another account's credentials, the access token dead: to look at the account spends the refresh token.
+    // Credentials of another account with a dead access token: the account lookup spends the refresh token.
     let tokens = site.sandbox.with(|world| {
         world.account.id = 7_654_321;
         world.grant("public-client")
@@ -45,7 +44,7 @@ fn tokens_that_had_to_be_refreshed_to_learn_their_account_are_kept_when_they_are
     let done = site.finish(import(&site, &[]));
     done.exits(78).says("--force");
     assert!(site.token_bytes() == before);
-    let kept = holders_of_the_live_token(&site, &done);
+    let kept = files_with_live_token(&site, &done);
     assert!(
         kept.iter().any(|file| done.stderr.contains(file)),
         "{kept:?}: {}",
@@ -54,7 +53,7 @@ fn tokens_that_had_to_be_refreshed_to_learn_their_account_are_kept_when_they_are
 }
 
 #[test]
-fn tokens_that_cannot_be_looked_up_yet_are_kept_and_the_next_authorize_finishes() {
+fn tokens_are_kept_when_the_account_lookup_fails_and_the_next_authorize_finishes() {
     for kind in [
         FaultKind::html(503),
         FaultKind::rate_limit(),
@@ -66,7 +65,7 @@ fn tokens_that_cannot_be_looked_up_yet_are_kept_and_the_next_authorize_finishes(
         let done = site.finish_with_answer(authorize(&site, &[]), code_at);
         done.case(&format_args!("{kind:?}")).fails();
         assert!(!site.token_file().exists());
-        holders_of_the_live_token(&site, &done);
+        files_with_live_token(&site, &done);
 
         site.sandbox.with(|world| world.clear_faults());
         let done = site.finish(site.command(&["authorize"]));
@@ -76,7 +75,7 @@ fn tokens_that_cannot_be_looked_up_yet_are_kept_and_the_next_authorize_finishes(
 }
 
 #[test]
-fn an_authorization_that_is_not_finished_says_that_authorize_finishes_it() {
+fn an_unfinished_authorization_advises_to_run_authorize_again() {
     for kind in [
         FaultKind::html(503),
         FaultKind::ResetBefore,
@@ -86,12 +85,12 @@ fn an_authorization_that_is_not_finished_says_that_authorize_finishes_it() {
         site.sandbox
             .with(|world| world.fault(Fault::on("/1.0/accounts").always().answer(kind.clone())));
         let done = site.finish_with_answer(authorize(&site, &[]), code_at);
-        assert_says_authorize(&format!("{kind:?}"), &done);
+        assert_advises_authorize(&format!("{kind:?}"), &done);
     }
-    assert_says_authorize("SIGTERM", &stopped_while_a_code_is_traded().1);
+    assert_advises_authorize("SIGTERM", &stopped_during_code_exchange().1);
 }
 
-fn assert_says_authorize(what: &str, done: &Done) {
+fn assert_advises_authorize(what: &str, done: &Done) {
     let next = done
         .stderr
         .lines()
@@ -105,7 +104,7 @@ fn assert_says_authorize(what: &str, done: &Done) {
 }
 
 #[test]
-fn tokens_that_live_are_kept_however_often_the_account_is_suspended() {
+fn live_tokens_are_kept_while_the_account_stays_suspended() {
     let site = unauthorized(ClientKind::Public);
     let suspended = FaultKind::envelope_a(403, "ForbiddenError", "Account Temporarily Suspended");
     site.sandbox
@@ -114,11 +113,11 @@ fn tokens_that_live_are_kept_however_often_the_account_is_suspended() {
         .exits(78);
     let done = site.finish(site.command(&["authorize"]));
     done.exits(78);
-    holders_of_the_live_token(&site, &done);
+    files_with_live_token(&site, &done);
 }
 
-/// SIGTERM between the request that trades the code and its answer.
-fn stopped_while_a_code_is_traded() -> (Site, Done) {
+/// Sends SIGTERM between the request that exchanges the code and its answer.
+fn stopped_during_code_exchange() -> (Site, Done) {
     let site = unauthorized(ClientKind::Public);
     let delay = FaultKind::DelayBefore(Duration::from_millis(400));
     site.sandbox
@@ -127,10 +126,10 @@ fn stopped_while_a_code_is_traded() -> (Site, Done) {
     let child = authorize(&site, &["--code", &code_at(url.trim())])
         .spawn()
         .unwrap();
-    let asked = site.sandbox.wait_until(Duration::from_secs(10), |world| {
+    let arrived = site.sandbox.wait_until(Duration::from_secs(10), |world| {
         world.token_requests().len() == 1
     });
-    assert!(asked);
+    assert!(arrived);
     send_signal(&child, "TERM");
     let done = site.wait(child);
     done.exits(143);
@@ -138,9 +137,9 @@ fn stopped_while_a_code_is_traded() -> (Site, Done) {
 }
 
 #[test]
-fn sigterm_while_a_code_is_traded_keeps_the_tokens_and_the_next_authorize_finishes() {
-    let (site, done) = stopped_while_a_code_is_traded();
-    holders_of_the_live_token(&site, &done);
+fn sigterm_during_a_code_exchange_keeps_the_tokens_for_the_next_authorize() {
+    let (site, done) = stopped_during_code_exchange();
+    files_with_live_token(&site, &done);
     let done = site.finish(site.command(&["authorize"]));
     assert_connected(&site, &done);
 }
@@ -152,12 +151,12 @@ fn a_bind_mounted_token_file_costs_no_code_and_no_token() {
     let command = authorize(&site, &["--code", &code_at(url.trim())]);
     std::fs::copy(site.token_file(), site.path("host.json")).unwrap();
     let script = "mount --bind host.json state/token.json && exec \"$@\"";
-    let Some(command) = behind_mounts(script, &command) else {
+    let Some(command) = in_mount_namespace(script, &command) else {
         return;
     };
     let done = site.finish(command);
     done.exits(74).says("mount the directory of the token file");
-    // Either the code was not traded, or what it was traded for is there.
+    // Either the code was not exchanged, or its tokens are on disk.
     if site.token_requests() > 0 {
         let done = site.finish(site.command(&["authorize"]));
         assert_eq!(site.token_requests(), 1, "{done}");
@@ -166,32 +165,32 @@ fn a_bind_mounted_token_file_costs_no_code_and_no_token() {
 }
 
 #[test]
-fn a_full_disk_is_found_out_before_the_code_is_traded() {
+fn a_full_disk_is_detected_before_the_code_is_exchanged() {
     let site = unauthorized(ClientKind::Public);
     let url = site.finish(authorize(&site, &["--print-url"])).stdout;
     let code = code_at(url.trim());
     let script = "cp state/token.json.authorizing kept && mount -t tmpfs -o size=256k,mode=0700 tmpfs state && \
          cp -p kept state/token.json.authorizing && : >state/lock && : >state/token.json.lock && \
          cat /dev/zero >state/filler 2>/dev/null; exec \"$@\"";
-    let Some(command) = behind_mounts(script, &authorize(&site, &["--code", &code])) else {
+    let Some(command) = in_mount_namespace(script, &authorize(&site, &["--code", &code])) else {
         return;
     };
     let done = site.finish(command);
     done.exits(74);
     assert_eq!(site.token_requests(), 0, "{done}");
-    // The code is good for the next try.
+    // The code is still valid.
     let done = site.finish(authorize(&site, &["--code", &code]));
     assert_connected(&site, &done);
 }
 
-/// A name for it, and what it does to the token file.
+/// A label, and a change of the token file.
 type Change = (&'static str, fn(&Site));
 
 #[test]
-fn another_accounts_tokens_in_a_file_that_run_refuses_are_not_replaced_without_force() {
+fn tokens_of_another_account_in_a_rejected_token_file_need_force_to_be_replaced() {
     let refused: [Change; 2] = [
         ("others can read it", |site| {
-            std::fs::set_permissions(site.token_file(), PermissionsExt::from_mode(0o644)).unwrap();
+            set_mode(&site.token_file(), 0o644);
         }),
         ("a newer version wrote it", |site| {
             let mut file = site.tokens();
@@ -212,7 +211,7 @@ fn another_accounts_tokens_in_a_file_that_run_refuses_are_not_replaced_without_f
 }
 
 #[test]
-fn a_prompt_that_waits_for_a_code_keeps_no_run_waiting() {
+fn a_prompt_waiting_for_a_code_does_not_block_runs() {
     let site = Site::new();
     let list = site.add_list(2);
     let done = site.finish_with_answer(authorize(&site, &[]), |url| {
@@ -226,7 +225,7 @@ fn a_prompt_that_waits_for_a_code_keeps_no_run_waiting() {
 }
 
 #[test]
-fn an_authorization_waits_for_the_run_that_is_at_work() {
+fn authorize_waits_for_a_run_in_progress() {
     let site = Site::new();
     let list = site.add_list(2);
     let delay = FaultKind::DelayBefore(Duration::from_millis(500));
@@ -234,17 +233,17 @@ fn an_authorization_waits_for_the_run_that_is_at_work() {
         .with(|world| world.fault(Fault::on("/subscribers").answer(delay)));
     let url = site.finish(authorize(&site, &["--print-url"])).stdout;
     let run = site.command(&["run"]).spawn().unwrap();
-    let asked = site.sandbox.wait_until(Duration::from_secs(10), |world| {
+    let arrived = site.sandbox.wait_until(Duration::from_secs(10), |world| {
         world.count("/subscribers") == 1
     });
-    assert!(asked);
+    assert!(arrived);
     let done = site.finish(authorize(&site, &["--code", &code_at(url.trim())]));
     let run = site.wait(run);
     done.exits(0);
     run.exits(0);
     assert!(site.token_is_live());
     assert_eq!(site.emails(), crate::support::subscribed(&site, &[list]));
-    // The code was traded after the run had ended.
+    // The code was exchanged after the run had ended.
     site.sandbox.with(|world| {
         let paths: Vec<&str> = world
             .requests

@@ -1,4 +1,4 @@
-//! `authorize` when something does not fit: the message says what, and what to do; nothing is changed.
+//! `authorize` with invalid input or settings: the message gives the cause and the next step, and nothing changes.
 
 use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::{code_at, open, parameter, redirect_from};
@@ -8,7 +8,7 @@ use serde_json::json;
 
 const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 
-/// Ended with that code and these words, and there is no token file.
+/// Asserts the exit code and these messages, and that no token file exists.
 fn assert_refused(site: &Site, done: &Done, code: i32, words: &[&str]) {
     done.exits(code);
     for words in words {
@@ -21,7 +21,7 @@ fn assert_refused(site: &Site, done: &Done, code: i32, words: &[&str]) {
     }
 }
 
-/// A code for this client, whatever the page would say.
+/// A code for this client, even if the authorization page shows an error.
 fn code_for(site: &Site, client: &str, url: &str) -> String {
     let challenge = parameter(url, "code_challenge");
     site.sandbox
@@ -29,7 +29,7 @@ fn code_for(site: &Site, client: &str, url: &str) -> String {
 }
 
 #[test]
-fn a_customer_who_refuses_is_understood() {
+fn a_customer_who_denies_access_ends_with_77() {
     let settings = Settings {
         customer_refuses: true,
         ..Settings::default()
@@ -98,7 +98,7 @@ fn a_mistyped_code_asks_for_authorize_again() {
 }
 
 #[test]
-fn a_wrong_secret_is_told_from_a_wrong_code() {
+fn a_wrong_secret_is_distinguished_from_a_wrong_code() {
     let site = unauthorized(ClientKind::Confidential);
     let mut command = authorize(&site, &[]);
     command.env("AWEBER_CLIENT_SECRET", "not-the-secret");
@@ -108,7 +108,7 @@ fn a_wrong_secret_is_told_from_a_wrong_code() {
 }
 
 #[test]
-fn an_unknown_client_id_is_named_as_such() {
+fn an_unknown_client_id_is_reported() {
     let site = unauthorized(ClientKind::Public);
     let mut command = authorize(&site, &[]);
     command.env("AWEBER_CLIENT_ID", "no-such-client");
@@ -120,7 +120,7 @@ fn an_unknown_client_id_is_named_as_such() {
 }
 
 #[test]
-fn without_a_client_id_nothing_is_begun() {
+fn a_missing_client_id_ends_with_78_before_any_request() {
     let site = unauthorized(ClientKind::Public);
     for arguments in [&["authorize"][..], &["authorize", "--print-url"]] {
         let done = site.finish(site.command(arguments));
@@ -136,7 +136,7 @@ fn without_a_client_id_nothing_is_begun() {
 }
 
 #[test]
-fn a_secret_for_an_app_registered_as_public_is_told_to_be_one_too_many() {
+fn a_secret_for_a_public_client_advises_to_unset_it() {
     for status in [400, 401] {
         let settings = Settings {
             public_secret_status: status,
@@ -159,8 +159,8 @@ fn a_secret_for_an_app_registered_as_public_is_told_to_be_one_too_many() {
 }
 
 #[test]
-fn no_secret_for_an_app_registered_as_confidential_is_told_to_be_missing() {
-    // The three places where AWeber may notice: who are you, PKCE at the token endpoint, and then the page.
+fn a_missing_secret_for_a_confidential_client_advises_to_set_it() {
+    // AWeber can detect it in three ways: invalid client, PKCE at the token endpoint, and the page itself.
     let site = unauthorized(ClientKind::Confidential);
     let mut command = authorize(&site, &[]);
     command.env_remove("AWEBER_CLIENT_SECRET");
@@ -189,7 +189,7 @@ fn no_secret_for_an_app_registered_as_confidential_is_told_to_be_missing() {
 }
 
 #[test]
-fn pkce_missing_for_a_public_app_is_told_to_be_a_secret_too_many() {
+fn a_public_client_without_pkce_advises_to_unset_the_secret() {
     let site = unauthorized(ClientKind::Public);
     let pkce = FaultKind::envelope_b(400, "invalid_request", "Public Client MUST Use PKCE");
     site.sandbox
@@ -206,10 +206,10 @@ fn pkce_missing_for_a_public_app_is_told_to_be_a_secret_too_many() {
 }
 
 #[test]
-fn a_redirect_uri_that_is_not_the_registered_one_names_the_option() {
+fn a_mismatched_redirect_uri_names_the_option() {
     let site = unauthorized(ClientKind::Public);
     let command = authorize(&site, &["--redirect-uri", "https://localhost"]);
-    // The code was made for the out-of-band page.
+    // The code was issued for the out-of-band redirect URI.
     let done = site.finish_with_answer(command, |url| code_for(&site, "public-client", url));
     assert_refused(
         &site,
@@ -220,14 +220,14 @@ fn a_redirect_uri_that_is_not_the_registered_one_names_the_option() {
 }
 
 #[test]
-fn an_empty_standard_input_leads_to_print_url() {
+fn an_empty_standard_input_advises_print_url() {
     let site = unauthorized(ClientKind::Public);
     let done = site.finish(authorize(&site, &[]));
     assert_refused(&site, &done, 78, &["--print-url", "--code"]);
 }
 
 #[test]
-fn a_code_without_an_authorization_begun_here_is_not_sent() {
+fn a_code_without_a_pending_authorization_is_not_sent() {
     let site = unauthorized(ClientKind::Public);
     let done = site.finish(authorize(&site, &["--code", "some-code"]));
     assert_refused(&site, &done, 78, &["--print-url"]);
@@ -235,7 +235,7 @@ fn a_code_without_an_authorization_begun_here_is_not_sent() {
 }
 
 #[test]
-fn both_halves_must_be_done_with_a_secret_or_both_without() {
+fn print_url_and_code_must_agree_on_the_client_secret() {
     for kind in [ClientKind::Public, ClientKind::Confidential] {
         let site = unauthorized(kind);
         let url = site.finish(authorize(&site, &["--print-url"])).stdout;
@@ -248,14 +248,14 @@ fn both_halves_must_be_done_with_a_secret_or_both_without() {
         let done = site.finish(command);
         assert_refused(&site, &done, 78, &["AWEBER_CLIENT_SECRET"]);
         assert_eq!(site.token_requests(), 0);
-        // The code was not wasted.
+        // The code was not spent.
         let done = site.finish(authorize(&site, &["--code", &code]));
         assert_connected(&site, &done);
     }
 }
 
 #[test]
-fn a_server_that_fails_for_a_moment_costs_no_code() {
+fn a_transient_server_failure_wastes_no_code() {
     let site = unauthorized(ClientKind::Public);
     site.sandbox.with(|world| {
         world.fault(
@@ -270,7 +270,7 @@ fn a_server_that_fails_for_a_moment_costs_no_code() {
 }
 
 #[test]
-fn a_token_answer_that_nobody_understands_is_kept_and_named() {
+fn an_unparsable_token_answer_is_kept_and_named() {
     let site = unauthorized(ClientKind::Public);
     let wrapped = FaultKind::replace(|answer| json!({ "data": answer }));
     site.sandbox
@@ -292,7 +292,7 @@ fn a_token_answer_that_nobody_understands_is_kept_and_named() {
 }
 
 #[test]
-fn the_tokens_of_another_account_are_not_replaced_without_force() {
+fn tokens_of_another_account_are_not_replaced_without_force() {
     for kind in [ClientKind::Public, ClientKind::Confidential] {
         let site = Site::with(kind, Settings::default());
         site.run_ok(&[]);

@@ -1,17 +1,13 @@
-//! Promise N2 while lists change under the pages: nobody who was there all the time is missing, nobody is doubled,
-//! and a page that lies is not believed.
+//! Promise N2 while lists change during paging: no subscriber present throughout is missing, none is duplicated, and
+//! an inconsistent page is not accepted.
 
-use crate::support::calendar::{add_readers, at, reader};
+use crate::support::calendar::{add_readers, noon, reader};
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{Fault, FaultKind, Resubscribe, Status, World};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::Value;
 
-fn noon() -> DateTime<Utc> {
-    at("2026-03-10T12:00:00Z")
-}
-
-/// A list of `count`, an hour apart; their ids in order.
+/// A list of `count` subscribers, one per hour; returns their ids in order.
 fn site_with(count: i32) -> (Site, u64, Vec<u64>) {
     let site = Site::on(noon());
     let list = site.list("News");
@@ -21,8 +17,8 @@ fn site_with(count: i32) -> (Site, u64, Vec<u64>) {
     (site, list, ids)
 }
 
-/// A first export of 350 during which the world changes before page `page`: whoever is subscribed before and after
-/// is exported once, and the next run finds whoever came.
+/// Changes the world before page `page` of a first export of 350: subscribers present before and after are exported
+/// once, and the next run exports the others.
 fn changes_while_paging(page: u32, change: impl FnOnce(&mut World, u64, &[u64]) + Send + 'static) {
     let (site, list, ids) = site_with(350);
     let before = subscribed(&site, &[list]);
@@ -35,7 +31,7 @@ fn changes_while_paging(page: u32, change: impl FnOnce(&mut World, u64, &[u64]) 
         .into_iter()
         .filter(|email| after.contains(email))
         .collect();
-    assert!(stayed.len() >= 100, "the change is not the whole test");
+    assert!(stayed.len() >= 100, "the change removed too many rows");
     site.assert_once_and_all(&stayed);
     let pages = site.sandbox.with(|w| w.count("status=subscribed"));
     assert!(pages < 30, "{done}");
@@ -44,7 +40,7 @@ fn changes_while_paging(page: u32, change: impl FnOnce(&mut World, u64, &[u64]) 
 }
 
 #[test]
-fn three_rows_deleted_between_two_pages_hide_nobody() {
+fn three_rows_deleted_between_two_pages_hide_no_subscriber() {
     for page in [2, 3, 4] {
         for first in [0, 50, 96, 97, 98, 99, 100, 197, 240, 347] {
             if page == 2 || first % 50 == 0 || first == 197 {
@@ -59,7 +55,7 @@ fn three_rows_deleted_between_two_pages_hide_nobody() {
 }
 
 #[test]
-fn a_hundred_and_fifty_rows_deleted_between_two_pages_hide_nobody() {
+fn a_hundred_and_fifty_rows_deleted_between_two_pages_hide_no_subscriber() {
     for (page, first) in [
         (2, 0),
         (2, 60),
@@ -78,7 +74,7 @@ fn a_hundred_and_fifty_rows_deleted_between_two_pages_hide_nobody() {
 }
 
 #[test]
-fn every_second_row_deleted_between_two_pages_hides_nobody() {
+fn every_second_row_deleted_between_two_pages_hides_no_subscriber() {
     for page in [2, 3] {
         changes_while_paging(page, |w, list, ids| {
             ids.iter().step_by(2).for_each(|id| w.delete(list, *id));
@@ -87,7 +83,7 @@ fn every_second_row_deleted_between_two_pages_hides_nobody() {
 }
 
 #[test]
-fn rows_deleted_before_each_page_hide_nobody() {
+fn rows_deleted_before_each_page_hide_no_subscriber() {
     let (site, list, ids) = site_with(600);
     site.sandbox.with(|w| {
         for page in 2..=12 {
@@ -106,12 +102,12 @@ fn rows_deleted_before_each_page_hide_nobody() {
 }
 
 #[test]
-fn rows_that_come_in_between_double_and_hide_nobody() {
+fn rows_inserted_between_two_pages_neither_duplicate_nor_hide_a_subscriber() {
     for page in [2, 3, 4] {
         for old in [0, 120, 340] {
             changes_while_paging(page, move |w, list, _| {
                 for i in 0..5 {
-                    // Imports that kept their dates push everybody behind them back.
+                    // Imports with old dates shift all rows behind them.
                     let when = noon() - TimeDelta::hours(old) - TimeDelta::minutes(30 + i);
                     w.add_subscriber(list, reader(&format!("import{i}@example.com"), when));
                 }
@@ -121,7 +117,7 @@ fn rows_that_come_in_between_double_and_hide_nobody() {
 }
 
 #[test]
-fn those_who_sign_up_while_the_end_is_verified_are_found() {
+fn sign_ups_during_the_final_count_are_found() {
     let (site, list, _) = site_with(250);
     site.sandbox.with(|w| {
         w.before("ws.show=total_size", 1, move |w| {
@@ -134,7 +130,7 @@ fn those_who_sign_up_while_the_end_is_verified_are_found() {
 }
 
 #[test]
-fn resubscribers_who_move_to_the_end_between_two_pages_hide_nobody() {
+fn resubscribers_moving_to_the_end_between_two_pages_hide_no_subscriber() {
     for page in [2, 3, 4] {
         for how in [Resubscribe::NewTime, Resubscribe::KeepTime] {
             changes_while_paging(page, move |w, list, ids| {
@@ -149,7 +145,7 @@ fn resubscribers_who_move_to_the_end_between_two_pages_hide_nobody() {
 }
 
 #[test]
-fn those_who_leave_between_two_pages_hide_nobody() {
+fn unsubscribers_between_two_pages_hide_no_subscriber() {
     for page in [2, 3, 4] {
         changes_while_paging(page, |w, list, ids| {
             ids[40..103].iter().for_each(|id| w.unsubscribe(list, *id));
@@ -158,7 +154,7 @@ fn those_who_leave_between_two_pages_hide_nobody() {
 }
 
 #[test]
-fn rows_deleted_while_the_recent_are_paged_through_hide_nobody() {
+fn rows_deleted_during_the_recent_query_hide_no_subscriber() {
     for page in [2, 3] {
         let (site, list, ids) = site_with(30);
         site.run_ok(&[]);
@@ -180,7 +176,7 @@ fn rows_deleted_while_the_recent_are_paged_through_hide_nobody() {
 }
 
 #[test]
-fn a_list_that_shrinks_to_nothing_while_it_is_walked_is_done() {
+fn a_list_emptied_during_its_export_is_complete() {
     for page in [2, 3] {
         let (site, list, ids) = site_with(250);
         site.sandbox.with(|w| {
@@ -212,14 +208,13 @@ fn an_empty_page_in_the_middle_is_not_the_end() {
 }
 
 #[test]
-fn a_first_page_that_is_empty_once_is_asked_again() {
+fn a_first_page_that_is_empty_once_is_requested_again() {
     let (site, list, _) = site_with(250);
     site.sandbox.with(|w| {
         w.fault(Fault::on("status=subscribed").answer(FaultKind::EmptyPage));
     });
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &[list]));
-    // The same in a later run.
     site.add(list, reader("new@example.com", noon()));
     site.sandbox
         .with(|w| w.fault(Fault::on("/subscribers").answer(FaultKind::EmptyPage)));
@@ -227,8 +222,8 @@ fn a_first_page_that_is_empty_once_is_asked_again() {
 }
 
 #[test]
-fn a_last_page_without_its_rows_is_not_the_end() {
-    // Half of a page, no next link: only the count tells.
+fn a_truncated_last_page_is_not_the_end() {
+    // Half a page without a next link: only the count reveals it.
     let (site, list, _) = site_with(250);
     site.sandbox.with(|w| {
         let short = Fault::on("status=subscribed").skip(1).times(1);
@@ -243,12 +238,12 @@ fn a_last_page_without_its_rows_is_not_the_end() {
 }
 
 #[test]
-fn rows_of_one_second_that_change_places_between_two_pages_are_all_found() {
+fn rows_of_the_same_second_reordered_between_two_pages_are_all_exported() {
     let site = Site::on(noon());
     let list = site.list("Import");
     site.sandbox
         .with(|w| add_readers(w, list, 300, noon(), TimeDelta::zero()));
-    // The second page shows the rows before its place again instead of its own: the order among equals is free.
+    // The second page repeats rows of the first instead of its own: the order of rows with equal times is undefined.
     site.sandbox.with(|w| {
         let first: Vec<Value> = Vec::new();
         let kept = std::sync::Mutex::new(first);
@@ -271,7 +266,7 @@ fn rows_of_one_second_that_change_places_between_two_pages_are_all_found() {
 }
 
 #[test]
-fn a_count_smaller_than_what_the_pages_show_does_no_harm() {
+fn a_count_below_the_rows_received_is_harmless() {
     let (site, list, _) = site_with(250);
     site.sandbox.with(|w| {
         let fewer = Fault::on("ws.show=total_size").always();
@@ -282,7 +277,7 @@ fn a_count_smaller_than_what_the_pages_show_does_no_harm() {
 }
 
 #[test]
-fn a_subscriber_of_a_status_nobody_knows_is_neither_exported_nor_in_the_way() {
+fn a_subscriber_with_an_unknown_status_is_skipped() {
     let (site, list, _) = site_with(150);
     for (i, minutes) in [10, 3000, 8000].into_iter().enumerate() {
         let odd = reader(

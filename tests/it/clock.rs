@@ -1,19 +1,19 @@
-//! A local clock that is wrong, or jumps, loses and doubles nothing: libfaketime sets it for the program alone, while
-//! AWeber's stays right.
+//! A local clock that is wrong or jumps neither loses nor duplicates rows: libfaketime sets it for the program alone,
+//! while AWeber's stays right.
 
 use crate::support::Site;
 use crate::support::calendar::{at, reader};
-use crate::support::killing::skipped;
+use crate::support::interrupt::skipped;
 use chrono::TimeDelta;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The library that fakes the clock; says so if it is missing.
+/// The path of libfaketime; reports a skipped test if it is missing.
 fn library() -> Option<PathBuf> {
-    let asked = Command::new("faketime")
+    let output = Command::new("faketime")
         .args(["-f", "+0", "sh", "-c", "echo \"$LD_PRELOAD\""])
         .output();
-    let Ok(output) = asked else {
+    let Ok(output) = output else {
         skipped("faketime is not installed, so the clock cannot be set for one program");
         return None;
     };
@@ -21,8 +21,8 @@ fn library() -> Option<PathBuf> {
     Some(PathBuf::from(shown.trim().trim_start_matches(':')))
 }
 
-/// A job whose clock stands as far off as a file says.
-struct Off {
+/// A job whose clock is shifted by the offset in a file.
+struct ShiftedClock {
     site: Site,
     list: u64,
     library: PathBuf,
@@ -30,12 +30,12 @@ struct Off {
     readers: usize,
 }
 
-impl Off {
-    fn new() -> Option<Off> {
+impl ShiftedClock {
+    fn new() -> Option<ShiftedClock> {
         let library = library()?;
         let site = Site::on(at("2026-11-22T03:00:00Z"));
         let list = site.list("Readers");
-        Some(Off {
+        Some(ShiftedClock {
             site,
             list,
             library,
@@ -54,12 +54,13 @@ impl Off {
             .env("LD_PRELOAD", &self.library)
             .env("FAKETIME_TIMESTAMP_FILE", self.site.path("clock"))
             .env("FAKETIME_NO_CACHE", "1")
-            // A real clock that is set leaves the monotonic one alone.
+            // Setting the real clock does not affect the monotonic clock either.
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         command
     }
 
-    /// Somebody comes each hour of AWeber's time; one row more, in a file whose name comes after all before.
+    /// Runs with one new subscriber per hour of AWeber's time; expects one new row, in a file that sorts after all
+    /// earlier ones.
     fn run(&mut self, offset: &str) {
         self.set_clock(offset);
         let now = self.site.sandbox.with(|world| world.now()) + TimeDelta::hours(1);
@@ -73,7 +74,7 @@ impl Off {
             .exits(0);
         let files = self.site.files();
         assert_eq!(files.len(), self.names.len() + 1, "{offset}");
-        // In the order of their names the old ones come first, unchanged.
+        // Earlier files sort first and are unchanged.
         assert!(files.starts_with(&self.names), "{offset}: {files:?}");
         self.names = files;
         assert_eq!(self.site.newest_emails(), [email], "{offset}");
@@ -87,17 +88,19 @@ impl Off {
 }
 
 #[test]
-fn a_clock_ten_years_back_or_ahead_or_jumping_between_runs_loses_and_doubles_nothing() {
-    let Some(mut off) = Off::new() else { return };
+fn a_clock_ten_years_off_or_jumping_between_runs_neither_loses_nor_duplicates_rows() {
+    let Some(mut shifted) = ShiftedClock::new() else {
+        return;
+    };
     for offset in ["+0", "-10y", "+10y", "-10y", "+3h", "-3h", "+10y", "+0"] {
-        off.run(offset);
+        shifted.run(offset);
     }
-    let shown: Vec<_> = off
+    let shown: Vec<_> = shifted
         .names
         .iter()
         .map(|file| file.to_str().unwrap())
         .collect();
-    // The clock was really ahead, or this test proves nothing.
+    // Without this the test proves nothing: the clock was really ahead.
     assert!(
         shown.iter().any(|name| name.contains("subscribers-203")),
         "{shown:?}"
@@ -105,23 +108,30 @@ fn a_clock_ten_years_back_or_ahead_or_jumping_between_runs_loses_and_doubles_not
 }
 
 #[test]
-fn a_clock_that_jumps_during_a_run_loses_and_doubles_nothing() {
+fn a_clock_that_jumps_during_a_run_neither_loses_nor_duplicates_rows() {
     for jump in ["+7h", "-7h", "+10y", "-10y"] {
-        let Some(off) = Off::new() else { return };
-        off.set_clock("+0");
-        off.site
+        let Some(shifted) = ShiftedClock::new() else {
+            return;
+        };
+        shifted.set_clock("+0");
+        shifted
+            .site
             .sandbox
-            .with(|world| world.add_subscribers(off.list, 350));
+            .with(|world| world.add_subscribers(shifted.list, 350));
         for nth in [2, 4, 6] {
-            let clock = off.site.path("clock");
+            let clock = shifted.site.path("clock");
             let offset = if nth == 4 { "+0" } else { jump };
-            off.site.sandbox.with(|world| {
+            shifted.site.sandbox.with(|world| {
                 world.before("http", nth, move |_| std::fs::write(clock, offset).unwrap());
             });
         }
-        off.site.finish(off.command(&["run"])).case(&jump).exits(0);
-        assert_eq!(off.site.rows().len(), 350, "{jump}");
-        off.site.run_exports(&[], &[]);
-        assert!(off.site.token_is_live());
+        shifted
+            .site
+            .finish(shifted.command(&["run"]))
+            .case(&jump)
+            .exits(0);
+        assert_eq!(shifted.site.rows().len(), 350, "{jump}");
+        shifted.site.run_exports(&[], &[]);
+        assert!(shifted.site.token_is_live());
     }
 }

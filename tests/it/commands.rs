@@ -1,28 +1,27 @@
-//! The commands that show something: lists, status, completions, man pages, and the program alone.
+//! The commands that print something: lists, status, completions, man pages, and the bare program.
 
-use crate::support::story::append;
+use crate::support::job::append_bytes;
 use crate::support::{BINARY, Done, Site, files_below, sorted};
 use aweber_sandbox::{NewSubscriber, Status};
 use serde_json::{Value, json};
 use std::process::Command;
 
-/// A command with arguments, to its end.
 pub(crate) fn command(site: &Site, arguments: &[&str]) -> Done {
     site.finish(site.command(arguments))
 }
 
-/// What a command prints that ends well and has nothing to add.
-pub(crate) fn ok(site: &Site, arguments: &[&str]) -> String {
+/// The output of a command that succeeds without messages.
+pub(crate) fn stdout_of(site: &Site, arguments: &[&str]) -> String {
     let done = command(site, arguments);
     done.exits(0).is_silent();
     done.stdout
 }
 
-fn object(text: &str) -> Value {
+fn parse_json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
 }
 
-/// Two lists with three and two readers, exported.
+/// Two exported lists, with three and two subscribers.
 pub(crate) fn exported() -> (Site, u64, u64) {
     let site = Site::new();
     let (news, tips) = (site.add_list(3), site.add_list(2));
@@ -31,7 +30,7 @@ pub(crate) fn exported() -> (Site, u64, u64) {
 }
 
 #[test]
-fn lists_shows_a_table_and_one_object() {
+fn lists_prints_a_table_or_one_json_object() {
     let site = Site::new();
     let [first, second] = site.sandbox.with(|world| {
         let first = world.add_list("News\tdaily");
@@ -46,7 +45,7 @@ fn lists_shows_a_table_and_one_object() {
     let unique = site
         .sandbox
         .with(|world| world.list(first).unwrap().unique_list_id.clone());
-    let all = object(&ok(&site, &["lists", "--json"]));
+    let all = parse_json(&stdout_of(&site, &["lists", "--json"]));
     let account = site.sandbox.with(|world| world.account.id.to_string());
     let of = |id: u64, name: &str, unique: &str, counts: [u64; 3]| {
         json!({ "id": id, "name": name, "unique_list_id": unique, "subscribed": counts[0],
@@ -66,12 +65,12 @@ fn lists_shows_a_table_and_one_object() {
         (&json!(1), &json!(account))
     );
 
-    let table = ok(&site, &["lists"]);
+    let table = stdout_of(&site, &["lists"]);
     let rows: Vec<&str> = table.lines().collect();
     assert_eq!(rows.len(), 3, "{table}");
-    // Aligned: the last column begins at the same place everywhere, and no tab moves it.
-    let place = rows[0].find("NAME").unwrap();
-    let names: Vec<&str> = rows.iter().map(|row| &row[place..]).collect();
+    // Columns are aligned, and a tab in a name does not shift them.
+    let column = rows[0].find("NAME").unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| &row[column..]).collect();
     assert_eq!(
         sorted(names.into_iter().map(str::to_owned)),
         ["Größe", "NAME", "News daily"]
@@ -80,7 +79,7 @@ fn lists_shows_a_table_and_one_object() {
 }
 
 #[test]
-fn status_of_a_job_that_is_well_and_of_one_that_is_not() {
+fn status_reports_healthy_and_unhealthy_jobs() {
     let (site, news, tips) = exported();
     site.sandbox.with(|world| {
         let waiting = NewSubscriber::new("waiting@example.com").status(Status::Unconfirmed);
@@ -88,7 +87,7 @@ fn status_of_a_job_that_is_well_and_of_one_that_is_not() {
     });
     site.run_ok(&[]);
     site.forget_requests();
-    let text = ok(&site, &["status"]);
+    let text = stdout_of(&site, &["status"]);
     assert!(
         text.starts_with("healthy: last success 0 min ago\n"),
         "{text}"
@@ -109,7 +108,7 @@ fn status_of_a_job_that_is_well_and_of_one_that_is_not() {
         "{text}"
     );
 
-    let all = object(&ok(&site, &["status", "--json"]));
+    let all = parse_json(&stdout_of(&site, &["status", "--json"]));
     assert_eq!(
         (&all["version"], &all["healthy"], &all["pending"]),
         (&json!(1), &json!(true), &json!(1))
@@ -133,13 +132,13 @@ fn status_of_a_job_that_is_well_and_of_one_that_is_not() {
     site.sandbox.with(|world| world.revoke_everything());
     site.run(&[]).exits(77);
     site.forget_requests();
-    let text = ok(&site, &["status"]);
+    let text = stdout_of(&site, &["status"]);
     assert!(
         text.starts_with("not healthy: last success 0 min ago\n"),
         "{text}"
     );
     assert!(text.contains("     77  "), "{text}");
-    let all = object(&ok(&site, &["status", "--json"]));
+    let all = parse_json(&stdout_of(&site, &["status", "--json"]));
     assert_eq!(all["healthy"], false);
     let message = all["runs"][0]["message"].as_str().unwrap();
     assert!(
@@ -150,21 +149,24 @@ fn status_of_a_job_that_is_well_and_of_one_that_is_not() {
 }
 
 #[test]
-fn max_age_tells_monitoring_whether_the_last_success_is_too_old() {
+fn max_age_fails_when_the_last_success_is_too_old() {
     let (site, ..) = exported();
-    ok(&site, &["status", "--max-age", "26h"]);
+    stdout_of(&site, &["status", "--max-age", "26h"]);
     let back = "UPDATE run SET began_at = began_at - 97200, ended_at = ended_at - 97200";
     site.ledger().execute(back, []).unwrap();
     command(&site, &["status", "--max-age", "26h"])
         .exits(1)
         .says("the last success was 1 day 3 h ago");
-    assert_eq!(object(&ok(&site, &["status", "--json"]))["healthy"], true);
+    assert_eq!(
+        parse_json(&stdout_of(&site, &["status", "--json"]))["healthy"],
+        true
+    );
     let done = command(&site, &["status", "--json", "--max-age", "26h"]);
     assert_eq!(
-        (done.code, &object(&done.stdout)["healthy"]),
+        (done.code, &parse_json(&done.stdout)["healthy"]),
         (1, &json!(false))
     );
-    ok(&site, &["status", "--max-age", "28h"]);
+    stdout_of(&site, &["status", "--max-age", "28h"]);
 
     let never = Site::new();
     command(&never, &["status", "--max-age", "26h"])
@@ -173,21 +175,21 @@ fn max_age_tells_monitoring_whether_the_last_success_is_too_old() {
 }
 
 #[test]
-fn status_waits_for_no_run_and_says_that_one_is_under_way() {
+fn status_does_not_wait_for_a_run_in_progress_and_reports_it() {
     let site = Site::new();
     site.add_list(250);
     let held = site.hold_on("status=subscribed", &[], 3);
     site.forget_requests();
-    let text = ok(&site, &["status"]);
+    let text = stdout_of(&site, &["status"]);
     assert!(text.contains("under way, or killed"), "{text}");
-    let run = &object(&ok(&site, &["status", "--json"]))["runs"][0];
+    let run = &parse_json(&stdout_of(&site, &["status", "--json"]))["runs"][0];
     assert_eq!(
         (&run["ended_at"], &run["exit_code"]),
         (&Value::Null, &Value::Null)
     );
     let (stopped, _) = site.stop(held, rustix::process::Signal::TERM);
     stopped.exits(143);
-    let text = ok(&site, &["status"]);
+    let text = stdout_of(&site, &["status"]);
     let waiting = format!("waiting   199 rows for {}", site.exports().display());
     assert!(
         text.contains(&waiting) && text.contains("the next run publishes them"),
@@ -195,31 +197,31 @@ fn status_waits_for_no_run_and_says_that_one_is_under_way() {
     );
     assert!(text.contains("first export not complete"), "{text}");
     assert_eq!(
-        object(&ok(&site, &["status", "--json"]))["unpublished"]["rows"],
+        parse_json(&stdout_of(&site, &["status", "--json"]))["unpublished"]["rows"],
         199
     );
     assert_eq!(site.requests(), 0);
 }
 
 #[test]
-fn status_without_a_token_file_still_knows_the_ledger() {
+fn status_without_a_token_file_still_reads_the_ledger() {
     let (site, ..) = exported();
     std::fs::remove_file(site.token_file()).unwrap();
-    let text = ok(&site, &["status"]);
+    let text = stdout_of(&site, &["status"]);
     assert!(
         text.starts_with("not healthy: last success 0 min ago\n"),
         "{text}"
     );
     assert!(text.contains("token     there is no token file"), "{text}");
     assert!(text.contains("LAST RUNS"), "{text}");
-    let all = object(&ok(&site, &["status", "--json"]));
+    let all = parse_json(&stdout_of(&site, &["status", "--json"]));
     let problem = all["token"]["problem"].as_str().unwrap();
     assert!(problem.contains("there is no token file"), "{problem}");
     assert_eq!(all["lists"].as_array().unwrap().len(), 2);
 }
 
 #[test]
-fn status_says_that_a_ledger_is_damaged_or_of_a_newer_version() {
+fn status_reports_a_damaged_or_newer_ledger() {
     let (site, ..) = exported();
     site.ledger()
         .pragma_update(None, "user_version", 99)
@@ -236,8 +238,8 @@ fn status_says_that_a_ledger_is_damaged_or_of_a_newer_version() {
 }
 
 #[test]
-fn each_shell_gets_completions_that_it_can_read() {
-    let said = |shell: &str| {
+fn completions_are_valid_for_each_shell() {
+    let completions_of = |shell: &str| {
         let output = Command::new(BINARY)
             .args(["completions", shell])
             .env_clear()
@@ -248,15 +250,15 @@ fn each_shell_gets_completions_that_it_can_read() {
         String::from_utf8(output.stdout).unwrap()
     };
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = said(shell);
+        let script = completions_of(shell);
         for word in ["authorize", "metrics-file", "max-age", "exclude-list"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("aweber-sync.bash");
-    append(&file, said("bash").as_bytes());
-    // What bash completes after `aweber-sync run --met`.
+    append_bytes(&file, completions_of("bash").as_bytes());
+    // Completes `aweber-sync run --met`.
     let script = "source \"$1\"; COMP_WORDS=(aweber-sync run --met); COMP_CWORD=2; \
                   _aweber__sync aweber-sync --met run; echo \"${COMPREPLY[*]}\"";
     let output = Command::new("bash")
@@ -278,7 +280,7 @@ fn each_shell_gets_completions_that_it_can_read() {
 }
 
 #[test]
-fn there_is_a_man_page_for_each_command_and_none_for_what_is_hidden() {
+fn man_writes_a_page_for_each_visible_command() {
     let directory = tempfile::tempdir().unwrap();
     let status = Command::new(BINARY)
         .arg("man")
@@ -320,20 +322,20 @@ fn there_is_a_man_page_for_each_command_and_none_for_what_is_hidden() {
 }
 
 #[test]
-fn the_program_alone_prints_its_help() {
+fn running_without_arguments_prints_help() {
     for environment in [None, Some(("AWEBER_SYNC_STATE_DIR", "/nowhere"))] {
         let mut command = Command::new(BINARY);
         command.env_clear().envs(environment);
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(2));
-        let said = String::from_utf8(output.stdout).unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
         assert!(
-            said.contains("Usage: aweber-sync [OPTIONS] <COMMAND>"),
-            "{said}"
+            printed.contains("Usage: aweber-sync [OPTIONS] <COMMAND>"),
+            "{printed}"
         );
         assert!(
-            said.contains("completions") && !said.contains("man pages"),
-            "{said}"
+            printed.contains("completions") && !printed.contains("man pages"),
+            "{printed}"
         );
     }
 }

@@ -1,13 +1,13 @@
-//! The CSV, byte for byte. `fixtures/csv/nasty.csv` is edited by hand, on purpose; the world it shows is made here.
+//! The CSV, byte for byte. `fixtures/csv/nasty.csv` is edited by hand, on purpose; its world is built here.
 
-use crate::support::story::HEADER;
+use crate::support::job::HEADER;
 use crate::support::{Site, read_csv};
 use aweber_sandbox::{ClientKind, Clock, NewSubscriber, Settings, World};
 use serde_json::json;
 use std::path::Path;
 
-/// One subscriber with a value in every field, one who has left, and the nasty ones: a list under a name that needs
-/// quotes, ids and times that never change.
+/// A subscriber with a value in every field, one who unsubscribed, and the nasty ones, on a list whose name needs
+/// quotes, with constant ids and times.
 fn nasty_world(world: &mut World) {
     let list = world.add_list("News, \"daily\"");
     let at = |text: &str| text.parse().unwrap();
@@ -45,7 +45,7 @@ fn nasty_world(world: &mut World) {
             .with("last_followup_sent_at", "2007-12-31 23:00:00.000001-05:00"),
     );
     let nasty = world.add_nasty_subscribers(list);
-    // Nobody wants to read that one in a fixture; it has a test of its own.
+    // Too long for a fixture; it has a test of its own.
     let is_long = |world: &World, id: u64| {
         world.subscriber(list, id).unwrap().email == "long-name@nasty.example"
     };
@@ -53,7 +53,7 @@ fn nasty_world(world: &mut World) {
     world.delete(list, long);
 }
 
-fn fixed() -> Site {
+fn site_at_fixed_time() -> Site {
     let settings = Settings {
         clock: Clock::Fixed("2025-11-22T03:00:00Z".parse().unwrap()),
         ..Settings::default()
@@ -64,8 +64,8 @@ fn fixed() -> Site {
 const ALL: [&str; 2] = ["--status", "subscribed,unsubscribed,unconfirmed"];
 
 #[test]
-fn the_nasty_ones_come_out_byte_for_byte_as_in_the_fixture() {
-    let site = fixed();
+fn awkward_values_match_the_fixture_byte_for_byte() {
+    let site = site_at_fixed_time();
     site.sandbox.with(nasty_world);
     site.run_ok(&ALL);
     let exported = std::fs::read_to_string(&site.files()[0]).unwrap();
@@ -78,13 +78,13 @@ fn the_nasty_ones_come_out_byte_for_byte_as_in_the_fixture() {
 }
 
 #[test]
-fn a_growing_file_and_standard_output_hold_the_same_bytes_as_a_directory() {
-    let site = fixed();
+fn a_growing_file_and_standard_output_match_a_directory_byte_for_byte() {
+    let site = site_at_fixed_time();
     site.sandbox.with(nasty_world);
     site.run_ok(&ALL);
     let expected = std::fs::read_to_string(&site.files()[0]).unwrap();
     for output in ["grown.csv", "-"] {
-        let site = fixed();
+        let site = site_at_fixed_time();
         site.sandbox.with(nasty_world);
         let done = site.run_ok(&[ALL[0], ALL[1], "--output", output]);
         let exported = match output {
@@ -96,9 +96,9 @@ fn a_growing_file_and_standard_output_hold_the_same_bytes_as_a_directory() {
 }
 
 #[test]
-fn the_header_is_always_the_same() {
+fn the_header_never_changes() {
     for columns in 0..2 {
-        let site = fixed();
+        let site = site_at_fixed_time();
         site.sandbox.with(|world| {
             let list = world.add_list("Readers");
             let mut new = NewSubscriber::new("a@example.com");
@@ -114,8 +114,8 @@ fn the_header_is_always_the_same() {
 }
 
 #[test]
-fn a_very_long_cell_comes_out_whole() {
-    let site = fixed();
+fn a_very_long_cell_is_exported_whole() {
+    let site = site_at_fixed_time();
     let name = "long, \"text\"\n".repeat(100_000);
     site.sandbox.with(|world| {
         let list = world.add_list("Readers");
@@ -127,8 +127,8 @@ fn a_very_long_cell_comes_out_whole() {
 }
 
 #[test]
-fn a_status_of_an_unknown_kind_is_never_exported() {
-    let site = fixed();
+fn a_subscriber_with_an_unknown_status_is_never_exported() {
+    let site = site_at_fixed_time();
     site.sandbox.with(nasty_world);
     site.run_ok(&ALL);
     let rows = read_csv(&site.files()[0]);

@@ -1,24 +1,11 @@
-//! A run that only looks: it says what would be exported and changes neither ledger nor exports, but the token that
-//! it spent is replaced.
+//! `--dry-run` reports what would be exported and changes neither ledger nor exports, but stores the tokens of its
+//! refresh.
 
-use crate::support::calendar::{add_readers, at, reader, sign_up};
+use crate::support::calendar::{noon, reader, sign_up, site_with_nine_days};
 use crate::support::{Site, files_below};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
-fn noon() -> DateTime<Utc> {
-    at("2026-03-10T12:00:00Z")
-}
-
-/// A list with a subscriber of each of the last nine days.
-fn site_with_days() -> (Site, u64) {
-    let site = Site::on(noon());
-    let list = site.list("News");
-    site.sandbox
-        .with(|w| add_readers(w, list, 9, noon(), TimeDelta::days(1)));
-    (site, list)
-}
-
-/// Every file of the site with its bytes, those of the token and the locks left out.
+/// All files of the site except token files and locks, with their bytes.
 fn bytes(site: &Site) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let files = files_below(&site.path(""));
     let kept = files
@@ -29,8 +16,8 @@ fn bytes(site: &Site) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn a_dry_run_changes_no_byte_of_ledger_and_exports_but_stores_the_new_tokens() {
-    let (site, list) = site_with_days();
+fn a_dry_run_changes_neither_ledger_nor_exports_but_stores_the_new_tokens() {
+    let (site, list) = site_with_nine_days();
     let waiting = site.add(list, sign_up("waiting@example.com", noon()));
     site.run_ok(&[]);
     site.set_now(noon() + TimeDelta::days(1));
@@ -50,8 +37,8 @@ fn a_dry_run_changes_no_byte_of_ledger_and_exports_but_stores_the_new_tokens() {
 }
 
 #[test]
-fn a_dry_run_before_the_first_run_leaves_no_ledger_and_no_exports() {
-    let (site, _) = site_with_days();
+fn a_dry_run_before_the_first_run_creates_no_ledger_and_no_exports() {
+    let (site, _) = site_with_nine_days();
     let done = {
         let mut command = site.command(&["run"]);
         command.env("AWEBER_SYNC_DRY_RUN", "yes");
@@ -65,8 +52,8 @@ fn a_dry_run_before_the_first_run_leaves_no_ledger_and_no_exports() {
 }
 
 #[test]
-fn a_dry_run_to_standard_output_or_a_growing_file_writes_nothing() {
-    let (site, _) = site_with_days();
+fn a_dry_run_writes_nothing_to_standard_output_or_a_growing_file() {
+    let (site, _) = site_with_nine_days();
     let file = site.path("all.csv");
     for output in ["-", file.to_str().unwrap()] {
         site.run_ok(&["--dry-run", "--output", output])

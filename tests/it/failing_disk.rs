@@ -1,35 +1,35 @@
-//! Disks that break: calls that fail with an error of the device (strace injects it), one by one. All calls of all
-//! commands are tried by `cargo test --test sweep -- errno`; here stand those from which something was learnt.
+//! Failing disks: single calls that strace makes fail with a device error. `cargo test --test sweep -- errno` covers
+//! all calls of all commands; these are the cases that need a closer look.
 
-use crate::support::authorization::{authorize, mode, unauthorized};
+use crate::support::authorization::{authorize, unauthorized};
 use crate::support::browser::code_at;
-use crate::support::disk::{cannot_store, failing};
-use crate::support::killing::has_strace_that_sees_names;
-use crate::support::story::{Outlet, Story};
+use crate::support::disk::{with_failing_calls, with_failing_token_write};
+use crate::support::interrupt::has_strace_with_paths;
+use crate::support::job::{Job, OutputKind};
 use crate::support::token::refresh_token_in;
-use crate::support::{Done, Site, files_below, sorted, subscribed};
+use crate::support::{Done, Site, files_below, mode, set_mode, sorted, subscribed};
 use aweber_sandbox::ClientKind;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The command with a directory for temporary files of its own.
-fn with_temporary(site: &Site, mut command: Command) -> Command {
+/// The command with its own directory for temporary files.
+fn with_temp_dir(site: &Site, mut command: Command) -> Command {
     std::fs::create_dir_all(site.path("tmp")).unwrap();
     command.env("TMPDIR", site.path("tmp"));
     command
 }
 
-/// A run whose new tokens went elsewhere; where they are.
-fn kept_elsewhere() -> Option<(Site, u64, Done, PathBuf)> {
-    if !has_strace_that_sees_names() {
+/// A run whose new tokens went into a fallback copy, and the path of that copy.
+fn with_fallback_copy() -> Option<(Site, u64, Done, PathBuf)> {
+    if !has_strace_with_paths() {
         return None;
     }
     let site = Site::new();
     let list = site.add_list(3);
-    let done = site.finish(cannot_store(
+    let done = site.finish(with_failing_token_write(
         &site,
-        &with_temporary(&site, site.command(&["run"])),
+        &with_temp_dir(&site, site.command(&["run"])),
         true,
     ));
     done.exits(74);
@@ -38,7 +38,7 @@ fn kept_elsewhere() -> Option<(Site, u64, Done, PathBuf)> {
     Some((site, list, done, copies[0].clone()))
 }
 
-/// The refresh token in a file is the one that works.
+/// Whether the refresh token in a file is live.
 fn holds_live_token(site: &Site, file: &Path) -> bool {
     let token = refresh_token_in(file).unwrap();
     site.sandbox
@@ -46,15 +46,15 @@ fn holds_live_token(site: &Site, file: &Path) -> bool {
 }
 
 #[test]
-fn new_tokens_that_cannot_be_written_into_their_room_go_into_a_new_file_and_the_run_goes_on() {
-    if !has_strace_that_sees_names() {
+fn tokens_that_cannot_be_written_into_the_reserved_file_go_into_a_new_file() {
+    if !has_strace_with_paths() {
         return;
     }
     let site = Site::new();
     let list = site.add_list(3);
-    let done = site.finish(cannot_store(
+    let done = site.finish(with_failing_token_write(
         &site,
-        &with_temporary(&site, site.command(&["run"])),
+        &with_temp_dir(&site, site.command(&["run"])),
         false,
     ));
     done.exits(0).says("check that disk");
@@ -66,36 +66,39 @@ fn new_tokens_that_cannot_be_written_into_their_room_go_into_a_new_file_and_the_
 }
 
 #[test]
-fn new_tokens_that_cannot_be_written_beside_the_old_are_kept_elsewhere_for_the_next_run() {
-    let Some((site, list, done, copy)) = kept_elsewhere() else {
+fn tokens_that_cannot_be_written_beside_the_old_ones_are_kept_in_a_fallback_copy_for_the_next_run()
+{
+    let Some((site, list, done, copy)) = with_fallback_copy() else {
         return;
     };
     assert!(holds_live_token(&site, &copy), "{done}");
     assert_eq!(mode(&copy), 0o600);
-    let told = format!("kept in {}: leave that file there", copy.display());
-    done.says(&told).says("token.json.next: Input/output error");
+    let advice = format!("kept in {}: leave that file there", copy.display());
+    done.says(&advice)
+        .says("token.json.next: Input/output error");
 
     site.forget_requests();
-    let next = site.finish(with_temporary(&site, site.command(&["run"])));
+    let next = site.finish(with_temp_dir(&site, site.command(&["run"])));
     next.exits(0);
     assert!(site.token_is_live(), "{next}");
     assert_eq!(site.emails(), subscribed(&site, &[list]));
     assert!(!copy.exists(), "{next}");
-    // The dead token was not shown to AWeber, which may take that for a theft.
+    // The dead token was not sent, since AWeber may treat that as theft.
     assert_eq!(site.token_requests(), 1, "{next}");
 }
 
 #[test]
-fn under_systemd_they_are_kept_in_the_directory_that_outlives_the_service() {
-    if !has_strace_that_sees_names() {
+fn under_systemd_the_fallback_copy_is_in_the_runtime_directory() {
+    if !has_strace_with_paths() {
         return;
     }
     let site = Site::new();
     let list = site.add_list(3);
     std::fs::create_dir(site.path("runtime")).unwrap();
-    let mut command = with_temporary(&site, site.command(&["run"]));
+    let mut command = with_temp_dir(&site, site.command(&["run"]));
     command.env("RUNTIME_DIRECTORY", site.path("runtime"));
-    site.finish(cannot_store(&site, &command, true)).exits(74);
+    site.finish(with_failing_token_write(&site, &command, true))
+        .exits(74);
     assert_eq!(files_below(&site.path("runtime")).len(), 1);
     assert_eq!(files_below(&site.path("tmp")), Vec::<PathBuf>::new());
     site.finish(command).exits(0);
@@ -104,15 +107,19 @@ fn under_systemd_they_are_kept_in_the_directory_that_outlives_the_service() {
 }
 
 #[test]
-fn tokens_kept_elsewhere_stay_there_until_their_disk_is_healed() {
-    let Some((site, list, _, copy)) = kept_elsewhere() else {
+fn a_fallback_copy_stays_until_its_disk_is_repaired() {
+    let Some((site, list, _, copy)) = with_fallback_copy() else {
         return;
     };
     site.forget_requests();
-    let (next, anew) = (site.beside_token(".next"), site.beside_token(".next.tmp"));
-    let command = with_temporary(&site, site.command(&["run"]));
+    let (next, replacement) = (site.beside_token(".next"), site.beside_token(".next.tmp"));
+    let command = with_temp_dir(&site, site.command(&["run"]));
     for calls in ["pwrite64:error=EIO:when=1+", "openat:error=EROFS:when=3+"] {
-        let done = site.finish(failing(&command, &[&next, &anew], &[calls]));
+        let done = site.finish(with_failing_calls(
+            &command,
+            &[&next, &replacement],
+            &[calls],
+        ));
         let done = done.case(&calls);
         done.exits(74);
         assert_eq!(site.requests(), 0, "{done}");
@@ -124,15 +131,15 @@ fn tokens_kept_elsewhere_stay_there_until_their_disk_is_healed() {
 }
 
 #[test]
-fn a_copy_that_is_older_than_the_token_file_is_removed_and_not_used() {
-    let Some((site, _, _, copy)) = kept_elsewhere() else {
+fn a_fallback_copy_older_than_the_token_file_is_removed_unused() {
+    let Some((site, _, _, copy)) = with_fallback_copy() else {
         return;
     };
     let old = std::fs::read(&copy).unwrap();
-    let command = || with_temporary(&site, site.command(&["run"]));
+    let command = || with_temp_dir(&site, site.command(&["run"]));
     site.finish(command()).exits(0);
     std::fs::write(&copy, old).unwrap();
-    std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o600)).unwrap();
+    set_mode(&copy, 0o600);
     let done = site.finish(command());
     done.exits(0);
     assert!(site.token_is_live(), "{done}");
@@ -140,32 +147,31 @@ fn a_copy_that_is_older_than_the_token_file_is_removed_and_not_used() {
 }
 
 #[test]
-fn a_copy_that_others_could_have_put_there_is_not_believed() {
-    let Some((site, _, _, copy)) = kept_elsewhere() else {
+fn a_fallback_copy_that_another_user_could_have_written_is_ignored() {
+    let Some((site, _, _, copy)) = with_fallback_copy() else {
         return;
     };
-    let command = || with_temporary(&site, site.command(&["run"]));
+    let command = || with_temp_dir(&site, site.command(&["run"]));
     site.finish(command()).exits(0);
-    // Newer than anything, with a token of nobody's.
+    // A higher generation with an invalid token.
     let mut forged = site.tokens();
     forged["generation"] = 99.into();
     forged["refresh_token"] = "forged".into();
     let bait = site.path("bait");
     std::fs::write(&bait, forged.to_string()).unwrap();
-    let set_mode = |mode| std::fs::set_permissions(&bait, PermissionsExt::from_mode(mode)).unwrap();
     let put: [(&str, &dyn Fn()); 5] = [
         ("readable by others", &|| {
-            set_mode(0o644);
+            set_mode(&bait, 0o644);
             std::fs::copy(&bait, &copy).unwrap();
         }),
         ("a link to a private file", &|| {
-            set_mode(0o600);
+            set_mode(&bait, 0o600);
             symlink(&bait, &copy).unwrap();
         }),
         ("a second name of a private file", &|| {
             std::fs::hard_link(&bait, &copy).unwrap();
         }),
-        ("somebody else's", &|| {
+        ("owned by another user", &|| {
             std::fs::copy(&bait, &copy).unwrap();
             chown(&copy, Some(65534), Some(65534)).unwrap();
         }),
@@ -188,26 +194,26 @@ fn a_copy_that_others_could_have_put_there_is_not_believed() {
 }
 
 #[test]
-fn first_tokens_that_cannot_be_written_are_kept_elsewhere_and_authorize_finishes_with_them() {
-    if !has_strace_that_sees_names() {
+fn first_tokens_that_cannot_be_written_are_kept_in_a_fallback_copy_and_authorize_finishes() {
+    if !has_strace_with_paths() {
         return;
     }
     let site = unauthorized(ClientKind::Public);
     let list = site.add_list(3);
-    let command = with_temporary(&site, authorize(&site, &[]));
-    let (next, anew) = (
+    let command = with_temp_dir(&site, authorize(&site, &[]));
+    let (next, replacement) = (
         site.beside_token(".candidate.next"),
         site.beside_token(".candidate.next.tmp"),
     );
-    // No rehearsal: there is nothing to rewrite yet.
+    // There is no rehearsal, since no token file exists yet.
     let calls = ["pwrite64:error=EIO:when=2+", "write:error=EIO:when=1+"];
-    let broken = failing(&command, &[&next, &anew], &calls);
+    let broken = with_failing_calls(&command, &[&next, &replacement], &calls);
     let done = site.finish_with_answer(broken, code_at);
     done.exits(74);
     let copies = files_below(&site.path("tmp"));
     assert_eq!(copies.len(), 1, "{done}");
 
-    // Nobody is asked again.
+    // The user is not asked again.
     let finished = site.finish(command);
     finished.exits(0);
     assert!(site.token_is_live(), "{finished}");
@@ -217,49 +223,53 @@ fn first_tokens_that_cannot_be_written_are_kept_elsewhere_and_authorize_finishes
 }
 
 #[test]
-fn a_marker_that_could_not_be_removed_goes_with_the_next_run_also_if_a_batch_came_after_it() {
-    if !has_strace_that_sees_names() {
+fn a_marker_that_could_not_be_removed_is_removed_by_the_next_run_even_after_another_batch() {
+    if !has_strace_with_paths() {
         return;
     }
-    let mut story = Story::left_open(Outlet::Directory);
-    let marker = story.batch().marker.unwrap();
-    let command = story.site.command(&["run"]);
-    // The first looks whether there is one already.
+    let mut job = Job::with_open_batch(OutputKind::Directory);
+    let marker = job.batch().marker.unwrap();
+    let command = job.site.command(&["run"]);
+    // The first call checks for an existing one.
     let calls = ["unlink:error=EIO:when=2"];
-    let done = story.site.finish(failing(&command, &[&marker], &calls));
+    let done = job
+        .site
+        .finish(with_failing_calls(&command, &[&marker], &calls));
     done.exits(0);
-    assert_eq!(story.site.files().len(), 2, "{done}");
+    assert_eq!(job.site.files().len(), 2, "{done}");
     assert!(marker.exists(), "{done}");
-    let done = story.run_ok();
-    story.assert_everybody_once("with its marker left", &done);
+    let done = job.run_ok();
+    job.assert_exported_once("with a leftover marker", &done);
 }
 
 #[test]
-fn a_stage_file_that_cannot_be_opened_is_named_with_the_code_of_the_disk_it_is_on() {
-    if !has_strace_that_sees_names() {
+fn a_stage_file_that_cannot_be_opened_is_named_with_the_exit_code_of_its_disk() {
+    if !has_strace_with_paths() {
         return;
     }
-    for (outlet, code) in [(Outlet::Directory, 73), (Outlet::File, 74)] {
-        let mut story = Story::left_open(outlet);
-        story.site.forget_requests();
-        let stage = story.batch().stage;
-        let command = story.site.command(&[&["run"], story.arguments()].concat());
+    for (output, code) in [(OutputKind::Directory, 73), (OutputKind::File, 74)] {
+        let mut job = Job::with_open_batch(output);
+        job.site.forget_requests();
+        let stage = job.batch().stage;
+        let command = job.site.command(&[&["run"], job.arguments()].concat());
         let calls = ["openat:error=EIO:when=1"];
-        let done = story.site.finish(failing(&command, &[&stage], &calls));
-        done.case(&format_args!("{outlet:?}"))
+        let done = job
+            .site
+            .finish(with_failing_calls(&command, &[&stage], &calls));
+        done.case(&format_args!("{output:?}"))
             .exits(code)
             .says(&stage.display().to_string());
-        assert_eq!(story.site.requests(), 0, "{outlet:?}");
-        let done = story.run_ok();
-        story.assert_everybody_once("when the disk is healed", &done);
+        assert_eq!(job.site.requests(), 0, "{output:?}");
+        let done = job.run_ok();
+        job.assert_exported_once("after the disk was repaired", &done);
     }
 }
 
 #[test]
-fn a_log_on_a_full_disk_keeps_no_run_from_its_work() {
+fn a_log_on_a_full_disk_does_not_stop_a_command() {
     let site = Site::new();
     let list = site.add_list(3);
-    // As cron lines have it: 2>>/var/log/aweber-sync.log.
+    // As in cron lines: 2>>/var/log/aweber-sync.log.
     for arguments in [
         &["run", "-vv"][..],
         &["run", "--log-format", "json", "-v"],
@@ -274,13 +284,13 @@ fn a_log_on_a_full_disk_keeps_no_run_from_its_work() {
             .exits(0);
     }
     assert_eq!(sorted(site.emails()), subscribed(&site, &[list]));
-    // A pipe whose reader has gone.
+    // A pipe without a reader.
     let mut command = site.command(&["run", "-v"]);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     command.stderr(writer);
     site.finish(command).exits(0);
-    // And a failing one ends with its code, not with a panic's.
+    // A failing run exits with its own code, not with that of a panic.
     let mut command = site.command(&["run", "--list", "nobody knows it"]);
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
     command.stderr(full.unwrap());
@@ -288,7 +298,7 @@ fn a_log_on_a_full_disk_keeps_no_run_from_its_work() {
 }
 
 #[test]
-fn words_that_find_no_room_on_standard_output_end_with_73_and_say_what_is_stored() {
+fn a_full_standard_output_ends_with_73_and_says_what_is_saved() {
     let site = Site::new();
     let list = site.add_list(3);
     site.run_ok(&[]);

@@ -1,17 +1,13 @@
-//! Promise N2 when a list fails: it is named and its place kept, the others are exported and published, the run ends
-//! with 69, and the next run brings the rest. And the collection of lists itself, which changes too.
+//! Promise N2 when a list fails: it is named and keeps its watermark, the others are exported and published, the run
+//! ends with 69, and the next run exports the rest. Also changes of the collection of lists itself.
 
-use crate::support::calendar::{add_readers, at, reader};
+use crate::support::calendar::{add_readers, noon, reader};
 use crate::support::{Site, sorted, subscribed};
 use aweber_sandbox::{Fault, FaultKind, World};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::Value;
 
-fn noon() -> DateTime<Utc> {
-    at("2026-03-10T12:00:00Z")
-}
-
-/// A list of `count`, an hour apart.
+/// A list of `count` subscribers, one per hour.
 fn site_with(count: i32) -> (Site, u64) {
     let site = Site::on(noon());
     let list = site.list("News");
@@ -20,7 +16,7 @@ fn site_with(count: i32) -> (Site, u64) {
     (site, list)
 }
 
-/// Three lists of 120.
+/// Three lists of 120 subscribers.
 fn three_lists() -> (Site, [u64; 3]) {
     let site = Site::on(noon());
     let lists = ["News", "Offers", "Tips"].map(|name| site.list(name));
@@ -29,6 +25,19 @@ fn three_lists() -> (Site, [u64; 3]) {
             add_readers(w, list, 120, noon(), TimeDelta::hours(1));
         }
     });
+    (site, lists)
+}
+
+/// Two pages of lists, with the subscriber `onlyN@` on list N.
+fn site_with_150_lists() -> (Site, Vec<u64>) {
+    let site = Site::on(noon());
+    let lists: Vec<u64> = (0..150)
+        .map(|i| {
+            let list = site.list(&format!("List {i}"));
+            site.add(list, reader(&format!("only{i}@example.com"), noon()));
+            list
+        })
+        .collect();
     (site, lists)
 }
 
@@ -74,7 +83,7 @@ fn a_list_that_always_fails_ends_with_69_and_the_others_are_exported() {
         site.run(&[]).exits(69).says(&bad.to_string());
         let others: Vec<u64> = lists.into_iter().filter(|list| *list != bad).collect();
         assert_eq!(site.emails(), subscribed(&site, &others));
-        // Again, and nobody is doubled; then the list is well.
+        // A second failing run duplicates no row; then the list recovers.
         site.run(&[]).exits(69);
         assert_eq!(site.emails(), subscribed(&site, &others));
         site.sandbox.with(World::clear_faults);
@@ -84,7 +93,7 @@ fn a_list_that_always_fails_ends_with_69_and_the_others_are_exported() {
 }
 
 #[test]
-fn a_list_that_fails_in_its_middle_goes_on_there_in_the_next_run() {
+fn a_list_that_fails_halfway_is_resumed_by_the_next_run() {
     let (site, list) = site_with(700);
     site.sandbox.with(|w| {
         let fault = Fault::on("status=subscribed").skip(5).always();
@@ -98,11 +107,11 @@ fn a_list_that_fails_in_its_middle_goes_on_there_in_the_next_run() {
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &[list]));
     let pages = site.sandbox.with(|w| w.count("status=subscribed"));
-    assert!(pages <= 5, "began anew: {:?}", site.asked());
+    assert!(pages <= 5, "started over: {:?}", site.asked());
 }
 
 #[test]
-fn a_list_that_fails_in_an_idle_run_keeps_its_place() {
+fn a_list_that_fails_in_an_idle_run_keeps_its_watermark() {
     let (site, lists) = three_lists();
     site.run_ok(&[]);
     site.set_now(noon() + TimeDelta::days(5));
@@ -128,15 +137,8 @@ fn a_list_that_fails_in_an_idle_run_keeps_its_place() {
 }
 
 #[test]
-fn a_list_deleted_between_the_pages_of_lists_makes_no_other_unknown() {
-    let site = Site::on(noon());
-    let lists: Vec<u64> = (0..150)
-        .map(|i| {
-            let list = site.list(&format!("List {i}"));
-            site.add(list, reader(&format!("only{i}@example.com"), noon()));
-            list
-        })
-        .collect();
+fn a_list_deleted_between_pages_of_lists_makes_no_other_list_unknown() {
+    let (site, lists) = site_with_150_lists();
     let gone = lists[4];
     site.sandbox
         .with(|w| w.before("/lists?ws.start=", 2, move |w| w.remove_list(gone)));
@@ -156,7 +158,7 @@ fn a_list_deleted_between_the_pages_of_lists_makes_no_other_unknown() {
 }
 
 #[test]
-fn pages_that_are_empty_for_ever_end_with_69_and_the_other_lists_are_exported() {
+fn endlessly_empty_pages_end_with_69_and_the_other_lists_are_exported() {
     let (site, list) = site_with(250);
     let others = [site.list("Offers"), site.list("Tips")];
     for other in others {
@@ -164,7 +166,7 @@ fn pages_that_are_empty_for_ever_end_with_69_and_the_other_lists_are_exported() 
             .with(|w| add_readers(w, other, 120, noon(), TimeDelta::hours(1)));
     }
     site.sandbox.with(|w| {
-        // Every page but the first.
+        // Every page except the first.
         let deep =
             format!("lists/{list}/subscribers?ws.op=find&sort_key=subscribed_at&sort_order=asc");
         let lie = Fault::on(format!("{deep}&status=subscribed"))
@@ -191,7 +193,7 @@ fn pages_that_are_empty_for_ever_end_with_69_and_the_other_lists_are_exported() 
 }
 
 #[test]
-fn an_empty_first_page_that_stays_is_not_believed_against_the_count() {
+fn a_permanently_empty_first_page_is_rejected_because_of_the_count() {
     let (site, list) = site_with(50);
     site.sandbox.with(|w| {
         let lie = Fault::on("status=subscribed&ws.start=0&").always();
@@ -206,11 +208,14 @@ fn an_empty_first_page_that_stays_is_not_believed_against_the_count() {
 }
 
 #[test]
-fn a_list_that_nobody_is_on_any_more_is_up_to_date() {
+fn a_list_whose_subscribers_were_all_deleted_is_up_to_date() {
     let (site, list) = site_with(3);
     site.run_ok(&[]);
     site.sandbox.with(|w| {
-        let ids: Vec<u64> = w.subscribers(list).map(|someone| someone.id).collect();
+        let ids: Vec<u64> = w
+            .subscribers(list)
+            .map(|subscriber| subscriber.id)
+            .collect();
         ids.into_iter().for_each(|id| w.delete(list, id));
     });
     site.forget_requests();
@@ -220,7 +225,7 @@ fn a_list_that_nobody_is_on_any_more_is_up_to_date() {
 }
 
 #[test]
-fn a_count_larger_than_what_the_pages_show_ends_with_69() {
+fn a_count_above_the_rows_received_ends_with_69() {
     let (site, list) = site_with(250);
     site.sandbox.with(|w| {
         let more = Fault::on("ws.show=total_size").always();
@@ -235,7 +240,7 @@ fn a_count_larger_than_what_the_pages_show_ends_with_69() {
 }
 
 #[test]
-fn a_server_that_repeats_one_page_for_ever_does_not_keep_the_run() {
+fn a_server_that_repeats_one_page_forever_ends_the_list() {
     let (site, _) = site_with(250);
     site.sandbox.with(|w| {
         let page = std::sync::Mutex::new(None::<Value>);
@@ -250,37 +255,26 @@ fn a_server_that_repeats_one_page_for_ever_does_not_keep_the_run() {
 }
 
 #[test]
-fn a_list_deleted_between_the_pages_of_lists_hides_no_other() {
-    let site = Site::on(noon());
-    let lists: Vec<u64> = (0..150)
-        .map(|i| {
-            let list = site.list(&format!("List {i}"));
-            site.add(list, reader(&format!("only{i}@example.com"), noon()));
-            list
-        })
-        .collect();
+fn a_list_deleted_between_pages_of_lists_hides_no_other_list() {
+    let (site, lists) = site_with_150_lists();
     let gone = lists[4];
     site.sandbox
         .with(|w| w.before("/lists?ws.start=", 2, move |w| w.remove_list(gone)));
-    // That list itself may be named as missing; nobody of the others may be.
+    // The deleted list may be reported as missing, but no other.
     let done = site.run(&[]);
     assert!(matches!(done.code, 0 | 69), "{done}");
-    let everybody = sorted(
+    let expected = sorted(
         (0..150)
             .filter(|i| *i != 4)
             .map(|i| format!("only{i}@example.com")),
     );
-    assert_eq!(site.emails(), everybody);
+    assert_eq!(site.emails(), expected);
 }
 
 #[test]
-fn pages_of_lists_that_lie_are_read_anew() {
+fn inconsistent_pages_of_lists_are_read_again() {
     for page in [0, 1] {
-        let site = Site::on(noon());
-        for i in 0..150 {
-            let list = site.list(&format!("List {i}"));
-            site.add(list, reader(&format!("only{i}@example.com"), noon()));
-        }
+        let (site, _) = site_with_150_lists();
         site.sandbox.with(|w| {
             let lie = Fault::on("/lists?ws.start=").skip(page).times(1);
             w.fault(lie.answer(FaultKind::EmptyPage));

@@ -1,74 +1,74 @@
-//! A real disk with little room, state and output on it: what is not enough is found before the token is spent, what was
-//! fetched is kept, and with room again the next run is complete. Needs root, to mount it.
+//! A small file system for state and output: a lack of space is detected before the token is spent, fetched rows are
+//! kept, and with free space again the next run completes. Mounting needs root.
 
-use crate::support::disk::{SmallDisk, is_root, leave};
-use crate::support::story::{Outlet, Story};
+use crate::support::disk::{SmallDisk, fill_except, is_root};
+use crate::support::job::{Job, OutputKind};
 use crate::support::{Done, sorted, subscribed};
 use aweber_sandbox::{Fault, FaultKind};
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 
-/// What is left, KiB. The room for the next token alone takes 68.
-const LEFT: [u64; 8] = [0, 4, 16, 64, 72, 112, 160, 200];
+/// Free space in KiB. The room for the next token alone takes 68.
+const FREE_KIB: [u64; 8] = [0, 4, 16, 64, 72, 112, 160, 200];
 
-/// What is surely enough, KiB.
-const PLENTY: u64 = 1024;
+/// Certainly enough.
+const PLENTY_KIB: u64 = 1024;
 
-/// A site whose state directory, exports included, is on a disk of its own. With `before`, it has exported once.
-fn on_small_disk(before: bool) -> Option<(Story, SmallDisk)> {
-    let mut story = Story::new(Outlet::Directory);
-    story.more(900);
-    let tokens = story.site.tokens();
-    let disk = SmallDisk::at(story.site.state_dir(), 4096)?;
-    story.site.write_token_file(&tokens);
+/// A job with its state directory, exports included, on a small disk. With `before`, it has exported once.
+fn job_on_small_disk(before: bool) -> Option<(Job, SmallDisk)> {
+    let mut job = Job::new(OutputKind::Directory);
+    job.add_subscribers(900);
+    let tokens = job.site.tokens();
+    let disk = SmallDisk::at(job.site.state_dir(), 4096)?;
+    job.site.write_token_file(&tokens);
     if before {
-        story.run_ok();
-        story.more(900);
+        job.run_ok();
+        job.add_subscribers(900);
     }
-    Some((story, disk))
+    Some((job, disk))
 }
 
-/// A failed run has said what an administrator needs.
-fn assert_told(story: &Story, done: &Done, what: &str) {
-    let state = story.site.state_dir().display().to_string();
+/// Asserts that a failed run names the directory, the cause, what is safe and the next step.
+fn assert_has_advice(job: &Job, done: &Done, what: &str) {
+    let state = job.site.state_dir().display().to_string();
     for part in [state.as_str(), " space", "\n  safe: ", "\n  next: "] {
         done.case(&what).says(part);
     }
 }
 
 #[test]
-fn however_little_room_is_left_no_token_is_spent_that_cannot_be_replaced_and_no_row_is_lost() {
+fn with_any_free_space_no_token_is_spent_that_cannot_be_stored_and_no_row_is_lost() {
     if !is_root() {
         return;
     }
     for before in [false, true] {
-        let (mut unspent, mut kept, mut well) = (0, 0, 0);
-        for left in LEFT.into_iter().chain([PLENTY]) {
+        let (mut unspent, mut kept, mut succeeded) = (0, 0, 0);
+        for left in FREE_KIB.into_iter().chain([PLENTY_KIB]) {
             let what = format!("{left} KiB left, exported before: {before}");
-            let Some((mut story, disk)) = on_small_disk(before) else {
+            let Some((mut job, disk)) = job_on_small_disk(before) else {
                 return;
             };
-            disk.leave(left);
-            story.site.forget_requests();
-            let tokens = story.site.tokens();
-            let done = story.run();
-            assert!(story.site.token_is_live(), "{what}: {done}");
-            let spent = story.site.token_requests() > 0;
+            disk.fill_except(left);
+            job.site.forget_requests();
+            let tokens = job.site.tokens();
+            let done = job.run();
+            assert!(job.site.token_is_live(), "{what}: {done}");
+            let spent = job.site.token_requests() > 0;
             match done.code {
                 0 => {
-                    story.assert_everybody_once(&what, &done);
-                    well += 1;
+                    job.assert_exported_once(&what, &done);
+                    succeeded += 1;
                 }
                 // The exports are on that disk too.
                 73 | 74 if spent => {
-                    assert_told(&story, &done, &what);
+                    assert_has_advice(&job, &done, &what);
                     kept += 1;
                 }
                 74 => {
-                    assert_told(&story, &done, &what);
-                    assert_eq!(story.site.requests(), 0, "{what}: {done}");
-                    assert!(story.site.tokens() == tokens, "{what}");
+                    assert_has_advice(&job, &done, &what);
+                    assert_eq!(job.site.requests(), 0, "{what}: {done}");
+                    assert!(job.site.tokens() == tokens, "{what}");
                     unspent += 1;
                 }
                 code => panic!("{code}, {what}: {done}"),
@@ -76,18 +76,18 @@ fn however_little_room_is_left_no_token_is_spent_that_cannot_be_replaced_and_no_
             assert!(left > 64 || !spent, "too little for the next token, {what}");
 
             disk.make_room();
-            let done = story.run_ok();
-            story.assert_everybody_once(&what, &done);
+            let done = job.run_ok();
+            job.assert_exported_once(&what, &done);
         }
         assert!(
-            unspent >= 4 && kept >= 1 && well >= 1,
-            "{unspent} found out before, {kept} after, {well} done well; exported before: {before}"
+            unspent >= 4 && kept >= 1 && succeeded >= 1,
+            "{unspent} detected before the refresh, {kept} after it, {succeeded} succeeded; exported before: {before}"
         );
     }
 }
 
 #[test]
-fn an_output_on_a_disk_with_little_room_ends_with_73_and_is_completed_later() {
+fn an_output_on_an_almost_full_disk_ends_with_73_and_is_completed_later() {
     if !is_root() {
         return;
     }
@@ -98,20 +98,20 @@ fn an_output_on_a_disk_with_little_room_ends_with_73_and_is_completed_later() {
             "csv"
         };
         let arguments = ["--output", output, "--format", format];
-        let (mut refused, mut well) = (0, 0);
+        let (mut refused, mut succeeded) = (0, 0);
         for left in [0, 4, 16, 64, 200, 1000] {
             let what = format!("{left} KiB left for {output}");
-            let story = Story::new(Outlet::Directory);
-            let Some(disk) = SmallDisk::at(story.site.path("disk"), 2048) else {
+            let job = Job::new(OutputKind::Directory);
+            let Some(disk) = SmallDisk::at(job.site.path("disk"), 2048) else {
                 return;
             };
-            story.more(20);
-            story.site.run_ok(&arguments);
-            story.more(400);
-            disk.leave(left);
-            let done = story.site.run(&arguments);
+            job.add_subscribers(20);
+            job.site.run_ok(&arguments);
+            job.add_subscribers(400);
+            disk.fill_except(left);
+            let done = job.site.run(&arguments);
             if done.code == 0 {
-                well += 1;
+                succeeded += 1;
             } else {
                 done.case(&what)
                     .exits(73)
@@ -121,26 +121,26 @@ fn an_output_on_a_disk_with_little_room_ends_with_73_and_is_completed_later() {
                     .says("\n  next: ");
                 refused += 1;
             }
-            assert!(story.site.token_is_live(), "{what}");
+            assert!(job.site.token_is_live(), "{what}");
             disk.make_room();
-            let done = story.site.run_ok(&arguments);
-            let expected = subscribed(&story.site, &[story.list]);
-            let exported = exported_to(&story.site.path(output));
+            let done = job.site.run_ok(&arguments);
+            let expected = subscribed(&job.site, &[job.list]);
+            let exported = exported_to(&job.site.path(output));
             assert!(
                 exported == expected,
                 "{what}: {} rows: {done}",
                 exported.len()
             );
-            assert_eq!(story.leftovers(), Vec::<String>::new(), "{what}");
+            assert_eq!(job.unfinished_files(), Vec::<String>::new(), "{what}");
         }
         assert!(
-            refused >= 2 && well >= 1,
-            "{output}: {refused} refused, {well} well"
+            refused >= 2 && succeeded >= 1,
+            "{output}: {refused} refused, {succeeded} succeeded"
         );
     }
 }
 
-/// The addresses in an output of any kind, sorted; each record must be whole.
+/// The addresses in an output of any kind, sorted; each record must be complete.
 fn exported_to(path: &Path) -> Vec<String> {
     if path.is_dir() {
         let files = crate::support::published(path);
@@ -159,50 +159,50 @@ fn exported_to(path: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_growing_file_whose_disk_fills_up_while_rows_are_appended_is_mended() {
+fn an_append_interrupted_by_a_full_disk_is_repaired() {
     if !is_root() {
         return;
     }
     for name in ["grown.csv", "grown.jsonl"] {
         let format = &name[6..];
-        let story = Story::new(Outlet::Directory);
-        let Some(disk) = SmallDisk::at(story.site.path("disk"), 2048) else {
+        let job = Job::new(OutputKind::Directory);
+        let Some(disk) = SmallDisk::at(job.site.path("disk"), 2048) else {
             return;
         };
         let output = format!("disk/{name}");
         let arguments = ["--output", &output, "--format", format];
-        story.more(20);
-        story.site.run_ok(&arguments);
-        story.more(400);
-        // Not before the last rows have come: the check at the start finds room.
-        let (full, file) = (disk.0.clone(), story.site.path(&output));
-        story.site.sandbox.with(|world| {
-            world.before("total_size", 1, move |_| leave(&full, 8));
+        job.add_subscribers(20);
+        job.site.run_ok(&arguments);
+        job.add_subscribers(400);
+        // Only after the last rows have arrived, so that the check at the start finds free space.
+        let (full, file) = (disk.0.clone(), job.site.path(&output));
+        job.site.sandbox.with(|world| {
+            world.before("total_size", 1, move |_| fill_except(&full, 8));
         });
         let before = std::fs::metadata(&file).unwrap().len();
-        let done = story.site.run(&arguments);
+        let done = job.site.run(&arguments);
         done.case(&name).exits(73);
-        // Torn, that is.
+        // The append was torn.
         let after = std::fs::metadata(&file).unwrap().len();
         assert!(after > before, "{name}: {done}");
-        story.site.run(&arguments).case(&name).exits(73);
+        job.site.run(&arguments).case(&name).exits(73);
 
         disk.make_room();
-        let done = story.site.run_ok(&arguments);
-        let expected = subscribed(&story.site, &[story.list]);
+        let done = job.site.run_ok(&arguments);
+        let expected = subscribed(&job.site, &[job.list]);
         assert!(exported_to(&file) == expected, "{name}: {done}");
-        assert_eq!(story.leftovers(), Vec::<String>::new(), "{name}");
+        assert_eq!(job.unfinished_files(), Vec::<String>::new(), "{name}");
     }
 }
 
 #[test]
-fn a_token_file_linked_to_another_disk_is_replaced_there_and_the_link_stays() {
+fn a_symlinked_token_file_on_another_disk_is_replaced_there_and_the_link_stays() {
     if !is_root() {
         return;
     }
-    let story = Story::new(Outlet::Directory);
-    story.more(3);
-    let site = &story.site;
+    let job = Job::new(OutputKind::Directory);
+    job.add_subscribers(3);
+    let site = &job.site;
     let Some(disk) = SmallDisk::at(site.path("disk"), 256) else {
         return;
     };
@@ -213,7 +213,7 @@ fn a_token_file_linked_to_another_disk_is_replaced_there_and_the_link_stays() {
     site.run_ok(&[]);
     assert!(site.token_file().is_symlink());
     assert!(site.token_is_live());
-    // Its room is on that disk, not on the link's.
+    // The room is needed on that disk, not on the link's.
     disk.fill();
     site.forget_requests();
     let done = site.run(&[]);
@@ -223,30 +223,30 @@ fn a_token_file_linked_to_another_disk_is_replaced_there_and_the_link_stays() {
     disk.make_room();
     let done = site.run_ok(&[]);
     assert!(site.token_file().is_symlink() && site.token_is_live());
-    story.assert_everybody_once("through the link", &done);
+    job.assert_exported_once("through the link", &done);
 }
 
 #[test]
-fn a_disk_that_is_filled_between_two_checkpoints_costs_only_the_time_between_them() {
+fn a_disk_filled_between_two_checkpoints_costs_only_the_rows_since_the_first() {
     if !is_root() {
         return;
     }
-    let Some((mut story, disk)) = on_small_disk(false) else {
+    let Some((mut job, disk)) = job_on_small_disk(false) else {
         return;
     };
     let full = disk.0.clone();
-    story.site.sandbox.with(|world| {
+    job.site.sandbox.with(|world| {
         let slow = FaultKind::DelayBefore(Duration::from_millis(1010));
         world.fault(Fault::on("status=subscribed").skip(1).answer(slow));
-        world.before("status=subscribed", 3, move |_| leave(&full, 0));
+        world.before("status=subscribed", 3, move |_| fill_except(&full, 0));
     });
-    let done = story.run();
+    let done = job.run();
     assert!([73, 74].contains(&done.code), "{done}");
-    assert_told(&story, &done, "filled between two checkpoints");
-    assert_eq!(story.batch().state, "open");
+    assert_has_advice(&job, &done, "filled between two checkpoints");
+    assert_eq!(job.batch().state, "open");
     disk.make_room();
-    story.site.forget_requests();
-    let done = story.run_ok();
-    story.assert_everybody_once("with room again", &done);
-    assert!(story.site.files().len() == 2, "{done}");
+    job.site.forget_requests();
+    let done = job.run_ok();
+    job.assert_exported_once("with room again", &done);
+    assert!(job.site.files().len() == 2, "{done}");
 }

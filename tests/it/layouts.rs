@@ -1,14 +1,14 @@
-//! How the export is laid out: jsonl, chosen columns, custom fields, spreadsheets; and that a batch and a growing file
-//! keep the layout they were begun with.
+//! Layouts of the export: jsonl, selected columns, custom fields, spreadsheets; a batch and a growing file keep the
+//! layout they were started with.
 
-use crate::support::story::{HEADER, Outlet, Story};
+use crate::support::job::{HEADER, Job, OutputKind};
 use crate::support::{Site, parse_csv, subscribed};
 use aweber_sandbox::NewSubscriber;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-/// One subscriber, with these changes.
-fn one(change: impl FnOnce(NewSubscriber) -> NewSubscriber) -> Site {
+/// A site with one subscriber, changed by `change`.
+fn one_subscriber(change: impl FnOnce(NewSubscriber) -> NewSubscriber) -> Site {
     let site = Site::new();
     site.sandbox.with(|world| {
         let list = world.add_list("News");
@@ -17,22 +17,22 @@ fn one(change: impl FnOnce(NewSubscriber) -> NewSubscriber) -> Site {
     site
 }
 
-/// What a run with these arguments puts into its file.
+/// The file that a run with these arguments publishes.
 fn exported(site: &Site, arguments: &[&str]) -> String {
     site.run_ok(arguments);
     std::fs::read_to_string(&site.files()[0]).unwrap()
 }
 
-/// 2, with that said, before anything is asked.
-fn assert_usage(arguments: &[&str], message: &str) {
-    let site = one(|new| new);
+/// Asserts exit code 2 with this message before any request.
+fn assert_usage_error(arguments: &[&str], message: &str) {
+    let site = one_subscriber(|new| new);
     site.run(arguments).exits(2).says(message);
     assert_eq!(site.requests(), 0);
 }
 
 #[test]
-fn jsonl_is_each_object_on_a_line_with_every_field_as_aweber_gave_it() {
-    let site = one(|new| {
+fn jsonl_has_one_object_per_line_with_every_field_as_received() {
+    let site = one_subscriber(|new| {
         new.with("misc_notes", Value::Null)
             .with_raw("latitude", "40.10")
             .with_raw("big", "12345678901234567890123")
@@ -48,7 +48,7 @@ fn jsonl_is_each_object_on_a_line_with_every_field_as_aweber_gave_it() {
     assert_eq!(site.files()[0].extension().unwrap(), "jsonl");
     assert_eq!(text.matches('\n').count(), 1);
     assert!(text.ends_with("}\n"));
-    // Digits and order, which a parser would lose.
+    // A parser would lose these digits and this order.
     for part in [
         "\"latitude\":40.10,",
         "\"big\":12345678901234567890123",
@@ -63,14 +63,14 @@ fn jsonl_is_each_object_on_a_line_with_every_field_as_aweber_gave_it() {
     );
     assert_eq!(object["name"], "O\"Neil, \r\nJr");
     assert_eq!(object["email"], "a@example.com");
-    // Null is null and not left out, and there is no field of ours.
+    // A null stays, and no field is added.
     assert!(object["misc_notes"].is_null() && object.get("misc_notes").is_some());
     assert!(object.get("list_id").is_none());
 }
 
 #[test]
-fn jsonl_goes_into_a_growing_file_and_to_standard_output_too() {
-    let site = one(|new| new);
+fn jsonl_works_with_a_growing_file_and_standard_output() {
+    let site = one_subscriber(|new| new);
     let file = ["--format", "jsonl", "--output", "all.jsonl"];
     site.run_ok(&file);
     site.sandbox.with(|world| {
@@ -83,14 +83,14 @@ fn jsonl_goes_into_a_growing_file_and_to_standard_output_too() {
     let emails: Vec<Value> = text.lines().map(email).collect();
     assert_eq!(emails, ["a@example.com", "b@example.com"]);
 
-    let site = one(|new| new);
+    let site = one_subscriber(|new| new);
     let done = site.run_ok(&["--format", "jsonl", "--output", "-"]);
     assert_eq!(email(&done.stdout), "a@example.com");
 }
 
 #[test]
-fn columns_are_chosen_and_ordered_and_custom_fields_match_to_the_letter() {
-    let site = one(|new| {
+fn columns_are_selected_and_ordered_and_custom_fields_match_case_sensitively() {
+    let site = one_subscriber(|new| {
         new.custom("Color", "blue")
             .custom("COLOR", "red")
             .custom("color", "green")
@@ -107,8 +107,8 @@ fn columns_are_chosen_and_ordered_and_custom_fields_match_to_the_letter() {
 }
 
 #[test]
-fn a_custom_field_that_no_list_has_is_a_warning_and_an_empty_column() {
-    let site = one(|new| new.custom("Color", "blue"));
+fn an_unknown_custom_field_is_a_warning_and_an_empty_column() {
+    let site = one_subscriber(|new| new.custom("Color", "blue"));
     let done = site.run_ok(&["--columns", "email,custom.Color,custom.colour"]);
     assert_eq!(done.stderr.matches("warning").count(), 1, "{}", done.stderr);
     done.says("\"colour\"");
@@ -123,28 +123,28 @@ fn a_custom_field_that_no_list_has_is_a_warning_and_an_empty_column() {
 }
 
 #[test]
-fn a_column_that_does_not_exist_or_a_layout_that_contradicts_itself_is_a_usage_error() {
-    assert_usage(
+fn an_unknown_column_or_a_contradictory_layout_is_a_usage_error() {
+    assert_usage_error(
         &["--columns", "email,shoe_size"],
         "there is no column \"shoe_size\"",
     );
-    assert_usage(
+    assert_usage_error(
         &["--columns", "email,shoe_size"],
         "choose from list_id, list_name, id, email,",
     );
-    assert_usage(&["--columns", "Email"], "there is no column \"Email\"");
-    assert_usage(&["--columns", "custom."], "there is no column \"custom.\"");
-    assert_usage(&["--columns", " , "], "names no column");
-    assert_usage(
+    assert_usage_error(&["--columns", "Email"], "there is no column \"Email\"");
+    assert_usage_error(&["--columns", "custom."], "there is no column \"custom.\"");
+    assert_usage_error(&["--columns", " , "], "names no column");
+    assert_usage_error(
         &["--format", "jsonl", "--columns", "email"],
         "--format csv only",
     );
-    assert_usage(&["--format", "jsonl", "--excel"], "--format csv only");
-    assert_usage(&["--format", "xml"], "xml");
+    assert_usage_error(&["--format", "jsonl", "--excel"], "--format csv only");
+    assert_usage_error(&["--format", "xml"], "xml");
 }
 
 #[test]
-fn a_spreadsheet_gets_a_mark_crlf_and_no_formula_to_run() {
+fn excel_output_has_a_byte_order_mark_crlf_and_no_formulas() {
     let site = Site::new();
     let names = [
         ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
@@ -176,26 +176,26 @@ fn a_spreadsheet_gets_a_mark_crlf_and_no_formula_to_run() {
         .collect();
     assert_eq!(text, format!("\u{FEFF}name,list_name,custom.=x\r\n{rows}"));
 
-    // Never without being asked.
-    let plain = one(|new| new.name("=1+1"));
+    // Only on request.
+    let plain = one_subscriber(|new| new.name("=1+1"));
     assert!(exported(&plain, &[]).starts_with(HEADER));
     assert_eq!(plain.rows()[0]["name"], "=1+1");
 }
 
 #[test]
-fn a_growing_file_of_another_layout_is_refused_before_any_request_and_the_way_out_works() {
+fn a_growing_file_with_another_layout_is_refused_before_any_request_and_the_advice_works() {
     let changes: [&[&str]; 4] = [
         &["--columns", "email"],
         &["--format", "jsonl"],
         &["--excel"],
-        // As long as the first one's: the difference stands far behind.
+        // As long as the default header, with a difference far from its start.
         &[
             "--columns",
             "list_id,list_name,id,email,name,status,subscribed_at,verified_at,misc_notes",
         ],
     ];
     for change in changes {
-        let site = one(|new| new);
+        let site = one_subscriber(|new| new);
         let file = site.path("all.csv");
         let begun = ["--output", "all.csv"];
         site.run_ok(&begun);
@@ -228,15 +228,15 @@ fn a_growing_file_of_another_layout_is_refused_before_any_request_and_the_way_ou
 }
 
 #[test]
-fn a_batch_that_was_left_over_is_finished_with_the_layout_it_was_begun_with() {
-    let story = Story::new(Outlet::Directory);
-    story.more(250);
+fn a_leftover_batch_is_finished_with_its_original_layout() {
+    let job = Job::new(OutputKind::Directory);
+    job.add_subscribers(250);
     let begun = ["--columns", "email,id"];
-    let held = story.site.hold_on("status=subscribed", &begun, 3);
-    let (stopped, _) = story.site.stop(held, Signal::TERM);
+    let held = job.site.hold_on("status=subscribed", &begun, 3);
+    let (stopped, _) = job.site.stop(held, Signal::TERM);
     stopped.exits(143);
-    story.site.run_ok(&["--format", "jsonl"]);
-    let files = story.site.files();
+    job.site.run_ok(&["--format", "jsonl"]);
+    let files = job.site.files();
     let names: Vec<_> = files.iter().map(|file| file.extension().unwrap()).collect();
     assert_eq!(names, ["csv", "jsonl"]);
     let first = std::fs::read_to_string(&files[0]).unwrap();
@@ -251,5 +251,5 @@ fn a_batch_that_was_left_over_is_finished_with_the_layout_it_was_begun_with() {
         .map(|row| row["email"].clone());
     let mut all: Vec<String> = first.chain(emails).collect();
     all.sort();
-    assert_eq!(all, subscribed(&story.site, &[story.list]));
+    assert_eq!(all, subscribed(&job.site, &[job.list]));
 }

@@ -1,26 +1,26 @@
-//! The ledger: an SQLite file that anybody can open, with ids and times in it and nothing personal; refused, and left
-//! as it is, where it cannot be trusted.
+//! The ledger: an SQLite file that other tools can open, with ids and times but no personal data; refused unchanged
+//! if it cannot be trusted.
 
-use crate::support::killing::{Before, KILLED, has_strace, has_strace_that_sees_names};
-use crate::support::story::{Outlet, Story};
+use crate::support::interrupt::{KILLED, KillPoint, has_strace, has_strace_with_paths};
+use crate::support::job::{Job, OutputKind};
 use crate::support::{Done, Site, files_below};
 use aweber_sandbox::{Fault, FaultKind, NewSubscriber};
 use rusqlite::types::Value;
 use rustix::process::Signal;
 use std::os::unix::fs::PermissionsExt;
 
-/// A site whose ledger knows some hundred subscriptions.
-fn exported() -> Story {
-    let mut story = Story::new(Outlet::Directory);
-    story.more(700);
-    story.run_ok();
-    story.more(2);
-    story
+/// A job whose ledger contains several hundred subscriptions.
+fn exported_job() -> Job {
+    let mut job = Job::new(OutputKind::Directory);
+    job.add_subscribers(700);
+    job.run_ok();
+    job.add_subscribers(2);
+    job
 }
 
-/// That run ends with `code`, spends nothing, and leaves every byte of the ledger.
-fn assert_refused(story: &Story, code: i32, message: &str) -> Done {
-    let site = &story.site;
+/// Asserts that a run ends with `code` before any request and leaves ledger and files unchanged.
+fn assert_refused(job: &Job, code: i32, message: &str) -> Done {
+    let site = &job.site;
     site.forget_requests();
     let (before, files) = (std::fs::read(site.ledger_file()).unwrap(), site.contents());
     let done = site.run(&[]);
@@ -35,103 +35,98 @@ fn assert_refused(story: &Story, code: i32, message: &str) -> Done {
 }
 
 #[test]
-fn a_ledger_of_a_newer_version_is_refused_and_left_as_it_is() {
-    let mut story = exported();
-    let version: i64 = story
+fn a_ledger_of_a_newer_version_is_refused_and_unchanged() {
+    let mut job = exported_job();
+    let version: i64 = job
         .ledger()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    story
-        .ledger()
+    job.ledger()
         .pragma_update(None, "user_version", version + 1)
         .unwrap();
-    assert_refused(&story, 78, "newer aweber-sync");
-    // Whoever installs the newer version again finds everything.
-    story
-        .ledger()
+    assert_refused(&job, 78, "newer aweber-sync");
+    // Installing the newer version again finds everything.
+    job.ledger()
         .pragma_update(None, "user_version", version)
         .unwrap();
-    let done = story.run_ok();
-    story.assert_everybody_once("the right version again", &done);
+    let done = job.run_ok();
+    job.assert_exported_once("the right version again", &done);
 }
 
 #[test]
 fn a_ledger_with_a_garbled_header_is_damaged() {
-    let story = exported();
-    let mut bytes = std::fs::read(story.site.ledger_file()).unwrap();
+    let job = exported_job();
+    let mut bytes = std::fs::read(job.site.ledger_file()).unwrap();
     bytes[..100].fill(b'?');
-    std::fs::write(story.site.ledger_file(), bytes).unwrap();
-    assert_refused(&story, 74, "is damaged").says(".damaged'");
+    std::fs::write(job.site.ledger_file(), bytes).unwrap();
+    assert_refused(&job, 74, "is damaged").says(".damaged'");
 }
 
 #[test]
-fn an_empty_ledger_is_damaged_and_not_new() {
-    let story = exported();
-    std::fs::write(story.site.ledger_file(), "").unwrap();
-    assert_refused(&story, 74, "is damaged");
+fn an_empty_ledger_file_is_damaged_rather_than_new() {
+    let job = exported_job();
+    std::fs::write(job.site.ledger_file(), "").unwrap();
+    assert_refused(&job, 74, "is damaged");
 }
 
 #[test]
-fn a_ledger_cut_short_is_damaged() {
-    let story = exported();
-    let bytes = std::fs::read(story.site.ledger_file()).unwrap();
-    std::fs::write(story.site.ledger_file(), &bytes[..bytes.len() / 2]).unwrap();
-    assert_refused(&story, 74, "is damaged");
+fn a_truncated_ledger_is_damaged() {
+    let job = exported_job();
+    let bytes = std::fs::read(job.site.ledger_file()).unwrap();
+    std::fs::write(job.site.ledger_file(), &bytes[..bytes.len() / 2]).unwrap();
+    assert_refused(&job, 74, "is damaged");
 }
 
 #[test]
 fn a_ledger_with_garbage_in_any_page_is_damaged() {
-    let story = exported();
-    let whole = std::fs::read(story.site.ledger_file()).unwrap();
+    let job = exported_job();
+    let whole = std::fs::read(job.site.ledger_file()).unwrap();
     let pages = whole.len() / 4096;
     assert!(pages > 10);
     for page in 0..pages {
         let mut bytes = whole.clone();
         let from = page * 4096 + if page == 0 { 100 } else { 0 };
         bytes[from..(page + 1) * 4096].fill(0xa5);
-        std::fs::write(story.site.ledger_file(), bytes).unwrap();
-        assert_refused(&story, 74, "is damaged");
+        std::fs::write(job.site.ledger_file(), bytes).unwrap();
+        assert_refused(&job, 74, "is damaged");
     }
 }
 
 #[test]
-fn somebody_elses_database_is_no_ledger() {
-    let story = exported();
-    std::fs::remove_file(story.site.ledger_file()).unwrap();
-    story
-        .ledger()
-        .execute_batch("CREATE TABLE mine (x)")
-        .unwrap();
-    assert_refused(&story, 74, "not a ledger of aweber-sync");
+fn another_programs_database_is_refused() {
+    let job = exported_job();
+    std::fs::remove_file(job.site.ledger_file()).unwrap();
+    job.ledger().execute_batch("CREATE TABLE mine (x)").unwrap();
+    assert_refused(&job, 74, "not a ledger of aweber-sync");
 }
 
 #[test]
-fn a_ledger_moved_away_as_told_begins_anew_with_the_day_given() {
-    let story = exported();
-    std::fs::write(story.site.ledger_file(), "?").unwrap();
-    let done = assert_refused(&story, 74, "is damaged");
-    let shown = story.site.ledger_file();
+fn following_the_damaged_ledger_advice_restarts_from_since() {
+    let job = exported_job();
+    std::fs::write(job.site.ledger_file(), "?").unwrap();
+    let done = assert_refused(&job, 74, "is damaged");
+    let shown = job.site.ledger_file();
     done.says(&format!("mv '{0}' '{0}.damaged'", shown.display()));
-    std::fs::rename(&shown, story.site.path("state/damaged")).unwrap();
-    story.site.run_ok(&["--since", "today"]);
+    std::fs::rename(&shown, job.site.path("state/damaged")).unwrap();
+    job.site.run_ok(&["--since", "today"]);
 }
 
 #[test]
 fn a_hot_journal_after_a_kill_is_rolled_back_by_the_next_run() {
-    if !has_strace_that_sees_names() {
+    if !has_strace_with_paths() {
         return;
     }
-    let mut story = exported();
-    let ledger = story.site.ledger_file();
+    let mut job = exported_job();
+    let ledger = job.site.ledger_file();
     let journal = ledger.with_extension("sqlite3-journal");
     let mut hot = 0;
     for nth in 1.. {
-        let before = Before {
+        let before = KillPoint {
             call: "fsync",
             nth,
             on: Some(&ledger),
         };
-        let killed = story.run_killed(before);
+        let killed = job.run_killed(before);
         if killed.code == 0 {
             break;
         }
@@ -141,36 +136,36 @@ fn a_hot_journal_after_a_kill_is_rolled_back_by_the_next_run() {
             let mode = journal.metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o7777, 0o600);
         }
-        let done = story.run_ok();
-        story.assert_everybody_once(&format!("killed before fsync {nth} of the ledger"), &done);
-        story.more(2);
+        let done = job.run_ok();
+        job.assert_exported_once(&format!("killed before fsync {nth} of the ledger"), &done);
+        job.add_subscribers(2);
     }
     assert!(hot >= 3, "{hot}");
 }
 
 #[test]
-fn a_first_run_killed_while_it_makes_the_ledger_is_followed_by_a_good_one() {
+fn a_first_run_killed_while_creating_the_ledger_is_followed_by_a_complete_run() {
     if !has_strace() {
         return;
     }
     for call in ["fsync", "pwrite64", "renameat2"] {
         for nth in 1..=3 {
-            let mut story = Story::new(Outlet::Directory);
-            story.more(3);
-            let killed = story.run_killed(Before {
+            let mut job = Job::new(OutputKind::Directory);
+            job.add_subscribers(3);
+            let killed = job.run_killed(KillPoint {
                 call,
                 nth,
                 on: None,
             });
             assert!([KILLED, 0].contains(&killed.code));
-            let done = story.run_ok();
-            story.assert_everybody_once(&format!("killed before {call} {nth}"), &done);
+            let done = job.run_ok();
+            job.assert_exported_once(&format!("killed before {call} {nth}"), &done);
         }
     }
 }
 
 #[test]
-fn the_ledger_is_private_and_holds_nothing_personal() {
+fn the_ledger_is_private_and_contains_no_personal_data() {
     let site = Site::new();
     let list = site.sandbox.with(|world| {
         let list = world.add_list("Secret list name");
@@ -187,7 +182,7 @@ fn the_ledger_is_private_and_holds_nothing_personal() {
         world.add_subscriber(list, pending);
         list
     });
-    // A failing run's message stands in the ledger too.
+    // The message of a failed run is in the ledger too.
     site.sandbox.with(|world| {
         let odd = FaultKind::status(500);
         world.fault(Fault::on("status=subscribed").times(20).answer(odd));
@@ -221,9 +216,9 @@ fn the_ledger_is_private_and_holds_nothing_personal() {
 }
 
 #[test]
-fn the_ledger_is_laid_out_as_documented() {
-    let story = exported();
-    let ledger = story.ledger();
+fn the_ledger_schema_is_as_documented() {
+    let job = exported_job();
+    let ledger = job.ledger();
     let mut tables = ledger
         .prepare(
             "SELECT m.name || ' (' || group_concat(c.name, ', ') || ')' FROM sqlite_master m, pragma_table_info(m.name) c
@@ -266,7 +261,7 @@ fn the_ledger_is_laid_out_as_documented() {
 }
 
 #[test]
-fn a_subscription_is_kept_by_its_instant_in_seconds_or_else_by_its_text() {
+fn a_subscription_is_keyed_by_its_time_in_seconds_or_by_its_text() {
     let site = Site::new();
     let at = |text: &str| NewSubscriber::new("a@example.com").with("subscribed_at", text);
     let list = site.sandbox.with(|world| {
@@ -305,9 +300,9 @@ fn a_subscription_is_kept_by_its_instant_in_seconds_or_else_by_its_text() {
     );
 }
 
-/// Exit code and rows of every run, in order; no code: killed.
-fn runs(story: &Story) -> Vec<(Option<i32>, i64)> {
-    let ledger = story.ledger();
+/// Exit code and rows of every run, in order; no exit code if it was killed.
+fn recorded_runs(job: &Job) -> Vec<(Option<i32>, i64)> {
+    let ledger = job.ledger();
     let mut query = ledger
         .prepare("SELECT exit_code, rows FROM run ORDER BY id")
         .unwrap();
@@ -320,9 +315,9 @@ fn runs(story: &Story) -> Vec<(Option<i32>, i64)> {
 
 #[test]
 fn every_run_is_recorded_with_its_exit_code() {
-    let story = Story::new(Outlet::Directory);
-    let site = &story.site;
-    story.more(3);
+    let job = Job::new(OutputKind::Directory);
+    let site = &job.site;
+    job.add_subscribers(3);
     site.run_ok(&[]);
 
     site.sandbox
@@ -334,7 +329,7 @@ fn every_run_is_recorded_with_its_exit_code() {
                 .answer(FaultKind::status(500)),
         )
     });
-    story.more(1);
+    job.add_subscribers(1);
     site.run(&[]).exits(69);
     site.sandbox.with(|world| world.clear_faults());
 
@@ -351,7 +346,7 @@ fn every_run_is_recorded_with_its_exit_code() {
     site.sandbox.with(|world| world.expire_access_tokens());
     site.run(&[]).exits(77);
     assert_eq!(
-        runs(&story),
+        recorded_runs(&job),
         [
             (Some(0), 3),
             (Some(69), 0),
@@ -363,7 +358,7 @@ fn every_run_is_recorded_with_its_exit_code() {
             (Some(77), 0),
         ]
     );
-    let message: String = story
+    let message: String = job
         .ledger()
         .query_row("SELECT message FROM run WHERE exit_code = 73", [], |row| {
             row.get(0)
@@ -373,8 +368,8 @@ fn every_run_is_recorded_with_its_exit_code() {
 }
 
 #[test]
-fn an_unknown_word_in_a_batch_or_output_is_damage() {
-    let mut story = exported();
+fn an_unknown_kind_of_output_in_the_ledger_is_damage() {
+    let mut job = exported_job();
     for (set, undo) in [
         (
             "UPDATE output SET kind = 'cloud'",
@@ -385,16 +380,16 @@ fn an_unknown_word_in_a_batch_or_output_is_damage() {
             "UPDATE batch SET state = 'published', kind = 'directory'",
         ),
     ] {
-        story.ledger().execute(set, []).unwrap();
-        let done = story.site.run(&[]);
+        job.ledger().execute(set, []).unwrap();
+        let done = job.site.run(&[]);
         done.case(&set).exits(74);
         assert!(
             done.stderr.contains("is damaged") && done.stderr.contains("cloud"),
             "{}",
             done.stderr
         );
-        story.ledger().execute(undo, []).unwrap();
+        job.ledger().execute(undo, []).unwrap();
     }
-    let done = story.run_ok();
-    story.assert_everybody_once("the words are right again", &done);
+    let done = job.run_ok();
+    job.assert_exported_once("the words are right again", &done);
 }

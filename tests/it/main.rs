@@ -1,5 +1,5 @@
-//! The program as its users meet it: the real binary, over real HTTP to the sandbox, on a real file system. One
-//! module a promise; `support` holds what they share.
+//! End-to-end tests: the real binary, over real HTTP to the sandbox, on a real file system. One module for each
+//! promise; `support` has what they share.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,7 +9,6 @@
     reason = "tests"
 )]
 
-mod ahead;
 mod append;
 mod authorize;
 mod authorize_again;
@@ -19,48 +18,49 @@ mod authorize_refused;
 mod changing_lists;
 mod clock;
 mod commands;
-mod crowd;
 mod csv;
-mod days;
+mod day_filters;
 mod dry_run;
 mod failing_disk;
 mod failing_lists;
+mod file_modes;
+mod footprint;
+mod forget_revoke;
 mod full_disk;
-mod good_citizen;
 mod layouts;
 mod ledger;
-mod modes;
+mod locking;
+mod many_runs;
+mod monitoring;
 mod network;
-mod no_row_doubled;
+mod no_row_duplicated;
 mod no_row_lost;
-mod nobody_gets_in;
-mod one_at_a_time;
 mod output_files;
 mod outputs;
 mod ownership;
 mod packaging;
 mod pending;
 mod pings;
+mod prefetch;
+mod rate_limits;
 mod readme;
 mod readme_blocks;
 mod readme_links;
 mod readme_options;
 mod recovery;
 mod secrets;
-mod side_by_side;
+mod selection;
+mod shared_directory;
 mod signals;
-mod small;
 mod structure;
 mod support;
 mod tls;
 mod token_answers;
 mod token_disk;
+mod token_expiry;
 mod token_file;
 mod token_window;
 mod tokens;
-mod tokens_during_a_run;
-mod undo;
+mod trusted_hosts;
 mod unreachable;
-mod watching;
-mod which_subscribers;
 mod wrong_directories;

@@ -1,59 +1,59 @@
-//! Any answer of the network: every endpoint times every fault, once, twice and for ever, as data in the tables of
-//! [`statuses`], [`bodies`], [`lies`] and [`stalls`]. [`table`] says what a row means, [`place`] which requests there
-//! are, [`trial`] what is looked at: the exit code, the message, the tokens spent, where tokens went, memory, and that
-//! the next run on a network that is well again has brought everybody, once.
+//! All answers of the network: every fault at every endpoint, once, twice and permanently, as data in the tables of
+//! [`statuses`], [`bodies`], [`inconsistent`], [`prefetch`] and [`connections`]. [`table`] defines a row, [`step`]
+//! the requests of a run; [`driver`] checks the exit code, the message, the tokens spent, the hosts contacted, the
+//! memory, and that the next run without the fault has exported all subscribers once.
 //!
-//! Every fault is tried at every endpoint, in each place in one of its ways (once, twice, for ever; by a server that
-//! forgives a repeated refresh or one that does not), and in another way in the next place. `NETWORK_CASES=all cargo test
-//! --test it network` tries all ways in all places; `NETWORK_ONLY=words` those cases whose names contain the words.
+//! Each fault is tried in every step in one variant (once, twice, permanently; with a server that accepts a repeated
+//! refresh or not), and the variants alternate between steps. `NETWORK_CASES=all cargo test --test it network` tries
+//! all variants in all steps; `NETWORK_ONLY=words` the cases whose names contain the words.
 
-mod ahead;
 mod bodies;
 mod connections;
-mod lies;
-mod place;
+mod driver;
+mod inconsistent;
+mod prefetch;
 mod statuses;
+mod step;
 mod table;
-mod trial;
 
-use table::try_all;
+use table::run_all;
 
 #[test]
-fn every_status_in_every_place_has_its_exit_code_and_advice() {
-    try_all(statuses::in_both_envelopes());
+fn every_status_has_its_exit_code_and_advice() {
+    run_all(statuses::in_both_envelopes());
 }
 
 #[test]
-fn every_status_of_a_gateway_has_its_exit_code_and_advice() {
-    try_all(statuses::of_gateways());
+fn every_gateway_status_has_its_exit_code_and_advice() {
+    run_all(statuses::of_gateways());
 }
 
 #[test]
-fn every_body_in_every_place_has_its_exit_code_and_advice() {
-    try_all(bodies::table());
+fn every_body_has_its_exit_code_and_advice() {
+    run_all(bodies::table());
 }
 
 #[test]
 fn every_token_answer_is_used_or_kept() {
-    try_all(bodies::of_tokens());
+    run_all(bodies::of_tokens());
 }
 
 #[test]
-fn every_lie_about_pages_has_its_exit_code_and_advice() {
-    try_all(lies::table());
+fn every_inconsistent_page_has_its_exit_code_and_advice() {
+    run_all(inconsistent::table());
 }
 
 #[test]
-fn every_fault_of_a_page_asked_for_ahead_has_its_exit_code_and_advice() {
-    try_all(ahead::table());
+fn every_fault_of_a_prefetched_page_has_its_exit_code_and_advice() {
+    run_all(prefetch::table());
 }
 
 #[test]
 fn every_broken_connection_has_its_exit_code_and_advice() {
-    try_all(connections::broken());
+    run_all(connections::broken());
 }
 
 #[test]
-fn every_connection_that_stalls_is_given_up_in_time() {
-    try_all(connections::stalled());
+fn every_stalled_connection_times_out() {
+    run_all(connections::stalled());
 }

@@ -1,4 +1,5 @@
-//! Promise N2, its plain part: everybody once with exact cells, nothing without news, and at what cost.
+//! Promise N2 in the plain case: all subscribers once with exact cells, no file without new rows, and the number of
+//! requests.
 
 use crate::support::calendar::{add_readers, at, plain_row, reader, sign_up};
 use crate::support::{Row, Site, sorted, subscribed};
@@ -26,11 +27,11 @@ fn three_lists_of_250_are_exported_once_with_exact_cells() {
         let expected: Vec<Row> = site.sandbox.with(|world| {
             let rows = lists.iter().flat_map(|(list, name)| {
                 let people = world.subscribers(*list);
-                people.map(|someone| plain_row(*list, name, someone))
+                people.map(|subscriber| plain_row(*list, name, subscriber))
             });
             rows.collect()
         });
-        // Whole records in the order of the lists, and within a list the oldest first.
+        // Whole records, by list, and the oldest first within a list.
         assert_eq!(site.rows(), expected);
 
         site.forget_requests();
@@ -50,7 +51,7 @@ fn three_lists_of_250_are_exported_once_with_exact_cells() {
 }
 
 #[test]
-fn a_published_file_is_this_byte_for_byte() {
+fn a_published_file_is_exact_to_the_byte() {
     let site = Site::on(at(NOON));
     let list = site
         .sandbox
@@ -87,7 +88,7 @@ misc_notes,last_followup_message_number_sent,last_followup_sent_at,unsubscribed_
 }
 
 #[test]
-fn sign_ups_awaiting_confirmation_cost_an_idle_run_one_request_a_list_more() {
+fn unconfirmed_sign_ups_cost_an_idle_run_one_request_per_list() {
     let site = Site::on(at(NOON));
     let lists = [site.list("News"), site.list("Tips")];
     site.sandbox.with(|world| {
@@ -117,7 +118,7 @@ fn sign_ups_awaiting_confirmation_cost_an_idle_run_one_request_a_list_more() {
 }
 
 #[test]
-fn an_empty_list_costs_an_idle_run_one_request_and_makes_no_file() {
+fn an_empty_list_costs_an_idle_run_one_request_and_creates_no_file() {
     let site = Site::on(at(NOON));
     let list = site.list("Nobody yet");
     site.run_exports(&[], &[]);
@@ -129,14 +130,14 @@ fn an_empty_list_costs_an_idle_run_one_request_and_makes_no_file() {
 }
 
 #[test]
-fn an_account_without_lists_is_done_at_once() {
+fn an_account_without_lists_takes_two_requests() {
     let site = Site::new();
     site.run_exports(&[], &[]);
     assert_eq!(site.asked(), ["token", "lists"]);
 }
 
 #[test]
-fn lists_that_end_on_the_edge_of_a_page_are_whole() {
+fn lists_that_end_at_a_page_boundary_are_complete() {
     let site = Site::on(at(NOON));
     for count in [1, 99, 100, 101, 199, 200, 298, 299] {
         let list = site.list(&format!("With {count}"));
@@ -148,7 +149,7 @@ fn lists_that_end_on_the_edge_of_a_page_are_whole() {
         .with(|w| w.lists().map(|list| list.id).collect());
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &lists));
-    // The window of the second run holds them all: the same edges again.
+    // The window of the second run contains them all: the same page boundaries again.
     site.run_exports(&[], &[]);
     let mut new = Vec::new();
     for list in &lists {
@@ -160,7 +161,7 @@ fn lists_that_end_on_the_edge_of_a_page_are_whole() {
 }
 
 #[test]
-fn each_list_of_250_is_exported() {
+fn each_of_250_lists_is_exported() {
     let site = Site::on(at(NOON));
     for i in 0..250 {
         let list = site.list(&format!("List {i}"));
@@ -173,12 +174,12 @@ fn each_list_of_250_is_exported() {
     );
     site.forget_requests();
     site.run_exports(&[], &[]);
-    // The lists are three pages, the refresh one request.
+    // Three pages of lists and one refresh.
     assert_eq!(site.requests(), 1 + 3 + 250);
 }
 
 #[test]
-fn three_hundred_who_subscribed_in_the_same_second_are_all_exported() {
+fn three_hundred_sign_ups_in_the_same_second_are_all_exported() {
     let site = Site::on(at(NOON));
     let list = site.list("Import");
     site.sandbox
@@ -190,7 +191,7 @@ fn three_hundred_who_subscribed_in_the_same_second_are_all_exported() {
 }
 
 #[test]
-fn every_shape_of_links_and_counts_pages_to_the_end() {
+fn every_form_of_links_and_counts_is_paged_to_the_end() {
     let defaults = Settings {
         clock: Clock::Fixed(at(NOON)),
         ..Settings::default()

@@ -1,13 +1,12 @@
-//! The three kinds of `--output`: which one a path means, what is made there, and that a path keeps its kind.
+//! The three kinds of `--output`: how a path selects one, what is created, and that a path keeps its kind.
 
-use crate::support::story::{HEADER, Outlet, Story, append};
-use crate::support::{Done, Site, parse_csv, published, read_csv, sorted, subscribed};
-use std::os::unix::fs::PermissionsExt;
+use crate::support::job::{HEADER, Job, OutputKind, append_bytes};
+use crate::support::{Done, Site, mode, parse_csv, published, read_csv, sorted, subscribed};
 use std::path::Path;
 use std::process::Stdio;
 
-/// A site with one list of three.
-fn three_readers() -> (Site, u64) {
+/// A site with one list of three subscribers.
+fn three_subscribers() -> (Site, u64) {
     let site = Site::new();
     let list = site.sandbox.with(|world| {
         let list = world.add_list("Readers");
@@ -17,7 +16,7 @@ fn three_readers() -> (Site, u64) {
     (site, list)
 }
 
-fn more(site: &Site, list: u64, count: usize) {
+fn add_subscribers(site: &Site, list: u64, count: usize) {
     site.sandbox
         .with(|world| world.add_subscribers(list, count));
 }
@@ -26,11 +25,7 @@ fn emails(file: &Path) -> Vec<String> {
     sorted(read_csv(file).into_iter().map(|row| row["email"].clone()))
 }
 
-fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
-}
-
-/// 73, with nothing asked of AWeber and every file as it was.
+/// Asserts exit code 73 without a request or a change of any file.
 fn assert_refused(site: &Site, arguments: &[&str], message: &str) -> Done {
     site.forget_requests();
     let before = site.contents();
@@ -42,8 +37,8 @@ fn assert_refused(site: &Site, arguments: &[&str], message: &str) -> Done {
 }
 
 #[test]
-fn a_directory_that_exists_needs_no_slash() {
-    let (site, list) = three_readers();
+fn an_existing_directory_needs_no_trailing_slash() {
+    let (site, list) = three_subscribers();
     std::fs::create_dir(site.path("out")).unwrap();
     site.run_ok(&["--output", "out"]);
     let files = published(&site.path("out"));
@@ -52,8 +47,8 @@ fn a_directory_that_exists_needs_no_slash() {
 }
 
 #[test]
-fn a_path_with_a_slash_is_made_a_directory_private_to_its_owner() {
-    let (site, list) = three_readers();
+fn a_path_with_a_trailing_slash_is_created_as_a_private_directory() {
+    let (site, list) = three_subscribers();
     site.run_ok(&["--output", "new/deep/"]);
     let files = published(&site.path("new/deep"));
     assert_eq!(emails(&files[0]), subscribed(&site, &[list]));
@@ -63,8 +58,8 @@ fn a_path_with_a_slash_is_made_a_directory_private_to_its_owner() {
 }
 
 #[test]
-fn by_default_files_go_to_exports_in_the_state_directory() {
-    let (site, list) = three_readers();
+fn the_default_output_is_exports_in_the_state_directory() {
+    let (site, list) = three_subscribers();
     site.run_ok(&[]);
     assert_eq!(mode(&site.path("state/exports")), 0o700);
     assert_eq!(site.files().len(), 1);
@@ -74,7 +69,7 @@ fn by_default_files_go_to_exports_in_the_state_directory() {
 
 #[test]
 fn a_file_is_named_by_the_time_in_utc() {
-    let (site, _) = three_readers();
+    let (site, _) = three_subscribers();
     let before = chrono::Utc::now().timestamp();
     site.run_ok(&[]);
     let name = site.files()[0]
@@ -90,7 +85,7 @@ fn a_file_is_named_by_the_time_in_utc() {
 }
 
 #[test]
-fn a_run_without_news_makes_no_file_and_touches_none() {
+fn a_run_without_new_rows_creates_and_touches_no_file() {
     for output in ["exports/", "grown.csv", "-"] {
         let site = Site::new();
         site.sandbox.with(|world| world.add_list("Empty"));
@@ -98,7 +93,7 @@ fn a_run_without_news_makes_no_file_and_touches_none() {
         assert_eq!(published(&site.path("exports")).len(), 0);
         assert!(!site.path("grown.csv").exists());
     }
-    let (site, _) = three_readers();
+    let (site, _) = three_subscribers();
     site.run_ok(&["--output", "grown.csv"]);
     let before = std::fs::metadata(site.path("grown.csv"))
         .unwrap()
@@ -113,11 +108,11 @@ fn a_run_without_news_makes_no_file_and_touches_none() {
 }
 
 #[test]
-fn a_growing_file_gets_its_header_once_over_several_runs() {
-    let (site, list) = three_readers();
+fn a_growing_file_gets_one_header_over_several_runs() {
+    let (site, list) = three_subscribers();
     for _ in 0..4 {
         site.run_ok(&["--output", "grown.csv"]);
-        more(&site, list, 2);
+        add_subscribers(&site, list, 2);
     }
     site.run_ok(&["--output", "grown.csv"]);
     let text = std::fs::read_to_string(site.path("grown.csv")).unwrap();
@@ -128,13 +123,13 @@ fn a_growing_file_gets_its_header_once_over_several_runs() {
 }
 
 #[test]
-fn a_growing_file_rotated_away_is_begun_anew() {
-    let (site, list) = three_readers();
+fn a_growing_file_rotated_away_is_started_again() {
+    let (site, list) = three_subscribers();
     site.run_ok(&["--output", "grown.csv"]);
     std::fs::rename(site.path("grown.csv"), site.path("grown.csv.1")).unwrap();
     site.run_ok(&["--output", "grown.csv"]);
     assert!(!site.path("grown.csv").exists(), "nothing was new");
-    more(&site, list, 2);
+    add_subscribers(&site, list, 2);
     site.run_ok(&["--output", "grown.csv"]);
     let both = [
         emails(&site.path("grown.csv.1")),
@@ -145,11 +140,11 @@ fn a_growing_file_rotated_away_is_begun_anew() {
 }
 
 #[test]
-fn a_growing_file_that_was_emptied_is_begun_anew() {
-    let (site, list) = three_readers();
+fn an_emptied_growing_file_is_started_again() {
+    let (site, list) = three_subscribers();
     site.run_ok(&["--output", "grown.csv"]);
     std::fs::write(site.path("grown.csv"), "").unwrap();
-    more(&site, list, 2);
+    add_subscribers(&site, list, 2);
     site.run_ok(&["--output", "grown.csv"]);
     assert!(
         std::fs::read_to_string(site.path("grown.csv"))
@@ -160,11 +155,11 @@ fn a_growing_file_that_was_emptied_is_begun_anew() {
 }
 
 #[test]
-fn a_growing_file_that_somebody_else_writes_to_is_left_alone_until_moved() {
-    let (site, list) = three_readers();
+fn a_growing_file_written_by_another_program_is_refused_until_moved() {
+    let (site, list) = three_subscribers();
     site.run_ok(&["--output", "grown.csv"]);
-    append(&site.path("grown.csv"), b"a stranger's line\n");
-    more(&site, list, 2);
+    append_bytes(&site.path("grown.csv"), b"a stranger's line\n");
+    add_subscribers(&site, list, 2);
     let done = assert_refused(
         &site,
         &["--output", "grown.csv"],
@@ -178,8 +173,8 @@ fn a_growing_file_that_somebody_else_writes_to_is_left_alone_until_moved() {
 }
 
 #[test]
-fn a_growing_file_changed_without_a_change_of_length_is_left_alone() {
-    let (site, _) = three_readers();
+fn a_growing_file_changed_at_the_same_length_is_refused() {
+    let (site, _) = three_subscribers();
     site.run_ok(&["--output", "grown.csv"]);
     let text = std::fs::read_to_string(site.path("grown.csv")).unwrap();
     std::fs::write(site.path("grown.csv"), text.replace("Reader 5", "reader 5")).unwrap();
@@ -187,16 +182,16 @@ fn a_growing_file_changed_without_a_change_of_length_is_left_alone() {
 }
 
 #[test]
-fn a_growing_file_cut_shorter_is_left_alone() {
-    let (site, _) = three_readers();
+fn a_truncated_growing_file_is_refused() {
+    let (site, _) = three_subscribers();
     site.run_ok(&["--output", "grown.csv"]);
-    crate::support::story::cut(&site.path("grown.csv"), 10);
+    crate::support::job::cut_bytes(&site.path("grown.csv"), 10);
     assert_refused(&site, &["--output", "grown.csv"], "shorter");
 }
 
 #[test]
-fn a_growing_file_whose_reader_left_the_header_goes_on_behind_it() {
-    let (site, list) = three_readers();
+fn a_growing_file_reduced_to_its_header_is_continued() {
+    let (site, list) = three_subscribers();
     site.run_ok(&["--output", "grown.csv"]);
     let path = site.path("grown.csv");
     let text = std::fs::read_to_string(&path).unwrap();
@@ -211,15 +206,15 @@ fn a_growing_file_whose_reader_left_the_header_goes_on_behind_it() {
 }
 
 #[test]
-fn a_file_that_held_something_before_is_left_alone() {
-    let (site, _) = three_readers();
+fn a_file_with_foreign_content_is_refused() {
+    let (site, _) = three_subscribers();
     std::fs::write(site.path("mine.csv"), "a,b\n1,2\n").unwrap();
     assert_refused(&site, &["--output", "mine.csv"], "has never written to it");
 }
 
 #[test]
-fn a_growing_file_of_another_account_is_left_alone() {
-    let (site, list) = three_readers();
+fn a_growing_file_of_another_account_is_refused() {
+    let (site, list) = three_subscribers();
     site.run_ok(&["--output", "grown.csv"]);
     site.sandbox.with(|world| world.account.id += 1);
     site.authorize_anew();
@@ -229,7 +224,7 @@ fn a_growing_file_of_another_account_is_left_alone() {
 
 #[test]
 fn standard_output_gets_header_and_rows_and_nothing_else() {
-    let (site, list) = three_readers();
+    let (site, list) = three_subscribers();
     let done = site.run_ok(&["--output", "-", "-v"]);
     assert!(done.stdout.starts_with(HEADER));
     let printed = parse_csv(&done.stdout)
@@ -237,7 +232,7 @@ fn standard_output_gets_header_and_rows_and_nothing_else() {
         .map(|row| row["email"].clone());
     assert_eq!(sorted(printed), subscribed(&site, &[list]));
     site.run_ok(&["--output", "-"]).prints_nothing();
-    more(&site, list, 1);
+    add_subscribers(&site, list, 1);
     let next = site.run_ok(&["--output", "-"]).stdout;
     assert!(next.starts_with(HEADER));
     assert_eq!(parse_csv(&next).len(), 1);
@@ -245,41 +240,41 @@ fn standard_output_gets_header_and_rows_and_nothing_else() {
 
 #[test]
 fn a_closed_pipe_leaves_the_batch_to_the_next_run() {
-    let mut story = Story::new(Outlet::Stdout);
-    story.more(250);
+    let mut job = Job::new(OutputKind::Stdout);
+    job.add_subscribers(250);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let mut command = story.site.command(&["run", "--output", "-"]);
+    let mut command = job.site.command(&["run", "--output", "-"]);
     command.stdout(writer);
-    story.site.finish(command).exits(73).says("standard output");
-    assert_eq!(story.state().as_deref(), Some("ready"));
-    let done = story.run_ok();
-    story.assert_everybody_once("printed by the next run", &done);
+    job.site.finish(command).exits(73).says("standard output");
+    assert_eq!(job.batch_state().as_deref(), Some("ready"));
+    let done = job.run_ok();
+    job.assert_exported_once("printed by the next run", &done);
     assert_eq!(done.stdout.matches(HEADER).count(), 1);
 }
 
 #[test]
 fn a_full_device_as_standard_output_leaves_the_batch_to_the_next_run() {
-    let mut story = Story::new(Outlet::Stdout);
-    story.more(3);
+    let mut job = Job::new(OutputKind::Stdout);
+    job.add_subscribers(3);
     let full = std::fs::OpenOptions::new()
         .write(true)
         .open("/dev/full")
         .unwrap();
-    let mut command = story.site.command(&["run", "--output", "-"]);
+    let mut command = job.site.command(&["run", "--output", "-"]);
     command.stdout(Stdio::from(full));
-    story.site.finish(command).exits(73);
-    let done = story.run_ok();
-    story.assert_everybody_once("printed by the next run", &done);
+    job.site.finish(command).exits(73);
+    let done = job.run_ok();
+    job.assert_exported_once("printed by the next run", &done);
 }
 
 #[test]
-fn a_directory_that_is_suddenly_missing_is_an_error_and_not_a_file() {
-    let (site, list) = three_readers();
+fn a_missing_known_output_directory_is_an_error() {
+    let (site, list) = three_subscribers();
     std::fs::create_dir(site.path("volume")).unwrap();
     site.run_ok(&["--output", "volume"]);
     std::fs::rename(site.path("volume"), site.path("unmounted")).unwrap();
-    more(&site, list, 2);
+    add_subscribers(&site, list, 2);
     for output in ["volume", "volume/", "./volume"] {
         assert_refused(&site, &["--output", output], "is missing");
     }
@@ -289,16 +284,16 @@ fn a_directory_that_is_suddenly_missing_is_an_error_and_not_a_file() {
 }
 
 #[test]
-fn the_default_directory_that_is_suddenly_missing_is_an_error_too() {
-    let (site, _) = three_readers();
+fn a_missing_known_default_directory_is_an_error() {
+    let (site, _) = three_subscribers();
     site.run_ok(&[]);
     std::fs::rename(site.exports(), site.path("away")).unwrap();
     assert_refused(&site, &[], "is missing");
 }
 
 #[test]
-fn a_directory_in_place_of_the_growing_file_is_an_error() {
-    let (site, _) = three_readers();
+fn a_directory_replacing_the_growing_file_is_an_error() {
+    let (site, _) = three_subscribers();
     site.run_ok(&["--output", "grown.csv"]);
     std::fs::remove_file(site.path("grown.csv")).unwrap();
     std::fs::create_dir(site.path("grown.csv")).unwrap();
@@ -306,8 +301,8 @@ fn a_directory_in_place_of_the_growing_file_is_an_error() {
 }
 
 #[test]
-fn a_file_in_place_of_the_directory_is_an_error() {
-    let (site, _) = three_readers();
+fn a_file_replacing_the_output_directory_is_an_error() {
+    let (site, _) = three_subscribers();
     site.run_ok(&["--output", "out/"]);
     std::fs::remove_dir_all(site.path("out")).unwrap();
     std::fs::write(site.path("out"), "").unwrap();
@@ -315,8 +310,8 @@ fn a_file_in_place_of_the_directory_is_an_error() {
 }
 
 #[test]
-fn a_growing_file_whose_directory_is_missing_is_an_error() {
-    let (site, _) = three_readers();
+fn a_growing_file_in_a_missing_directory_is_an_error() {
+    let (site, _) = three_subscribers();
     assert_refused(
         &site,
         &["--output", "volume/grown.csv"],

@@ -3,7 +3,7 @@
 
 use crate::support::Site;
 use crate::support::disk::is_root;
-use crate::support::process::behind;
+use crate::support::process::through;
 use serde_json::json;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -172,8 +172,8 @@ fn another_user_gets_nothing_from_a_state_directory_that_is_readable() {
         "--regid=65534",
         "--clear-groups",
     ];
-    let done = site.finish(behind(&front, &site.command(&["status"])));
+    let done = site.finish(through(&front, &site.command(&["status"])));
     done.exits(74);
-    let done = site.finish(behind(&front, &site.command(&["run"])));
+    let done = site.finish(through(&front, &site.command(&["run"])));
     done.exits(78).says("belongs to user root");
 }

@@ -1,4 +1,4 @@
-//! What is shipped beside the program goes together: the templates with the units, the versions with each other.
+//! The files shipped with the program match: templates and units, and all version numbers.
 
 use std::path::{Path, PathBuf};
 
@@ -7,21 +7,21 @@ fn file(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// The settings of a unit, without its comments.
+/// The lines of a unit without comments.
 fn settings(unit: &str) -> Vec<String> {
     let lines = unit.lines().filter(|line| !line.starts_with('#'));
     lines.map(str::to_owned).collect()
 }
 
 #[test]
-fn the_template_is_the_unit_with_a_name_for_each_account() {
+fn the_service_template_matches_the_service_apart_from_instance_names() {
     let unit = file("systemd/aweber-sync.service");
     let expected = unit
         .replace("AWeber subscribers\n", "AWeber subscribers of %i\n")
         .replace("/aweber-sync.env", "/%i.env")
         .replace("aweber-sync.client_secret", "aweber-sync-%i.client_secret")
         .replace("Directory=aweber-sync\n", "Directory=aweber-sync-%i\n")
-        // Two instances are two users: systemd takes the name from the instance.
+        // Each instance is a separate user: systemd derives the name from the instance.
         .replace("User=aweber-sync\n", "");
     assert_eq!(
         settings(&file("systemd/aweber-sync@.service")),
@@ -30,20 +30,20 @@ fn the_template_is_the_unit_with_a_name_for_each_account() {
 }
 
 #[test]
-fn the_timers_differ_in_their_description_alone() {
+fn the_timers_differ_only_in_their_description() {
     let expected =
         file("systemd/aweber-sync.timer").replace("subscribers every", "subscribers of %i every");
     assert_eq!(file("systemd/aweber-sync@.timer"), expected);
 }
 
 #[test]
-fn the_image_says_the_version_of_the_program() {
+fn the_image_has_the_version_of_the_program() {
     let version = format!("\nARG VERSION={}\n", env!("CARGO_PKG_VERSION"));
     assert!(file("docker/Dockerfile").contains(&version), "{version}");
 }
 
 #[test]
-fn the_package_names_every_man_page_and_unit_that_there_is() {
+fn the_package_contains_every_man_page_and_unit() {
     let manifest = file("Cargo.toml");
     assert!(manifest.contains("package/man/*.1.gz"));
     assert!(manifest.contains("unit-scripts = \"systemd\""));
@@ -52,14 +52,10 @@ fn the_package_names_every_man_page_and_unit_that_there_is() {
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_file())
         .collect();
-    assert_eq!(
-        units.len(),
-        4,
-        "a new unit is to be packaged and tried: {units:?}"
-    );
+    assert_eq!(units.len(), 4, "package and test the new unit: {units:?}");
 }
 
-/// Exit codes of a list in a unit or a CronJob.
+/// The exit codes listed in a unit or a CronJob.
 fn codes(text: &str, before: &str) -> Vec<u8> {
     let (_, rest) = text.split_once(before).unwrap();
     let line = rest.lines().next().unwrap();
@@ -68,13 +64,13 @@ fn codes(text: &str, before: &str) -> Vec<u8> {
 }
 
 #[test]
-fn what_needs_a_human_is_tried_again_neither_by_systemd_nor_by_kubernetes() {
+fn exit_codes_that_need_a_human_are_not_retried_by_systemd_or_kubernetes() {
     let unit = codes(
         &file("systemd/aweber-sync.service"),
         "RestartPreventExitStatus=",
     );
     let job = codes(&file("docker/kubernetes/base/cronjob.yaml"), "values: ");
     assert_eq!(job, [2, 73, 74, 77, 78]);
-    // Kubernetes has no next tick within the hour, as a timer may have: 75 is tried again there.
+    // A timer may run again within the hour, a Kubernetes CronJob does not: it retries 75.
     assert_eq!(unit, [2, 73, 74, 75, 77, 78]);
 }

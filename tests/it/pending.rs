@@ -1,17 +1,17 @@
-//! Promise N2 for those who confirm late: in the output of the next run after that, within the 30 days that
-//! AWeber's link works; and forgotten when they cannot confirm any more.
+//! Promise N2 for late confirmations: in the output of the next run, within the 30 days that AWeber's link is valid;
+//! forgotten once they cannot confirm any more.
 
 use crate::support::calendar::{add_readers, at, reader, sign_up};
 use crate::support::{Site, sorted, subscribed};
 use aweber_sandbox::{Fault, FaultKind, NewSubscriber, Status};
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Noon of a day of this story.
+/// Noon of day `n`.
 fn day(n: i64) -> DateTime<Utc> {
     at("2026-03-01T12:00:00Z") + TimeDelta::days(n)
 }
 
-/// A list with five readers of the days before.
+/// A list with five subscribers of the previous days.
 fn site_with_list() -> (Site, u64) {
     let site = Site::on(day(0));
     let list = site.list("News");
@@ -20,8 +20,8 @@ fn site_with_list() -> (Site, u64) {
     (site, list)
 }
 
-/// The same, where `late@example.com` signed up on the first day and now stands before the recent query's window.
-fn site_with_somebody_pending_for_long() -> (Site, u64, u64) {
+/// The same with `late@example.com`, who signed up on the first day and is now before the window of the recent query.
+fn site_with_old_sign_up() -> (Site, u64, u64) {
     let (site, list) = site_with_list();
     let late = site.add(list, sign_up("late@example.com", day(0)));
     site.run_ok(&[]);
@@ -33,8 +33,8 @@ fn site_with_somebody_pending_for_long() -> (Site, u64, u64) {
     (site, list, late)
 }
 
-/// One run a day, with one newcomer a day; on one day somebody who signed up on an earlier one confirms.
-fn confirms_late(signs_up: i64, confirms: i64, moves: bool) {
+/// One run and one new subscriber a day; on day `confirms` the sign-up of day `signs_up` confirms.
+fn check_late_confirmation(signs_up: i64, confirms: i64, moves: bool) {
     let (site, list) = site_with_list();
     site.sandbox
         .with(|w| w.settings.confirm_moves_subscribed_at = moves);
@@ -63,32 +63,32 @@ fn confirms_late(signs_up: i64, confirms: i64, moves: bool) {
 }
 
 #[test]
-fn who_confirms_the_next_day_is_in_the_next_run() {
+fn a_confirmation_on_the_next_day_is_in_the_next_run() {
     for moves in [false, true] {
-        confirms_late(0, 1, moves);
-        confirms_late(1, 2, moves);
+        check_late_confirmation(0, 1, moves);
+        check_late_confirmation(1, 2, moves);
     }
 }
 
 #[test]
-fn who_confirms_after_20_days_while_others_sign_up_is_in_the_next_run() {
-    confirms_late(0, 20, false);
-    confirms_late(1, 21, true);
+fn a_confirmation_after_20_days_of_other_sign_ups_is_in_the_next_run() {
+    check_late_confirmation(0, 20, false);
+    check_late_confirmation(1, 21, true);
 }
 
 #[test]
-fn who_confirms_after_29_days_while_others_sign_up_is_in_the_next_run() {
-    confirms_late(1, 30, false);
-    confirms_late(0, 29, true);
+fn a_confirmation_after_29_days_of_other_sign_ups_is_in_the_next_run() {
+    check_late_confirmation(1, 30, false);
+    check_late_confirmation(0, 29, true);
 }
 
 #[test]
-fn who_confirms_on_the_last_day_of_the_link_is_in_the_next_run() {
-    confirms_late(0, 30, false);
+fn a_confirmation_on_the_last_day_of_the_link_is_in_the_next_run() {
+    check_late_confirmation(0, 30, false);
 }
 
 #[test]
-fn who_confirmed_while_no_run_took_place_for_weeks_is_in_the_next_run() {
+fn a_confirmation_during_weeks_without_runs_is_in_the_next_run() {
     for moves in [false, true] {
         let (site, list) = site_with_list();
         site.sandbox
@@ -105,7 +105,7 @@ fn who_confirmed_while_no_run_took_place_for_weeks_is_in_the_next_run() {
 }
 
 #[test]
-fn who_never_confirms_is_forgotten_after_31_days_and_asked_about_no_more() {
+fn an_unconfirmed_subscriber_is_forgotten_after_31_days() {
     let (site, list) = site_with_list();
     let never = site.add(list, sign_up("never@example.com", day(0)));
     site.run_ok(&[]);
@@ -126,7 +126,7 @@ fn who_never_confirms_is_forgotten_after_31_days_and_asked_about_no_more() {
 }
 
 #[test]
-fn who_is_gone_or_has_left_before_confirming_is_forgotten() {
+fn a_subscriber_deleted_or_unsubscribed_before_confirming_is_forgotten() {
     // In the window of the recent query, and long before it.
     for today in [1, 10] {
         let (site, list) = site_with_list();
@@ -151,7 +151,7 @@ fn who_is_gone_or_has_left_before_confirming_is_forgotten() {
 }
 
 #[test]
-fn who_confirms_between_the_two_queries_of_a_first_export_is_in_it() {
+fn a_confirmation_between_the_two_queries_of_a_first_export_is_in_it() {
     for moves in [false, true] {
         let (site, list) = site_with_list();
         let late = site.add(list, sign_up("late@example.com", day(-3)));
@@ -170,9 +170,9 @@ fn who_confirms_between_the_two_queries_of_a_first_export_is_in_it() {
 }
 
 #[test]
-fn who_confirms_while_the_subscribed_are_paged_through_is_in_this_run_or_the_next() {
+fn a_confirmation_during_the_subscribed_query_is_in_this_run_or_the_next() {
     for moves in [false, true] {
-        // Before the second page's place, in it, at the end.
+        // Before the second page, in it, and at the end.
         for days_ago in [20, 10, 0] {
             let site = Site::on(day(0));
             let list = site.list("News");
@@ -203,7 +203,7 @@ fn who_confirms_while_the_subscribed_are_paged_through_is_in_this_run_or_the_nex
 }
 
 #[test]
-fn who_confirms_while_the_unconfirmed_are_paged_through_is_in_this_run() {
+fn a_confirmation_during_the_unconfirmed_query_is_in_this_run() {
     let site = Site::on(day(0));
     let list = site.list("News");
     let waiting: Vec<u64> = (0..250)
@@ -212,7 +212,7 @@ fn who_confirms_while_the_unconfirmed_are_paged_through_is_in_this_run() {
             site.add(list, sign_up(&format!("late{i}@example.com"), when))
         })
         .collect();
-    // Of those on the first page, of those around its end, and of those not seen yet.
+    // On the first page, around its end, and not yet seen.
     let confirming: Vec<u64> = [0, 50, 97, 98, 99, 100, 101, 180, 249]
         .map(|i| waiting[i])
         .to_vec();
@@ -225,7 +225,7 @@ fn who_confirms_while_the_unconfirmed_are_paged_through_is_in_this_run() {
     assert_eq!(site.emails(), subscribed(&site, &[list]));
     assert_eq!(site.emails().len(), 9);
     assert_eq!(site.pending(list).len(), 241);
-    // Nobody of those who wait was overlooked: all of them confirm.
+    // No other pending sign-up was missed: all of them confirm.
     site.set_now(day(15));
     site.add(list, reader("n@example.com", day(14)));
     site.sandbox.with(|w| {
@@ -239,7 +239,7 @@ fn who_confirms_while_the_unconfirmed_are_paged_through_is_in_this_run() {
 }
 
 #[test]
-fn who_confirms_while_the_recent_are_paged_through_is_in_this_run_or_the_next() {
+fn a_confirmation_during_the_recent_query_is_in_this_run_or_the_next() {
     for moves in [false, true] {
         let site = Site::on(day(0));
         let list = site.list("News");
@@ -267,15 +267,15 @@ fn who_confirms_while_the_recent_are_paged_through_is_in_this_run_or_the_next() 
 }
 
 #[test]
-fn who_confirms_while_it_is_asked_who_still_waits_is_in_this_run() {
-    let (site, list, late) = site_with_somebody_pending_for_long();
+fn a_confirmation_just_before_the_unconfirmed_query_is_in_this_run() {
+    let (site, list, late) = site_with_old_sign_up();
     site.sandbox
         .with(|w| w.before("status=unconfirmed", 1, move |w| w.confirm(list, late)));
     site.run_exports(&[], &["late@example.com", "n@example.com"]);
 }
 
 #[test]
-fn who_confirmed_before_a_first_export_went_on_is_in_it() {
+fn a_confirmation_before_a_first_export_is_resumed_is_in_it() {
     let site = Site::on(day(0));
     let list = site.list("News");
     let readers = site
@@ -299,9 +299,9 @@ fn who_confirmed_before_a_first_export_went_on_is_in_it() {
 }
 
 #[test]
-fn whom_aweber_cannot_show_is_not_forgotten() {
+fn an_unconfirmed_subscriber_whose_lookup_fails_is_not_forgotten() {
     for fault in ["status=unconfirmed", "/subscribers/"] {
-        let (site, list, late) = site_with_somebody_pending_for_long();
+        let (site, list, late) = site_with_old_sign_up();
         site.sandbox.with(|w| {
             w.confirm(list, late);
             w.fault(Fault::on(fault).always().answer(FaultKind::status(500)));
@@ -315,7 +315,7 @@ fn whom_aweber_cannot_show_is_not_forgotten() {
 }
 
 #[test]
-fn who_has_no_sign_up_time_is_exported_after_confirming_too() {
+fn a_subscriber_without_a_sign_up_time_is_exported_after_confirming() {
     let (site, list) = site_with_list();
     let odd = |email: &str, value: serde_json::Value| -> NewSubscriber {
         sign_up(email, day(0)).with("subscribed_at", value)
@@ -344,16 +344,18 @@ fn who_has_no_sign_up_time_is_exported_after_confirming_too() {
 }
 
 #[test]
-fn unconfirmed_ones_who_are_wanted_are_exported_once_and_not_again_when_they_confirm() {
+fn an_exported_unconfirmed_subscriber_is_not_exported_again_on_confirming() {
     let (site, list) = site_with_list();
     let late = site.add(list, sign_up("late@example.com", day(0)));
     let status = ["--status", "subscribed,unconfirmed"];
     site.run_ok(&status);
-    let everybody: Vec<String> = site.sandbox.with(|w| {
-        let emails = w.subscribers(list).map(|someone| someone.email.clone());
+    let all: Vec<String> = site.sandbox.with(|w| {
+        let emails = w
+            .subscribers(list)
+            .map(|subscriber| subscriber.email.clone());
         emails.collect()
     });
-    assert_eq!(site.emails(), sorted(everybody));
+    assert_eq!(site.emails(), sorted(all));
     assert!(site.pending(list).is_empty());
     site.sandbox.with(|w| w.confirm(list, late));
     site.set_now(day(1));

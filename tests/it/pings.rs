@@ -1,8 +1,8 @@
-//! Pings in the manner of Healthchecks, told to a real HTTP server: they say how the run went, and never hold it up.
+//! Pings in the style of Healthchecks, sent to a real HTTP server: they report how the run went, and never delay it.
 
-use crate::support::checker::{Checker, PING_KEY};
-use crate::support::killing::wait_until;
-use crate::support::token::nobodys_url;
+use crate::support::interrupt::wait_until;
+use crate::support::ping_server::{PING_KEY, PingServer};
+use crate::support::token::unreachable_url;
 use crate::support::{Done, Site};
 use aweber_sandbox::{Fault, FaultKind};
 use rustix::process::Signal;
@@ -10,34 +10,34 @@ use std::fs::File;
 use std::process::Command;
 use std::time::Duration;
 
-fn pinging(site: &Site, checker: &Checker, arguments: &[&str]) -> Command {
+fn run_with_pings(site: &Site, server: &PingServer, arguments: &[&str]) -> Command {
     let mut command = site.command(&[&["run"], arguments].concat());
-    command.env("AWEBER_SYNC_PING_URL", checker.url());
+    command.env("AWEBER_SYNC_PING_URL", server.url());
     command
 }
 
-fn assert_kept_secret(done: &Done) {
+fn assert_key_not_printed(done: &Done) {
     for said in [&done.stdout, &done.stderr] {
         assert!(!said.contains(PING_KEY), "{said}");
     }
 }
 
-fn two_readers() -> Site {
+fn two_subscribers() -> Site {
     let site = Site::new();
     site.add_list(2);
     site
 }
 
 #[test]
-fn a_run_tells_of_its_start_and_of_its_success() {
-    let (site, checker) = (two_readers(), Checker::answering(&[200]));
-    let done = site.finish(pinging(&site, &checker, &[]));
+fn a_run_pings_its_start_and_its_success() {
+    let (site, server) = (two_subscribers(), PingServer::answering(&[200]));
+    let done = site.finish(run_with_pings(&site, &server, &[]));
     assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{done}");
-    let told = checker.told();
-    assert_eq!(checker.ends(), ["/start", ""]);
-    assert!(told.iter().all(|(method, ..)| method == "POST"));
-    assert_eq!(told[0].2, "");
-    let body = &told[1].2;
+    let pings = server.pings();
+    assert_eq!(server.path_suffixes(), ["/start", ""]);
+    assert!(pings.iter().all(|(method, ..)| method == "POST"));
+    assert_eq!(pings[0].2, "");
+    let body = &pings[1].2;
     assert!(
         body.starts_with("exit code 0\n2 new subscribers (News 2) in "),
         "{body}"
@@ -45,12 +45,12 @@ fn a_run_tells_of_its_start_and_of_its_success() {
 }
 
 #[test]
-fn a_run_that_fails_tells_of_its_exit_code_and_why() {
-    let (site, checker) = (two_readers(), Checker::answering(&[200]));
+fn a_failed_run_pings_its_exit_code_and_message() {
+    let (site, server) = (two_subscribers(), PingServer::answering(&[200]));
     site.sandbox.with(|world| world.revoke_everything());
-    site.finish(pinging(&site, &checker, &[])).exits(77);
-    assert_eq!(checker.ends(), ["/start", "/fail"]);
-    let body = &checker.told()[1].2;
+    site.finish(run_with_pings(&site, &server, &[])).exits(77);
+    assert_eq!(server.path_suffixes(), ["/start", "/fail"]);
+    let body = &server.pings()[1].2;
     assert!(
         body.starts_with(
             "exit code 77
@@ -72,48 +72,48 @@ fn a_run_that_fails_tells_of_its_exit_code_and_why() {
 }
 
 #[test]
-fn a_run_without_a_token_file_tells_of_its_failure_too() {
-    let (site, checker) = (two_readers(), Checker::answering(&[200]));
+fn a_run_without_a_token_file_pings_its_failure() {
+    let (site, server) = (two_subscribers(), PingServer::answering(&[200]));
     std::fs::remove_file(site.token_file()).unwrap();
-    site.finish(pinging(&site, &checker, &[])).exits(78);
-    assert_eq!(checker.ends(), ["/start", "/fail"]);
+    site.finish(run_with_pings(&site, &server, &[])).exits(78);
+    assert_eq!(server.path_suffixes(), ["/start", "/fail"]);
 }
 
 #[test]
 fn a_ping_is_tried_twice_and_never_fails_the_run() {
-    let (site, once) = (two_readers(), Checker::answering(&[500, 200]));
-    site.finish(pinging(&site, &once, &[])).exits(0);
-    assert_eq!(once.ends(), ["/start", "/start", ""]);
+    let (site, once) = (two_subscribers(), PingServer::answering(&[500, 200]));
+    site.finish(run_with_pings(&site, &once, &[])).exits(0);
+    assert_eq!(once.path_suffixes(), ["/start", "/start", ""]);
 
-    let never = Checker::answering(&[404]);
-    let done = site.finish(pinging(&site, &never, &["-vv"]));
+    let never = PingServer::answering(&[404]);
+    let done = site.finish(run_with_pings(&site, &never, &["-vv"]));
     done.exits(0);
-    assert_eq!(never.ends(), ["/start", "/start", "", ""]);
+    assert_eq!(never.path_suffixes(), ["/start", "/start", "", ""]);
     let warnings = done
         .stderr
         .matches("warning: the ping was answered with 404");
     assert_eq!(warnings.count(), 4, "{}", done.stderr);
-    assert_kept_secret(&done);
+    assert_key_not_printed(&done);
 }
 
 #[test]
-fn a_checker_that_is_not_there_fails_nothing_and_is_not_named() {
-    let site = two_readers();
+fn an_unreachable_ping_server_fails_no_run_and_its_key_stays_secret() {
+    let site = two_subscribers();
     for scheme in ["http", "https"] {
-        let url = format!("{}/{PING_KEY}", nobodys_url()).replace("http", scheme);
+        let url = format!("{}/{PING_KEY}", unreachable_url()).replace("http", scheme);
         for arguments in [&["run", "-vv"][..], &["run", "--log-format", "json", "-vv"]] {
             let mut command = site.command(arguments);
             command.env("AWEBER_SYNC_PING_URL", &url);
             let done = site.finish(command);
             done.case(&scheme).exits(0).says("the ping failed");
-            assert_kept_secret(&done);
+            assert_key_not_printed(&done);
         }
     }
 }
 
 #[test]
-fn the_url_may_come_from_a_file_and_one_that_is_none_is_refused_without_showing_it() {
-    let (site, checker) = (two_readers(), Checker::answering(&[200]));
+fn the_ping_url_can_come_from_a_file_and_an_invalid_one_is_rejected_without_printing_it() {
+    let (site, server) = (two_subscribers(), PingServer::answering(&[200]));
     let file = site.path("ping-url");
     let with_file = |content: &str| {
         std::fs::write(&file, content).unwrap();
@@ -121,14 +121,14 @@ fn the_url_may_come_from_a_file_and_one_that_is_none_is_refused_without_showing_
         command.env("AWEBER_SYNC_PING_URL_FILE", &file);
         site.finish(command)
     };
-    let done = with_file(&format!("{}/\n", checker.url()));
+    let done = with_file(&format!("{}/\n", server.url()));
     done.exits(0);
-    assert_eq!(checker.ends(), ["/start", ""]);
+    assert_eq!(server.path_suffixes(), ["/start", ""]);
 
     site.forget_requests();
     let done = with_file(&format!("ftp://127.0.0.1/{PING_KEY}"));
     done.exits(78).says("no http or https URL");
-    assert_kept_secret(&done);
+    assert_key_not_printed(&done);
     std::fs::remove_file(&file).unwrap();
     let mut command = site.command(&["run"]);
     command.env("AWEBER_SYNC_PING_URL_FILE", &file);
@@ -137,44 +137,44 @@ fn the_url_may_come_from_a_file_and_one_that_is_none_is_refused_without_showing_
 }
 
 #[test]
-fn neither_a_run_that_another_one_keeps_out_nor_a_dry_run_has_anything_to_tell() {
-    let (site, checker) = (two_readers(), Checker::answering(&[200]));
-    site.finish(pinging(&site, &checker, &["--dry-run"]))
+fn a_locked_out_run_and_a_dry_run_send_no_pings() {
+    let (site, server) = (two_subscribers(), PingServer::answering(&[200]));
+    site.finish(run_with_pings(&site, &server, &["--dry-run"]))
         .exits(0);
     let lock = File::create(site.state_dir().join("lock")).unwrap();
     lock.try_lock().unwrap();
-    site.finish(pinging(&site, &checker, &[])).exits(75);
-    assert!(checker.told().is_empty(), "{:?}", checker.told());
+    site.finish(run_with_pings(&site, &server, &[])).exits(75);
+    assert!(server.pings().is_empty(), "{:?}", server.pings());
 }
 
 #[test]
-fn a_checker_that_never_answers_holds_up_no_signal() {
-    // In the ping of the start.
-    let (site, silent) = (two_readers(), Checker::answering(&[0]));
-    let held = site.start(pinging(&site, &silent, &[]));
-    wait_until("it is told", || !silent.told().is_empty());
+fn a_ping_server_that_never_answers_delays_no_signal() {
+    // During the start ping.
+    let (site, silent) = (two_subscribers(), PingServer::answering(&[0]));
+    let held = site.start(run_with_pings(&site, &silent, &[]));
+    wait_until("a ping arrives", || !silent.pings().is_empty());
     let (done, took) = site.stop(held, Signal::TERM);
     done.exits(143);
     assert!(took < Duration::from_secs(1), "{took:?}");
 
-    // In the ping of the end, and in that of a stop.
-    for (statuses, told, code) in [(&[200, 0][..], 2, 0), (&[200, 0], 1, 143)] {
-        let checker = Checker::answering(statuses);
+    // During the final ping, after success or after a stop.
+    for (statuses, pings, code) in [(&[200, 0][..], 2, 0), (&[200, 0], 1, 143)] {
+        let server = PingServer::answering(statuses);
         if code == 143 {
             let never = FaultKind::Never { work_done: false };
             site.sandbox
                 .with(|world| world.fault(Fault::on("/lists").answer(never)));
             site.forget_requests();
         }
-        let held = site.start(pinging(&site, &checker, &[]));
-        wait_until("it is told", || checker.told().len() == told);
+        let held = site.start(run_with_pings(&site, &server, &[]));
+        wait_until("a ping arrives", || server.pings().len() == pings);
         if code == 143 {
-            wait_until("it asks for the lists", || site.api_requests() == 1);
+            wait_until("the lists are requested", || site.api_requests() == 1);
         }
         let (done, took) = site.stop(held, Signal::TERM);
         done.exits(code);
         assert!(took < Duration::from_secs(1), "{took:?}");
-        assert_eq!(checker.told().len(), 2);
-        assert_kept_secret(&done);
+        assert_eq!(server.pings().len(), 2);
+        assert_key_not_printed(&done);
     }
 }

@@ -158,7 +158,7 @@ fn has_sqlite3() -> bool {
         .arg("--version")
         .output();
     if version.is_err() {
-        crate::support::killing::skipped("sqlite3 is not installed");
+        crate::support::interrupt::skipped("sqlite3 is not installed");
     }
     version.is_ok()
 }
@@ -177,7 +177,7 @@ fn at_home_in_a_shell(site: &Site, script: &str) -> Done {
         std::os::unix::fs::symlink(site.state_dir(), place).unwrap();
     }
     let command = site.command(&[]);
-    site.finish(crate::support::process::behind_script(script, &command))
+    site.finish(crate::support::process::through_shell(script, &command))
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! N5: secrets stand in no output, no process list and no file but the token file; where they come from is where they
-//! stay. (Every output of every test is searched by the harness as well.)
+//! N5: secrets appear in no output, no process list and no file except the token file, and are not copied from where
+//! they are configured. (The harness searches every output of every test as well.)
 
 use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::code_at;
-use crate::support::process::{behind_script, send_signal};
+use crate::support::process::{send_signal, through_shell};
 use crate::support::{Site, files_below};
 use aweber_sandbox::{Authorization, ClientKind, Fault, FaultKind, Settings};
 use serde_json::json;
@@ -11,7 +11,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::Duration;
 
-/// Every secret of the sandbox that stands in a file other than the token file and those beside it.
+/// Files with a secret of the sandbox, except the token file and those beside it.
 fn leaks(site: &Site) -> Vec<String> {
     let secrets = site.sandbox.with(|world| world.secrets());
     let mut leaks = Vec::new();
@@ -27,7 +27,7 @@ fn leaks(site: &Site) -> Vec<String> {
     leaks
 }
 
-/// Faults of all kinds: where they hit, and what comes.
+/// Faults of all kinds, with the path they affect.
 fn faults() -> Vec<(&'static str, FaultKind)> {
     vec![
         ("/oauth2/token", FaultKind::html(503)),
@@ -62,7 +62,7 @@ fn faults() -> Vec<(&'static str, FaultKind)> {
 }
 
 #[test]
-fn the_most_talkative_run_says_no_secret() {
+fn the_most_verbose_run_prints_no_secret() {
     for kind in [ClientKind::Public, ClientKind::Confidential] {
         let site = Site::with(kind, Settings::default());
         site.add_list(120);
@@ -70,14 +70,14 @@ fn the_most_talkative_run_says_no_secret() {
         command
             .env("RUST_LOG", "trace")
             .env("RUST_BACKTRACE", "full");
-        // `finish` searches what was said for every secret.
+        // `finish` searches the output for every secret.
         site.finish(command).exits(0).says("/subscribers");
         assert_eq!(leaks(&site), Vec::<String>::new());
     }
 }
 
 #[test]
-fn the_most_talkative_failure_says_no_secret() {
+fn the_most_verbose_failure_prints_no_secret() {
     for (on, kind) in faults() {
         let site = Site::with(ClientKind::Confidential, Settings::default());
         site.add_list(120);
@@ -92,7 +92,7 @@ fn the_most_talkative_failure_says_no_secret() {
 }
 
 #[test]
-fn the_most_talkative_authorize_says_no_secret() {
+fn the_most_verbose_authorize_prints_no_secret() {
     let kinds = [ClientKind::Public, ClientKind::Confidential];
     let fails = [("none", FaultKind::ResetBefore)]
         .into_iter()
@@ -104,14 +104,14 @@ fn the_most_talkative_authorize_says_no_secret() {
         let mut command = authorize(&site, &["-vv"]);
         command.env("RUST_BACKTRACE", "full");
         site.finish_with_answer(command, code_at);
-        // And what the next one makes of what was left.
+        // The next command must not print what was left either.
         site.finish(site.command(&["authorize", "-vv"]));
         assert_eq!(leaks(&site), Vec::<String>::new(), "{on} {fault:?}");
     }
 }
 
 #[test]
-fn a_server_that_repeats_our_secrets_in_its_errors_does_not_get_them_into_ours() {
+fn secrets_echoed_in_server_errors_are_redacted() {
     for (on, status) in [
         ("/oauth2/token", 400),
         ("/oauth2/token", 500),
@@ -121,15 +121,15 @@ fn a_server_that_repeats_our_secrets_in_its_errors_does_not_get_them_into_ours()
         for envelope in ["a", "b"] {
             let site = Site::with(ClientKind::Confidential, Settings::default());
             let tokens = site.tokens();
-            let said = format!(
+            let message = format!(
                 "cannot use {} and {} of {}",
                 tokens["access_token"].as_str().unwrap(),
                 tokens["refresh_token"].as_str().unwrap(),
                 site.client_secret().unwrap()
             );
             let kind = match envelope {
-                "a" => FaultKind::envelope_a(status, "BadRequestError", &said),
-                _ => FaultKind::envelope_b(status, "invalid_request", &said),
+                "a" => FaultKind::envelope_a(status, "BadRequestError", &message),
+                _ => FaultKind::envelope_b(status, "invalid_request", &message),
             };
             site.sandbox
                 .with(|world| world.fault(Fault::on(on).always().answer(kind)));
@@ -140,7 +140,7 @@ fn a_server_that_repeats_our_secrets_in_its_errors_does_not_get_them_into_ours()
 }
 
 #[test]
-fn no_secret_stands_in_the_process_list() {
+fn the_process_list_shows_no_secret() {
     let site = Site::with(ClientKind::Confidential, Settings::default());
     let delay = FaultKind::DelayBefore(Duration::from_millis(300));
     site.sandbox.with(|world| {
@@ -151,10 +151,10 @@ fn no_secret_stands_in_the_process_list() {
     command.env("AWEBER_CLIENT_SECRET", site.client_secret().unwrap());
     let child = command.spawn().unwrap();
     for path in ["/oauth2/token", "/1.0/"] {
-        let asked = site
+        let arrived = site
             .sandbox
             .wait_until(Duration::from_secs(10), |world| world.count(path) == 1);
-        assert!(asked, "{path}");
+        assert!(arrived, "{path}");
         let shown = std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap();
         let shown = String::from_utf8_lossy(&shown).replace('\0', " ");
         assert!(shown.contains("run"), "{shown}");
@@ -165,7 +165,7 @@ fn no_secret_stands_in_the_process_list() {
     site.wait(child).exits(0);
 }
 
-/// A way to configure the client secret: a name for it, and what it does to a command.
+/// A way to configure the client secret: a label, and a change of a command.
 type Way = (&'static str, fn(&Site, &mut Command));
 
 const FILE_WAYS: [Way; 2] = [
@@ -186,7 +186,7 @@ const FILE_WAYS: [Way; 2] = [
 ];
 
 #[test]
-fn a_secret_that_lives_in_a_file_is_used_from_there_and_not_copied_into_the_token_file() {
+fn a_secret_from_a_file_is_not_copied_into_the_token_file() {
     for (what, configure) in FILE_WAYS {
         let site = unauthorized(ClientKind::Confidential);
         let mut command = site.command(&["authorize", "--client-id", site.client_id()]);
@@ -209,7 +209,7 @@ fn a_secret_that_lives_in_a_file_is_used_from_there_and_not_copied_into_the_toke
                 assert_eq!(request.field("client_secret"), None);
             }
         });
-        // Beside the token file, too, it stands nowhere.
+        // It is in no other file of the state directory either.
         let secret = site.client_secret().unwrap();
         for file in files_below(&site.state_dir()) {
             let content = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
@@ -219,7 +219,7 @@ fn a_secret_that_lives_in_a_file_is_used_from_there_and_not_copied_into_the_toke
 }
 
 #[test]
-fn a_secret_from_a_variable_is_kept_in_the_token_file_so_that_cron_needs_none() {
+fn a_secret_from_a_variable_is_saved_in_the_token_file_for_cron() {
     let site = unauthorized(ClientKind::Confidential);
     let done = site.finish_with_answer(authorize(&site, &[]), code_at);
     assert_eq!(site.tokens()["client_secret"], json!(site.client_secret()));
@@ -227,7 +227,7 @@ fn a_secret_from_a_variable_is_kept_in_the_token_file_so_that_cron_needs_none() 
 }
 
 #[test]
-fn a_configured_secret_goes_before_the_one_in_the_token_file() {
+fn a_configured_secret_overrides_the_one_in_the_token_file() {
     let site = Site::with(ClientKind::Confidential, Settings::default());
     let mut file = site.tokens();
     file["client_secret"] = json!("the-one-before-it-was-renewed");
@@ -238,7 +238,7 @@ fn a_configured_secret_goes_before_the_one_in_the_token_file() {
 }
 
 #[test]
-fn a_secret_file_that_is_missing_or_empty_is_named_and_nothing_is_sent() {
+fn a_missing_or_empty_secret_file_is_named_before_any_request() {
     for content in [None, Some(""), Some(" \n")] {
         for arguments in [&["run"][..], &["authorize", "--print-url"]] {
             let site = Site::with(ClientKind::Confidential, Settings::default());
@@ -265,7 +265,7 @@ fn a_credentials_directory_without_a_client_secret_means_a_public_client() {
 }
 
 #[test]
-fn there_is_no_option_for_a_secret() {
+fn no_option_accepts_a_secret() {
     let site = Site::new();
     for option in [
         "--client-secret",
@@ -281,15 +281,15 @@ fn there_is_no_option_for_a_secret() {
 }
 
 #[test]
-fn a_crash_dumps_no_memory() {
+fn a_crash_dumps_no_core() {
     let script = "ulimit -c unlimited 2>/dev/null; exec \"$@\"";
-    // What another program leaves that is ended in the same way.
+    // Does any program dump core here?
     let plain = Command::new("sh")
         .args(["-c", "ulimit -c unlimited; kill -s ABRT $$"])
         .current_dir(tempfile::tempdir().unwrap().path())
         .status();
     if !plain.unwrap().core_dumped() {
-        crate::support::killing::skipped("no program dumps core here");
+        crate::support::interrupt::skipped("no program dumps core here");
         return;
     }
     let site = Site::new();
@@ -297,13 +297,13 @@ fn a_crash_dumps_no_memory() {
     let never = FaultKind::Never { work_done: false };
     site.sandbox
         .with(|world| world.fault(Fault::on("/lists").answer(never)));
-    let mut child = behind_script(script, &site.command(&["run"]))
+    let mut child = through_shell(script, &site.command(&["run"]))
         .spawn()
         .unwrap();
-    let asked = site
+    let arrived = site
         .sandbox
         .wait_until(Duration::from_secs(20), |world| world.count("/lists") == 1);
-    assert!(asked);
+    assert!(arrived);
     send_signal(&child, "ABRT");
     let ended = child.wait().unwrap();
     assert_eq!(ended.signal(), Some(6));

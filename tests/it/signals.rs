@@ -1,9 +1,9 @@
-//! SIGTERM and SIGINT stop a run at the next safe point, within a second; what it has collected is kept for the next
-//! run, and so are its tokens.
+//! SIGTERM and SIGINT stop a run at the next safe point, within a second; its rows and tokens are kept for the next
+//! run.
 
 use crate::support::Site;
-use crate::support::killing::wait_until;
-use crate::support::story::{Outlet, Story};
+use crate::support::interrupt::wait_until;
+use crate::support::job::{Job, OutputKind};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::io::Read as _;
@@ -12,61 +12,59 @@ use std::time::Duration;
 const A_SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn a_signal_ends_the_run_within_a_second_and_the_next_run_goes_on() {
+fn a_signal_ends_the_run_within_a_second_and_the_next_run_resumes() {
     for (signal, code) in [
         (Signal::HUP, 129),
         (Signal::INT, 130),
         (Signal::QUIT, 131),
         (Signal::TERM, 143),
     ] {
-        for outlet in [Outlet::Directory, Outlet::File, Outlet::Stdout] {
-            let mut story = Story::new(outlet);
-            story.more(250);
-            let held = story.hold_at_third_page();
-            let (stopped, took) = story.site.stop(held, signal);
+        for output in [OutputKind::Directory, OutputKind::File, OutputKind::Stdout] {
+            let mut job = Job::new(output);
+            job.add_subscribers(250);
+            let held = job.hold_at_third_page();
+            let (stopped, took) = job.site.stop(held, signal);
             stopped.exits(code);
             assert!(took < A_SECOND, "{took:?}");
             stopped.prints_nothing().says("is kept");
-            story.assert_goes_on(&format!("{outlet:?}, {signal:?}"));
+            job.assert_resumes(&format!("{output:?}, {signal:?}"));
         }
     }
 }
 
 #[test]
-fn a_signal_at_any_request_but_the_refresh_ends_the_run_within_a_second() {
-    let undisturbed = Story::new(Outlet::Directory);
-    undisturbed.more(120);
+fn a_signal_at_any_request_except_the_refresh_ends_the_run_within_a_second() {
+    let undisturbed = Job::new(OutputKind::Directory);
+    undisturbed.add_subscribers(120);
     undisturbed.site.run_ok(&[]);
     for nth in 2..=undisturbed.site.requests() as u32 {
-        let mut story = Story::new(Outlet::Directory);
-        story.more(120);
-        let held = story.site.hold(&[], nth);
-        let (stopped, took) = story.site.stop(held, Signal::TERM);
+        let mut job = Job::new(OutputKind::Directory);
+        job.add_subscribers(120);
+        let held = job.site.hold(&[], nth);
+        let (stopped, took) = job.site.stop(held, Signal::TERM);
         stopped.case(&nth).exits(143);
         assert!(took < A_SECOND, "request {nth}: {took:?}");
-        assert!(story.site.token_is_live());
-        let done = story.run_ok();
-        story.assert_everybody_once(&format!("stopped at request {nth}"), &done);
+        assert!(job.site.token_is_live());
+        let done = job.run_ok();
+        job.assert_exported_once(&format!("stopped at request {nth}"), &done);
     }
 }
 
 #[test]
-fn a_run_stopped_again_and_again_comes_to_its_end() {
-    let mut story = Story::new(Outlet::Directory);
-    story.more(450);
+fn a_repeatedly_stopped_export_completes() {
+    let mut job = Job::new(OutputKind::Directory);
+    job.add_subscribers(450);
     for stop in 1..=5 {
-        let held = story
-            .site
-            .hold_on("status=subscribed", story.arguments(), 2);
-        let (stopped, _) = story.site.stop(held, Signal::INT);
+        let held = job.site.hold_on("status=subscribed", job.arguments(), 2);
+        let (stopped, _) = job.site.stop(held, Signal::INT);
         stopped.case(&format_args!("stop {stop}")).exits(130);
     }
-    let done = story.run_ok();
-    story.assert_everybody_once("stopped five times", &done);
+    let done = job.run_ok();
+    job.assert_exported_once("stopped five times", &done);
 }
 
-/// The reading end of a pipe that is full long before the batch is printed, given to a run as standard output.
-fn run_into_a_full_pipe(site: &Site) -> (crate::support::killing::Held, File) {
+/// Starts a run with a pipe as standard output that is full before the batch is printed; returns its reading end.
+fn run_into_a_full_pipe(site: &Site) -> (crate::support::interrupt::HeldRun, File) {
     let (reader, writer) = std::io::pipe().unwrap();
     let mut command = site.command(&["run", "--output", "-"]);
     command.stdout(writer);
@@ -75,61 +73,61 @@ fn run_into_a_full_pipe(site: &Site) -> (crate::support::killing::Held, File) {
 }
 
 #[test]
-fn a_signal_ends_a_run_whose_reader_has_stopped_reading() {
-    let mut story = Story::new(Outlet::Stdout);
-    story.more(1000);
-    let (mut held, mut reader) = run_into_a_full_pipe(&story.site);
+fn a_signal_ends_a_run_blocked_on_a_full_pipe() {
+    let mut job = Job::new(OutputKind::Stdout);
+    job.add_subscribers(1000);
+    let (mut held, mut reader) = run_into_a_full_pipe(&job.site);
     wait_until("the batch is being printed", || {
-        story.site.ledger_file().exists() && story.state().as_deref() == Some("ready")
+        job.site.ledger_file().exists() && job.batch_state().as_deref() == Some("ready")
     });
     assert!(held.is_running());
-    let (stopped, took) = story.site.stop(held, Signal::TERM);
+    let (stopped, took) = job.site.stop(held, Signal::TERM);
     stopped.exits(143);
     assert!(took < A_SECOND, "{took:?}");
     let mut printed = String::new();
     reader.read_to_string(&mut printed).unwrap();
     assert!(printed.len() >= 4096, "{}", printed.len());
-    let done = story.run_ok();
-    story.assert_everybody_once("printed again as a whole", &done);
+    let done = job.run_ok();
+    job.assert_exported_once("printed again as a whole", &done);
 }
 
 #[test]
-fn a_signal_ends_a_wait_between_repeats_within_a_second() {
-    let story = Story::new(Outlet::Directory);
-    story.more(3);
-    story.site.sandbox.with(|world| {
+fn a_signal_ends_a_wait_between_retries_within_a_second() {
+    let job = Job::new(OutputKind::Directory);
+    job.add_subscribers(3);
+    job.site.sandbox.with(|world| {
         let down = aweber_sandbox::FaultKind::status(503);
         world.fault(aweber_sandbox::Fault::on("/lists").always().answer(down));
     });
     let held = {
-        let mut command = story.site.command(&["run", "--retry-wait", "1h"]);
+        let mut command = job.site.command(&["run", "--retry-wait", "1h"]);
         command.stdout(std::process::Stdio::null());
-        story.site.start(command)
+        job.site.start(command)
     };
     wait_until("AWeber has failed", || {
-        story.site.sandbox.with(|world| world.count("/lists")) == 1
+        job.site.sandbox.with(|world| world.count("/lists")) == 1
     });
-    let (stopped, took) = story.site.stop(held, Signal::TERM);
+    let (stopped, took) = job.site.stop(held, Signal::TERM);
     stopped.exits(143);
     assert!(took < A_SECOND, "{took:?}");
 }
 
 #[test]
-fn a_signal_while_another_process_holds_the_ledger_ends_the_run_within_a_second() {
-    let mut story = Story::new(Outlet::Directory);
-    story.more(3);
-    story.run_ok();
-    let other = rusqlite::Connection::open(story.site.ledger_file()).unwrap();
+fn a_signal_while_another_process_locks_the_ledger_ends_the_run_within_a_second() {
+    let mut job = Job::new(OutputKind::Directory);
+    job.add_subscribers(3);
+    job.run_ok();
+    let other = rusqlite::Connection::open(job.site.ledger_file()).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    let held = story.site.start(story.site.command(&["run"]));
-    // It holds its locks before it opens the ledger.
+    let held = job.site.start(job.site.command(&["run"]));
+    // It takes its locks before it opens the ledger.
     std::thread::sleep(Duration::from_millis(300));
-    let (stopped, took) = story.site.stop(held, Signal::TERM);
+    let (stopped, took) = job.site.stop(held, Signal::TERM);
     stopped.exits(143);
     assert!(took < A_SECOND, "{took:?}");
     other.execute_batch("ROLLBACK").unwrap();
-    let done = story.run_ok();
-    story.assert_everybody_once("the ledger is free again", &done);
+    let done = job.run_ok();
+    job.assert_exported_once("the ledger is free again", &done);
 }
 
 #[test]
@@ -155,41 +153,40 @@ fn a_signal_during_a_refresh_ends_the_run_once_the_new_tokens_are_stored() {
 
 #[test]
 fn under_nohup_a_hangup_is_ignored() {
-    let story = Story::new(Outlet::Directory);
-    story.more(250);
-    let command = crate::support::process::behind_script(
+    let job = Job::new(OutputKind::Directory);
+    job.add_subscribers(250);
+    let command = crate::support::process::through_shell(
         "trap '' HUP; exec \"$@\"",
-        &story.site.command(&["run"]),
+        &job.site.command(&["run"]),
     );
     let delay = aweber_sandbox::FaultKind::DelayBefore(Duration::from_millis(300));
-    story.site.sandbox.with(|world| {
+    job.site.sandbox.with(|world| {
         world.fault(aweber_sandbox::Fault::on("status=subscribed").answer(delay));
     });
-    let held = story.site.start(command);
-    wait_until("a page is asked for", || {
-        story
-            .site
+    let held = job.site.start(command);
+    wait_until("a page is requested", || {
+        job.site
             .sandbox
             .with(|world| world.count("status=subscribed"))
             == 1
     });
-    let (done, _) = story.site.stop(held, Signal::HUP);
+    let (done, _) = job.site.stop(held, Signal::HUP);
     done.exits(0);
-    assert_eq!(story.site.rows().len(), 250);
+    assert_eq!(job.site.rows().len(), 250);
 }
 
 #[test]
-fn a_second_signal_is_a_stop_like_the_first_and_no_death() {
+fn a_second_signal_is_handled_like_the_first() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
-        let mut story = Story::new(Outlet::Directory);
-        story.more(250);
-        let held = story.hold_at_third_page();
+        let mut job = Job::new(OutputKind::Directory);
+        job.add_subscribers(250);
+        let held = job.hold_at_third_page();
         let run = Pid::from_raw(held.id() as i32).unwrap();
         kill_process(run, signal).unwrap();
-        let (stopped, took) = story.site.stop(held, signal);
+        let (stopped, took) = job.site.stop(held, signal);
         stopped.exits(code);
         assert!(took < A_SECOND, "{took:?}");
         stopped.says("is kept");
-        story.assert_goes_on(&format!("{signal:?} twice"));
+        job.assert_resumes(&format!("{signal:?} twice"));
     }
 }

@@ -1,14 +1,14 @@
-//! N5: over TLS a token goes to nobody whose certificate cannot be verified; and the error says what to look at, since
-//! it will not pass by itself.
+//! N5: over TLS a token goes only to servers with a trusted certificate; and the error names what to check, since a
+//! retry does not help.
 
 use crate::support::authorization::authorize;
 use crate::support::browser::code_at;
-use crate::support::tls::{Authority, Certificate, Door};
+use crate::support::tls::{Authority, Certificate, TlsProxy};
 use crate::support::{Done, Site};
 use std::process::Command;
 
-/// What a customer with a certification authority of their own sets.
-fn trusting(site: &Site, authority: &Authority, mut command: Command) -> Command {
+/// The command with a private certification authority in `SSL_CERT_FILE`.
+fn with_ca_file(site: &Site, authority: &Authority, mut command: Command) -> Command {
     let file = site.path("ca.pem");
     std::fs::write(&file, &authority.pem).unwrap();
     command.env("SSL_CERT_FILE", file);
@@ -30,8 +30,8 @@ fn assert_distrusts(done: &Done, what: &str) {
     }
 }
 
-/// Certificates that must not be trusted, by what is wrong with them.
-fn bad_ones(authority: &Authority) -> [(&'static str, Certificate); 3] {
+/// Certificates that must not be trusted, with what is wrong.
+fn untrusted_certificates(authority: &Authority) -> [(&'static str, Certificate); 3] {
     [
         ("expired", authority.certify("127.0.0.1", 2021)),
         (
@@ -46,36 +46,36 @@ fn bad_ones(authority: &Authority) -> [(&'static str, Certificate); 3] {
 }
 
 #[test]
-fn an_authority_of_one_s_own_in_ssl_cert_file_is_trusted() {
+fn a_private_authority_in_ssl_cert_file_is_trusted() {
     let (site, authority) = (Site::new(), Authority::new("Test"));
-    let doors = [site.sandbox.api_url(), site.sandbox.auth_url()]
-        .map(|origin| Door::to(&origin, authority.certify("127.0.0.1", 2099)));
+    let proxies = [site.sandbox.api_url(), site.sandbox.auth_url()]
+        .map(|origin| TlsProxy::to(&origin, authority.certify("127.0.0.1", 2099)));
     site.sandbox
-        .with(|world| world.settings.link_origin = Some(doors[0].url.clone()));
+        .with(|world| world.settings.link_origin = Some(proxies[0].url.clone()));
     site.add_list(150);
-    let mut command = trusting(&site, &authority, site.command(&["run"]));
+    let mut command = with_ca_file(&site, &authority, site.command(&["run"]));
     command
-        .env("AWEBER_API_URL", &doors[0].url)
-        .env("AWEBER_AUTH_URL", &doors[1].url);
+        .env("AWEBER_API_URL", &proxies[0].url)
+        .env("AWEBER_AUTH_URL", &proxies[1].url);
     site.finish(command).exits(0);
     assert_eq!(site.rows().len(), 150);
-    assert!(doors.iter().all(|door| door.connections() > 0));
+    assert!(proxies.iter().all(|proxy| proxy.connections() > 0));
     assert!(site.token_is_live());
 }
 
 #[test]
-fn a_token_endpoint_with_a_certificate_that_cannot_be_verified_gets_no_token() {
+fn a_token_endpoint_with_an_untrusted_certificate_gets_no_token() {
     let authority = Authority::new("Test");
-    for (what, certificate) in bad_ones(&authority) {
+    for (what, certificate) in untrusted_certificates(&authority) {
         let site = Site::new();
         site.add_list(3);
         let before = site.token_bytes();
-        let door = Door::to(&site.sandbox.auth_url(), certificate);
-        let mut command = trusting(&site, &authority, site.command(&["run"]));
-        command.env("AWEBER_AUTH_URL", &door.url);
+        let proxy = TlsProxy::to(&site.sandbox.auth_url(), certificate);
+        let mut command = with_ca_file(&site, &authority, site.command(&["run"]));
+        command.env("AWEBER_AUTH_URL", &proxy.url);
         let done = site.finish(command);
         assert_distrusts(&done, what);
-        assert_eq!(door.connections(), 1, "{what}: trying again cannot help");
+        assert_eq!(proxy.connections(), 1, "{what}: trying again cannot help");
         assert_eq!(site.requests(), 0, "{what}");
         assert!(site.token_bytes() == before, "{what}");
         site.run_ok(&[]);
@@ -83,14 +83,14 @@ fn a_token_endpoint_with_a_certificate_that_cannot_be_verified_gets_no_token() {
 }
 
 #[test]
-fn an_api_with_a_certificate_that_cannot_be_verified_gets_no_token() {
+fn an_api_with_an_untrusted_certificate_gets_no_token() {
     let authority = Authority::new("Test");
-    for (what, certificate) in bad_ones(&authority) {
+    for (what, certificate) in untrusted_certificates(&authority) {
         let site = Site::new();
         site.add_list(3);
-        let door = Door::to(&site.sandbox.api_url(), certificate);
-        let mut command = trusting(&site, &authority, site.command(&["run"]));
-        command.env("AWEBER_API_URL", &door.url);
+        let proxy = TlsProxy::to(&site.sandbox.api_url(), certificate);
+        let mut command = with_ca_file(&site, &authority, site.command(&["run"]));
+        command.env("AWEBER_API_URL", &proxy.url);
         let done = site.finish(command);
         assert_distrusts(&done, what);
         assert_eq!(site.api_requests(), 0, "{what}");
@@ -101,16 +101,16 @@ fn an_api_with_a_certificate_that_cannot_be_verified_gets_no_token() {
 }
 
 #[test]
-fn authorize_shows_no_code_to_a_certificate_that_cannot_be_verified() {
+fn authorize_sends_no_code_to_a_server_with_an_untrusted_certificate() {
     let authority = Authority::new("Test");
-    for (what, certificate) in bad_ones(&authority) {
+    for (what, certificate) in untrusted_certificates(&authority) {
         let site = Site::new();
         let before = site.token_bytes();
-        let door = Door::to(&site.sandbox.auth_url(), certificate);
-        let mut command = trusting(&site, &authority, authorize(&site, &[]));
-        command.env("AWEBER_AUTH_URL", &door.url);
-        // The customer's browser is not asked whom it trusts.
-        let plain = |url: &str| code_at(&url.replacen(&door.url, &site.sandbox.auth_url(), 1));
+        let proxy = TlsProxy::to(&site.sandbox.auth_url(), certificate);
+        let mut command = with_ca_file(&site, &authority, authorize(&site, &[]));
+        command.env("AWEBER_AUTH_URL", &proxy.url);
+        // The customer's browser does not check it.
+        let plain = |url: &str| code_at(&url.replacen(&proxy.url, &site.sandbox.auth_url(), 1));
         let done = site.finish_with_answer(command, plain);
         assert_distrusts(&done, what);
         assert_eq!(site.token_requests(), 0, "{what}");

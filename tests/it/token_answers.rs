@@ -1,17 +1,15 @@
-//! N1, the nastiest answers of the token endpoint: incomplete, cut off, lost, unreadable.
+//! N1 with the worst answers of the token endpoint: incomplete, cut off, lost, unparsable.
 
 use crate::support::token::unix_now;
-use crate::support::{Site, subscribed};
+use crate::support::{Site, mode, subscribed};
 use aweber_sandbox::{ClientKind, Fault, FaultKind, Rotation, Settings};
 use serde_json::{Value, json};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 fn site_with(settings: Settings) -> Site {
     Site::with(ClientKind::Public, settings)
 }
 
-/// With a token file that the program itself has written.
+/// With a token file written by the program itself.
 fn site_that_has_run() -> Site {
     let site = site_with(Settings::default());
     site.run_ok(&[]);
@@ -19,13 +17,9 @@ fn site_that_has_run() -> Site {
     site
 }
 
-fn order(site: &Site, kind: FaultKind) {
+fn answer_refresh_with(site: &Site, kind: FaultKind) {
     site.sandbox
         .with(|world| world.fault(Fault::on("/oauth2/token").answer(kind)));
-}
-
-fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
 #[test]
@@ -48,7 +42,7 @@ fn an_answer_without_a_refresh_token_keeps_the_old_one() {
 }
 
 #[test]
-fn a_refresh_token_of_null_or_empty_keeps_the_old_one() {
+fn a_null_or_empty_refresh_token_keeps_the_old_one() {
     for nothing in [Value::Null, json!("")] {
         let site = site_with(Settings {
             omit_refresh_token: true,
@@ -63,13 +57,13 @@ fn a_refresh_token_of_null_or_empty_keeps_the_old_one() {
 }
 
 #[test]
-fn an_answer_without_token_type_and_expires_in_is_enough() {
+fn an_answer_without_token_type_and_expires_in_is_sufficient() {
     let site = site_with(Settings {
         omit_token_type: true,
         ..Settings::default()
     });
     let list = site.add_list(2);
-    order(
+    answer_refresh_with(
         &site,
         FaultKind::replace(|mut answer| {
             answer
@@ -94,7 +88,7 @@ fn an_answer_without_token_type_and_expires_in_is_enough() {
 }
 
 #[test]
-fn further_keys_of_an_answer_are_passed_over() {
+fn unknown_keys_of_an_answer_are_ignored() {
     let site = site_with(Settings {
         extra_token_fields: vec![
             ("state".to_owned(), json!("xyz")),
@@ -121,14 +115,14 @@ fn further_keys_of_an_answer_are_passed_over() {
 }
 
 #[test]
-fn a_lost_answer_is_asked_for_again_with_the_same_token() {
+fn after_a_lost_answer_the_refresh_is_retried_with_the_same_token() {
     for kind in [FaultKind::ResetAfter, FaultKind::Never { work_done: true }] {
         let site = site_with(Settings {
             rotation: Rotation::Tolerated,
             ..Settings::default()
         });
         let list = site.add_list(2);
-        order(&site, kind);
+        answer_refresh_with(&site, kind);
         let old = site.tokens();
         let mut command = site.command(&["run"]);
         command.env("AWEBER_SYNC_TIMEOUT", "300ms");
@@ -145,7 +139,7 @@ fn a_lost_answer_is_asked_for_again_with_the_same_token() {
 }
 
 #[test]
-fn a_lost_answer_that_killed_the_token_costs_nothing_while_the_access_token_lives() {
+fn a_lost_answer_that_revoked_the_refresh_token_still_exports_while_the_access_token_works() {
     let site = site_with(Settings {
         refresh_kills_access: false,
         ..Settings::default()
@@ -153,7 +147,7 @@ fn a_lost_answer_that_killed_the_token_costs_nothing_while_the_access_token_live
     site.run_ok(&[]);
     let before = site.token_bytes();
     let list = site.add_list(150);
-    order(&site, FaultKind::ResetAfter);
+    answer_refresh_with(&site, FaultKind::ResetAfter);
     site.run(&[])
         .exits(77)
         .says_next("aweber-sync authorize")
@@ -163,15 +157,15 @@ fn a_lost_answer_that_killed_the_token_costs_nothing_while_the_access_token_live
 }
 
 #[test]
-fn a_lost_answer_that_killed_both_tokens_ends_the_run_before_anything_is_exported() {
-    // What the file says of the access token's life does not count: AWeber does.
+fn a_lost_answer_that_revoked_both_tokens_ends_the_run_before_any_export() {
+    // Only AWeber decides whether the access token works, not its expiry time in the file.
     for expires_at in [unix_now() + 7000, unix_now() - 1, 0] {
         let site = site_with(Settings::default());
         site.add_list(2);
         let mut file = site.tokens();
         file["expires_at"] = json!(expires_at);
         site.write_token_file(&file);
-        order(&site, FaultKind::ResetAfter);
+        answer_refresh_with(&site, FaultKind::ResetAfter);
         let done = site.run(&[]);
         done.exits(77).says_next("aweber-sync authorize");
         assert_eq!(site.files().len(), 0, "{done}");
@@ -189,7 +183,7 @@ fn an_answer_cut_off_after_both_tokens_is_used() {
         ..Settings::default()
     });
     let list = site.add_list(2);
-    order(&site, FaultKind::HalfBody);
+    answer_refresh_with(&site, FaultKind::HalfBody);
     let live_on_disk = site.watch_token_file();
     let done = site.run_ok(&[]);
     assert_eq!(site.token_requests(), 1, "{done}");
@@ -199,11 +193,11 @@ fn an_answer_cut_off_after_both_tokens_is_used() {
 }
 
 #[test]
-fn an_answer_that_never_ends_is_used_once_it_holds_both_tokens() {
+fn an_endless_answer_is_used_once_it_contains_both_tokens() {
     let site = site_with(Settings::default());
     let list = site.add_list(2);
-    // The object is whole; what follows are blanks without end.
-    order(
+    // A complete object, followed by endless blanks.
+    answer_refresh_with(
         &site,
         FaultKind::replace_bytes(|body| [body.as_slice(), &[b' '; 200_000]].concat()),
     );
@@ -216,10 +210,10 @@ fn an_answer_that_never_ends_is_used_once_it_holds_both_tokens() {
 #[test]
 fn an_answer_cut_off_before_both_tokens_is_kept_and_named() {
     let site = site_that_has_run();
-    order(&site, FaultKind::HalfBody);
+    answer_refresh_with(&site, FaultKind::HalfBody);
     let before = site.token_bytes();
     let done = site.run(&[]);
-    // The old token is dead, and so is the old access token.
+    // Both old tokens are dead.
     done.exits(77);
     let rescued = site.beside_token(".rescued");
     done.says(&rescued.to_string_lossy());
@@ -232,8 +226,8 @@ fn an_answer_cut_off_before_both_tokens_is_kept_and_named() {
     assert!(site.token_bytes() == before);
 }
 
-/// A 200 that is no token answer although the work was done.
-fn unreadable() -> Vec<(&'static str, FaultKind)> {
+/// Answers with status 200 that are not token answers although the work was done.
+fn unparsable_answers() -> Vec<(&'static str, FaultKind)> {
     vec![
         (
             "HTML",
@@ -267,11 +261,11 @@ fn unreadable() -> Vec<(&'static str, FaultKind)> {
 }
 
 #[test]
-fn an_unreadable_success_is_rescued_byte_for_byte_and_the_token_file_stays() {
-    for (what, kind) in unreadable() {
+fn an_unparsed_success_is_kept_byte_for_byte_and_the_token_file_is_unchanged() {
+    for (what, kind) in unparsable_answers() {
         let site = site_that_has_run();
         let before = site.token_bytes();
-        order(&site, kind.clone());
+        answer_refresh_with(&site, kind.clone());
         let done = site.run(&[]);
         done.case(&what).exits(77);
         assert!(site.token_bytes() == before, "{what}");
@@ -287,7 +281,7 @@ fn an_unreadable_success_is_rescued_byte_for_byte_and_the_token_file_stays() {
         assert_eq!(content.contains(&new), what != "HTML", "{what}");
         assert!(!site.beside_token(".next").exists(), "{what}");
 
-        // The rescued answer is not touched by what comes later.
+        // Later runs do not change the kept answer.
         let kept = std::fs::read(&rescued).unwrap();
         site.authorize_anew();
         site.run_ok(&[]);
@@ -296,10 +290,10 @@ fn an_unreadable_success_is_rescued_byte_for_byte_and_the_token_file_stays() {
 }
 
 #[test]
-fn a_maintenance_page_instead_of_tokens_costs_one_repeat() {
+fn a_maintenance_page_instead_of_tokens_costs_one_retry() {
     let site = site_with(Settings::default());
     let list = site.add_list(2);
-    order(&site, FaultKind::html(200));
+    answer_refresh_with(&site, FaultKind::html(200));
     let done = site.run_ok(&[]);
     assert_eq!(site.token_requests(), 2, "{done}");
     assert!(site.token_is_live());
@@ -307,7 +301,7 @@ fn a_maintenance_page_instead_of_tokens_costs_one_repeat() {
 }
 
 #[test]
-fn a_maintenance_page_that_stays_is_kept_once_and_the_next_run_succeeds() {
+fn a_permanent_maintenance_page_is_kept_once_and_the_next_run_succeeds() {
     let site = site_that_has_run();
     let list = site.add_list(2);
     let before = site.token_bytes();
@@ -334,14 +328,14 @@ fn a_maintenance_page_that_stays_is_kept_once_and_the_next_run_succeeds() {
 }
 
 #[test]
-fn a_token_answer_without_end_is_bounded_and_the_token_file_stays() {
+fn the_size_of_a_token_answer_is_limited_and_the_token_file_is_unchanged() {
     for kind in [
         FaultKind::HugeBody(4 * 1024 * 1024),
         FaultKind::GzipBomb(4 * 1024 * 1024),
     ] {
         let site = site_that_has_run();
         let before = site.token_bytes();
-        order(&site, kind.clone());
+        answer_refresh_with(&site, kind.clone());
         site.run(&[]).case(&format_args!("{kind:?}")).exits(77);
         assert!(site.token_bytes() == before, "{kind:?}");
         let rescued = std::fs::metadata(site.beside_token(".rescued")).unwrap();

@@ -1,7 +1,7 @@
-//! N1 on disks that cannot store the next token: found out before the refresh token is spent. Needs root, for mounts in
-//! a namespace of their own.
+//! N1 on disks that cannot store the next token: detected before the refresh token is spent. Needs root, for mounts
+//! in a namespace.
 
-use crate::support::process::behind_mounts;
+use crate::support::process::in_mount_namespace;
 use crate::support::{Done, Site, subscribed};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::process::Command;
 use std::sync::mpsc;
 
-/// `aweber-sync run` with the token file in a directory of its own: `vault/token.json`.
+/// `aweber-sync run` with the token file in its own directory: `vault/token.json`.
 fn site_with_vault() -> (Site, Command) {
     let site = Site::new();
     std::fs::create_dir(site.path("vault")).unwrap();
@@ -19,21 +19,21 @@ fn site_with_vault() -> (Site, Command) {
     (site, command)
 }
 
-/// The run must have ended with 74 before it asked AWeber for anything.
+/// Asserts that the run ended with 74 before any request.
 fn assert_nothing_spent(site: &Site, done: &Done, what: &str) {
     done.case(&what).exits(74).says("next: ");
     assert_eq!(site.requests(), 0, "{what}: {done}");
 }
 
 #[test]
-fn a_bind_mounted_single_token_file_is_found_out_before_the_token_is_spent() {
+fn a_bind_mounted_token_file_is_detected_before_the_token_is_spent() {
     let site = Site::new();
     let command = site.command(&["run"]);
     // Docker's `-v ./token.json:/state/token.json`.
     std::fs::rename(site.token_file(), site.path("host.json")).unwrap();
     std::fs::write(site.token_file(), "").unwrap();
     let script = "mount --bind host.json state/token.json && exec \"$@\"";
-    let Some(command) = behind_mounts(script, &command) else {
+    let Some(command) = in_mount_namespace(script, &command) else {
         return;
     };
     let before = std::fs::read(site.path("host.json")).unwrap();
@@ -49,7 +49,7 @@ fn a_bind_mounted_single_token_file_is_found_out_before_the_token_is_spent() {
 }
 
 #[test]
-fn a_read_only_directory_is_found_out_before_the_token_is_spent() {
+fn a_read_only_directory_is_detected_before_the_token_is_spent() {
     for directory in ["vault", "state", "."] {
         let (site, command) = site_with_vault();
         std::fs::write(site.path("vault/token.json.lock"), "").unwrap();
@@ -59,7 +59,7 @@ fn a_read_only_directory_is_found_out_before_the_token_is_spent() {
             "mount -o remount,bind,ro {directory} && cd . && exec \"$@\""
         )
         .unwrap();
-        let Some(command) = behind_mounts(&script, &command) else {
+        let Some(command) = in_mount_namespace(&script, &command) else {
             return;
         };
         let before = std::fs::read(site.path("vault/token.json")).unwrap();
@@ -70,25 +70,25 @@ fn a_read_only_directory_is_found_out_before_the_token_is_spent() {
     }
 }
 
-/// What a run made of the token file on a small disk with so many free pages of 4 KiB.
+/// A run with the token file on a small disk with this many free pages of 4 KiB, and the token file after it.
 fn run_on_small_disk(free_pages: u32) -> Option<(Site, Done, Value)> {
     let (site, command) = site_with_vault();
-    // 1 MiB in all; the filler leaves what is to be free.
+    // 1 MiB in total; the filler leaves the free pages.
     let script = format!(
         "cp vault/token.json kept.json && mount -t tmpfs -o size=1m tmpfs vault && \
          cp -p kept.json vault/token.json && : >vault/token.json.lock && cat /dev/zero >vault/filler 2>/dev/null; \
          size=$(stat -c %s vault/filler) && truncate -s $((size - {free_pages} * 4096)) vault/filler && \
          \"$@\"; code=$?; cp vault/token.json after.json; ls vault >names; exit $code"
     );
-    let done = site.finish(behind_mounts(&script, &command)?);
+    let done = site.finish(in_mount_namespace(&script, &command)?);
     let after = std::fs::read(site.path("after.json")).unwrap();
     let after = serde_json::from_slice(&after).unwrap();
     Some((site, done, after))
 }
 
 #[test]
-fn a_disk_too_full_for_the_next_token_is_found_out_before_the_token_is_spent() {
-    let (mut refused, mut done_well) = (0, 0);
+fn a_disk_too_full_for_the_next_token_is_detected_before_the_token_is_spent() {
+    let (mut refused, mut succeeded) = (0, 0);
     for free_pages in [0, 1, 2, 8, 15, 16, 17, 18, 40] {
         let Some((site, done, after)) = run_on_small_disk(free_pages) else {
             return;
@@ -101,7 +101,7 @@ fn a_disk_too_full_for_the_next_token_is_found_out_before_the_token_is_spent() {
         );
         if done.code == 0 {
             assert_eq!(after["generation"], 2, "{free_pages} pages");
-            done_well += 1;
+            succeeded += 1;
         } else {
             assert_nothing_spent(&site, &done, &format!("{free_pages} pages"));
             done.case(&format_args!("{free_pages} pages"))
@@ -109,7 +109,7 @@ fn a_disk_too_full_for_the_next_token_is_found_out_before_the_token_is_spent() {
             assert_eq!(after["generation"], 1, "{free_pages} pages");
             refused += 1;
         }
-        // Nothing is left behind that would keep the disk full.
+        // No file is left that would keep the disk full.
         let names = std::fs::read_to_string(site.path("names")).unwrap();
         let log = if done.code == 0 {
             "token.json.requests\n"
@@ -123,26 +123,26 @@ fn a_disk_too_full_for_the_next_token_is_found_out_before_the_token_is_spent() {
         );
     }
     assert!(
-        refused >= 3 && done_well >= 1,
-        "{refused} refused, {done_well} done well"
+        refused >= 3 && succeeded >= 1,
+        "{refused} refused, {succeeded} succeeded"
     );
 }
 
 #[test]
-fn a_disk_that_is_full_as_a_whole_spends_no_token() {
+fn a_completely_full_disk_spends_no_token() {
     let site = Site::new();
     let script = "cp state/token.json kept.json && mount -t tmpfs -o size=256k,mode=0700 tmpfs state && \
          cp -p kept.json state/token.json && cat /dev/zero >state/filler 2>/dev/null; exec \"$@\"";
-    let Some(command) = behind_mounts(script, &site.command(&["run"])) else {
+    let Some(command) = in_mount_namespace(script, &site.command(&["run"])) else {
         return;
     };
     let done = site.finish(command);
     assert_nothing_spent(&site, &done, "state directory");
 }
 
-/// A run with the token file on a small disk of its own, which somebody fills up at the moment when AWeber works on
-/// the nth request with that text.
-fn run_while_the_disk_fills_up(
+/// A run with the token file on its own small disk, which is filled while AWeber handles the nth request that
+/// contains `on`.
+fn run_on_filling_disk(
     site: &Site,
     command: &Command,
     on: &str,
@@ -150,21 +150,21 @@ fn run_while_the_disk_fills_up(
 ) -> Option<(Done, Value)> {
     let script = "cp vault/token.json kept.json && mount -t tmpfs -o size=1m tmpfs vault && \
          cp -p kept.json vault/token.json && { \"$@\"; code=$?; cp vault/token.json after.json; exit $code; }";
-    let mut command = behind_mounts(script, command)?;
-    let (tell, told) = mpsc::channel::<u32>();
+    let mut command = in_mount_namespace(script, command)?;
+    let (send_id, id) = mpsc::channel::<u32>();
     let (full, was_full) = mpsc::channel::<bool>();
     let filler = site.path("vault/filler");
     site.sandbox.with(|world| {
         world.before(on, nth, move |_| {
-            // The disk as the process sees it.
-            let seen = format!("/proc/{}/root{}", told.recv().unwrap(), filler.display());
+            // The mount namespace of the process.
+            let seen = format!("/proc/{}/root{}", id.recv().unwrap(), filler.display());
             let mut filler = std::fs::File::create(seen).unwrap();
             let filled = (0..1000).any(|_| filler.write_all(&[0; 4096]).is_err());
             full.send(filled).unwrap();
         });
     });
     let child = command.spawn().unwrap();
-    tell.send(child.id()).unwrap();
+    send_id.send(child.id()).unwrap();
     let done = site.wait(child);
     assert!(was_full.recv().unwrap());
     let after = std::fs::read(site.path("after.json")).unwrap();
@@ -172,11 +172,10 @@ fn run_while_the_disk_fills_up(
 }
 
 #[test]
-fn a_disk_that_fills_up_while_aweber_answers_costs_no_token() {
+fn a_disk_that_fills_up_during_a_refresh_loses_no_token() {
     let (site, command) = site_with_vault();
     let list = site.add_list(3);
-    let Some((done, after)) = run_while_the_disk_fills_up(&site, &command, "/oauth2/token", 1)
-    else {
+    let Some((done, after)) = run_on_filling_disk(&site, &command, "/oauth2/token", 1) else {
         return;
     };
     done.exits(0);
@@ -189,12 +188,12 @@ fn a_disk_that_fills_up_while_aweber_answers_costs_no_token() {
 }
 
 #[test]
-fn a_disk_that_fills_up_during_a_run_is_found_out_before_the_next_token_is_spent() {
+fn a_disk_that_fills_up_during_a_run_is_detected_before_the_next_token_is_spent() {
     let (site, command) = site_with_vault();
     let list = site.add_list(250);
     site.sandbox
         .with(|world| world.settings.access_dies_after_requests = Some(2));
-    let Some((done, after)) = run_while_the_disk_fills_up(&site, &command, "/1.0/", 2) else {
+    let Some((done, after)) = run_on_filling_disk(&site, &command, "/1.0/", 2) else {
         return;
     };
     done.exits(74);

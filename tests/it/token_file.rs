@@ -1,20 +1,16 @@
-//! N1 and N5: which token files are refused, and that what a kill left of one is put right before anything else.
+//! N1 and N5: which token files are refused, and the recovery of one after a kill.
 
-use crate::support::token::{nobodys_url, refresh_token_in};
-use crate::support::{Done, Site};
+use crate::support::token::{refresh_token_in, unreachable_url};
+use crate::support::{Done, Site, set_mode};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// The room that a run sets aside for the next tokens.
+/// The reservation for the next tokens.
 const RESERVED: usize = 64 * 1024;
 
-fn set_mode(path: &Path, mode: u32) {
-    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
-}
-
-/// Runs, which must end with 78 before any request, and leave the token file as it was.
-fn refused(site: &Site) -> Done {
+/// Asserts that a run ends with 78 before any request and leaves the token file unchanged.
+fn assert_refused(site: &Site) -> Done {
     let before = std::fs::read(site.token_file()).ok();
     let done = site.run(&[]);
     done.exits(78);
@@ -25,11 +21,11 @@ fn refused(site: &Site) -> Done {
 }
 
 #[test]
-fn a_token_file_that_others_can_read_or_write_is_refused_and_the_chmod_is_named() {
+fn a_token_file_accessible_to_others_is_refused_with_the_chmod_command() {
     for mode in [0o644, 0o640, 0o604, 0o620, 0o602, 0o610, 0o777] {
         let site = Site::new();
         set_mode(&site.token_file(), mode);
-        let done = refused(&site);
+        let done = assert_refused(&site);
         let chmod = format!("chmod 600 '{}'", site.token_file().display());
         done.case(&format_args!("{mode:o}")).says(&chmod);
         let left = std::fs::metadata(site.token_file())
@@ -55,14 +51,14 @@ fn a_token_file_that_only_its_owner_can_read_is_accepted() {
 fn a_missing_token_file_asks_for_authorize() {
     let site = Site::new();
     std::fs::remove_file(site.token_file()).unwrap();
-    refused(&site)
+    assert_refused(&site)
         .says(&site.token_file().to_string_lossy())
         .says_next("aweber-sync authorize");
     assert!(!site.token_file().exists());
 }
 
 #[test]
-fn a_broken_token_file_is_left_untouched() {
+fn a_broken_token_file_is_left_unchanged() {
     let site = Site::new();
     let whole = site.token_bytes();
     let no_refresh_token = json!({"version": 1, "client_id": "public-client", "access_token": "x"});
@@ -78,7 +74,7 @@ fn a_broken_token_file_is_left_untouched() {
         no_refresh_token.to_string().into_bytes(),
     ] {
         std::fs::write(site.token_file(), &broken).unwrap();
-        refused(&site)
+        assert_refused(&site)
             .says("cannot be used as a token file")
             .says("aweber-sync authorize");
     }
@@ -87,16 +83,16 @@ fn a_broken_token_file_is_left_untouched() {
 }
 
 #[test]
-fn a_token_file_of_a_newer_version_is_left_to_the_newer_program() {
+fn a_token_file_of_a_newer_version_is_refused() {
     let site = Site::new();
     let mut file = site.tokens();
     file["version"] = json!(2);
     site.write_token_file(&file);
-    refused(&site).says("newer aweber-sync");
+    assert_refused(&site).says("newer aweber-sync");
 }
 
 #[test]
-fn tokens_of_another_client_than_the_configured_one_are_not_sent() {
+fn tokens_of_a_client_other_than_the_configured_one_are_not_sent() {
     let site = Site::new();
     let before = site.token_bytes();
     let mut command = site.command(&["run"]);
@@ -114,7 +110,7 @@ fn tokens_of_another_client_than_the_configured_one_are_not_sent() {
 }
 
 #[test]
-fn a_hand_made_token_file_with_client_and_refresh_token_is_enough() {
+fn a_handwritten_token_file_needs_only_client_id_and_refresh_token() {
     let site = Site::new();
     let list = site.add_list(2);
     let tokens = site.tokens();
@@ -130,8 +126,12 @@ fn a_hand_made_token_file_with_client_and_refresh_token_is_enough() {
     assert_eq!(site.token_requests(), 1, "{done}");
 }
 
-/// What may stand in `.next`: a name for it, its bytes, and whether it is the one that must be in force afterwards.
-fn left_overs(present: &Value, next: &Value, older: &Value) -> Vec<(&'static str, Vec<u8>, bool)> {
+/// Possible contents of `.next`: a label, the bytes, and whether they must be recovered.
+fn next_file_states(
+    present: &Value,
+    next: &Value,
+    older: &Value,
+) -> Vec<(&'static str, Vec<u8>, bool)> {
     let text = |value: &Value| format!("{value:#}\n").into_bytes();
     let padded = |bytes: &[u8]| {
         let mut padded = vec![b' '; RESERVED];
@@ -157,7 +157,7 @@ fn left_overs(present: &Value, next: &Value, older: &Value) -> Vec<(&'static str
     ]
 }
 
-fn with(base: &Value, generation: u64, refresh_token: &str) -> Value {
+fn tokens_with(base: &Value, generation: u64, refresh_token: &str) -> Value {
     let mut file = base.clone();
     file["generation"] = json!(generation);
     file["refresh_token"] = json!(refresh_token);
@@ -165,19 +165,19 @@ fn with(base: &Value, generation: u64, refresh_token: &str) -> Value {
     file
 }
 
-/// A site as a kill left it: `.next` holds that; true: with the only live token.
+/// A site after a kill, with the given state of `.next`.
 fn killed_site(state: usize) -> (Site, &'static str) {
     let site = Site::new();
     let base = site.tokens();
     let live = base["refresh_token"].as_str().unwrap().to_owned();
     let (present, next, older) = (
-        with(&base, 5, &live),
-        with(&base, 6, &live),
-        with(&base, 4, "RT-spent-long-ago"),
+        tokens_with(&base, 5, &live),
+        tokens_with(&base, 6, &live),
+        tokens_with(&base, 4, "RT-spent-long-ago"),
     );
-    let (what, bytes, is_next) = left_overs(&present, &next, &older).swap_remove(state);
+    let (what, bytes, is_next) = next_file_states(&present, &next, &older).swap_remove(state);
     let present = if is_next {
-        with(&base, 5, "RT-spent-long-ago")
+        tokens_with(&base, 5, "RT-spent-long-ago")
     } else {
         present
     };
@@ -190,7 +190,7 @@ fn killed_site(state: usize) -> (Site, &'static str) {
 const STATES: usize = 10;
 
 #[test]
-fn whatever_a_kill_left_beside_the_token_file_the_next_run_goes_on_with_the_live_token() {
+fn after_a_kill_at_any_point_of_the_token_write_the_next_run_uses_the_live_token() {
     for state in 0..STATES {
         let (site, what) = killed_site(state);
         let list = site.add_list(2);
@@ -208,11 +208,11 @@ fn whatever_a_kill_left_beside_the_token_file_the_next_run_goes_on_with_the_live
 }
 
 #[test]
-fn what_a_kill_left_is_put_right_from_the_disk_alone() {
+fn a_killed_token_write_is_recovered_without_network() {
     for state in 0..STATES {
         let (site, what) = killed_site(state);
         let mut command = site.command(&["run"]);
-        command.env("AWEBER_AUTH_URL", nobodys_url());
+        command.env("AWEBER_AUTH_URL", unreachable_url());
         let done = site.finish(command);
         done.case(&what).exits(69);
         assert_eq!(site.requests(), 0);
@@ -222,7 +222,7 @@ fn what_a_kill_left_is_put_right_from_the_disk_alone() {
 }
 
 #[test]
-fn new_tokens_whose_old_file_is_gone_are_put_in_force() {
+fn new_tokens_are_recovered_when_the_old_file_is_missing() {
     let (site, _) = killed_site(0);
     std::fs::remove_file(site.token_file()).unwrap();
     site.run_ok(&[]);
@@ -230,7 +230,7 @@ fn new_tokens_whose_old_file_is_gone_are_put_in_force() {
 }
 
 #[test]
-fn an_answer_that_a_killed_run_could_not_read_is_kept_as_rescued() {
+fn an_unparsed_answer_of_a_killed_run_is_kept_as_rescued() {
     let site = Site::new();
     let mut bytes = vec![b' '; RESERVED];
     bytes[..22].copy_from_slice(b"<html>what is it</html");
@@ -250,7 +250,7 @@ fn a_symlinked_token_file_stays_a_symlink_and_its_target_is_replaced() {
         let target = site.path("vault/real.json");
         std::fs::create_dir(site.path("vault")).unwrap();
         std::fs::rename(site.token_file(), &target).unwrap();
-        // Two hops, the second beside the target.
+        // Two symlinks, the second beside the target.
         std::os::unix::fs::symlink("real.json", site.path("vault/current.json")).unwrap();
         let link = if absolute {
             site.path("vault/current.json")

@@ -1,15 +1,15 @@
-//! N1: the window in which a kill can cost the token ends with the write of AWeber's answer, so nothing stands between
-//! reading that and writing it: a trace of every system call shows it.
+//! N1: the window in which a kill can cost the token ends when AWeber's answer is written, so no system call may come
+//! between reading and writing it. A trace shows that.
 
 use crate::support::Site;
 use crate::support::authorization::{authorize, unauthorized};
 use crate::support::browser::code_at;
-use crate::support::killing::has_strace_that_sees_names;
-use crate::support::process::behind;
+use crate::support::interrupt::has_strace_with_paths;
+use crate::support::process::through;
 use aweber_sandbox::{ClientKind, World};
 use std::process::Command;
 
-/// A command under strace, which shows every system call with the names of its files.
+/// The command under strace, with file names.
 fn traced(site: &Site, command: &Command) -> Command {
     let trace = site.path("trace");
     let front = [
@@ -25,13 +25,13 @@ fn traced(site: &Site, command: &Command) -> Command {
         "signal=none",
         "-o",
     ];
-    behind(
+    through(
         &[&front[..], &[trace.to_str().unwrap(), "--"]].concat(),
         command,
     )
 }
 
-/// For each answer with tokens: the calls from the last read that brought some of it to the write that stores it.
+/// For each token answer: the calls from its last read to the write that stores it.
 fn from_read_to_write(site: &Site) -> Vec<Vec<String>> {
     let trace = std::fs::read_to_string(site.path("trace")).unwrap();
     let lines: Vec<&str> = trace
@@ -40,11 +40,11 @@ fn from_read_to_write(site: &Site) -> Vec<Vec<String>> {
         .map(|(_, call)| call.trim())
         .collect();
     let mut windows = Vec::new();
-    let mut asked = false;
+    let mut requested = false;
     let mut since_read: Vec<String> = Vec::new();
     for line in lines {
-        asked |= line.contains("POST /oauth2/token ");
-        if !asked {
+        requested |= line.contains("POST /oauth2/token ");
+        if !requested {
             continue;
         }
         let name = line.split('(').next().unwrap().to_owned();
@@ -54,20 +54,20 @@ fn from_read_to_write(site: &Site) -> Vec<Vec<String>> {
         since_read.push(name);
         if line.starts_with("pwrite64(") && line.contains("/token.json.") {
             windows.push(std::mem::take(&mut since_read));
-            asked = false;
+            requested = false;
         }
     }
     windows
 }
 
 #[test]
-fn between_reading_new_tokens_and_writing_them_stands_no_other_system_call() {
-    if !has_strace_that_sees_names() {
+fn new_tokens_are_written_directly_after_they_are_read() {
+    if !has_strace_with_paths() {
         return;
     }
     let site = Site::new();
     site.add_list(150);
-    // A second refresh in the middle of the run, after a 401.
+    // A second refresh during the run, after a 401.
     site.sandbox
         .with(|world| world.before("/subscribers", 2, World::expire_access_tokens));
     site.finish(traced(&site, &site.command(&["run"]))).exits(0);

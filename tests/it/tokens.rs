@@ -1,15 +1,15 @@
-//! N1, the plain case: each refresh rotates the token, the new one is on disk before it is used, a refresh that fails
+//! N1 in the plain case: each refresh rotates the token, the new one is on disk before its use, and a failed refresh
 //! changes nothing.
 
 use crate::support::process::send_signal;
-use crate::support::token::{nobodys_url, unix_now};
+use crate::support::token::{unix_now, unreachable_url};
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{Authorization, ClientKind, Fault, FaultKind, Settings};
 use serde_json::json;
 use std::time::Duration;
 
 #[test]
-fn refresh_on_start_stores_the_new_tokens_before_the_first_api_request() {
+fn the_refresh_on_start_stores_the_new_tokens_before_the_first_api_request() {
     for kind in [ClientKind::Public, ClientKind::Confidential] {
         let site = Site::with(kind, Settings::default());
         let list = site.add_list(3);
@@ -45,7 +45,7 @@ fn refresh_on_start_stores_the_new_tokens_before_the_first_api_request() {
 }
 
 #[test]
-fn a_public_client_sends_its_id_and_a_confidential_one_its_secret_in_the_header_only() {
+fn a_public_client_sends_its_id_and_a_confidential_one_only_basic_auth() {
     for kind in [ClientKind::Public, ClientKind::Confidential] {
         let site = Site::with(kind, Settings::default());
         let old = site.tokens();
@@ -124,12 +124,12 @@ fn a_long_number_under_an_unknown_key_keeps_its_digits() {
     site.run_ok(&[]);
     let text = String::from_utf8(site.token_bytes()).unwrap();
     for number in ["12345678901234567890123", "40.10"] {
-        // Not shown: the text holds tokens.
+        // Not printed: the text contains tokens.
         assert!(text.contains(number), "{number} is gone");
     }
 }
 
-/// Failures that a refresh can meet: what is ordered, and the exit code it leads to.
+/// Failures of a refresh with their exit codes.
 fn failures() -> Vec<(&'static str, FaultKind, i32)> {
     vec![
         (
@@ -177,11 +177,11 @@ fn failures() -> Vec<(&'static str, FaultKind, i32)> {
 }
 
 #[test]
-fn a_failed_refresh_leaves_every_byte_of_the_token_file_as_it_was() {
+fn a_failed_refresh_leaves_the_token_file_unchanged() {
     for (what, kind, code) in failures() {
         let site = Site::new();
         site.add_list(2);
-        // A token file that we wrote ourselves.
+        // A token file written by the program.
         site.run_ok(&[]);
         let before = site.token_bytes();
         site.forget_requests();
@@ -200,7 +200,7 @@ fn a_failed_refresh_leaves_every_byte_of_the_token_file_as_it_was() {
 }
 
 #[test]
-fn a_failed_refresh_leaves_every_byte_of_a_hand_made_token_file_as_it_was() {
+fn a_failed_refresh_leaves_a_handwritten_token_file_unchanged() {
     for (what, kind, code) in failures() {
         let site = Site::new();
         let tokens = site.tokens();
@@ -218,19 +218,19 @@ fn a_failed_refresh_leaves_every_byte_of_a_hand_made_token_file_as_it_was() {
             .with(|world| world.fault(Fault::on("/oauth2/token").always().answer(kind)));
         let done = site.run(&[]);
         done.case(&what).exits(code);
-        // Compared as texts, but not shown: it holds tokens.
+        // Not printed: the text contains tokens.
         assert!(site.token_bytes() == text.as_bytes(), "{what}: {done}");
     }
 }
 
 #[test]
-fn nobody_at_the_other_end_leaves_the_token_file_as_it_was() {
+fn an_unreachable_server_leaves_the_token_file_unchanged() {
     let site = Site::new();
     site.run_ok(&[]);
     let before = site.token_bytes();
     site.forget_requests();
     let mut command = site.command(&["run"]);
-    command.env("AWEBER_AUTH_URL", nobodys_url());
+    command.env("AWEBER_AUTH_URL", unreachable_url());
     site.finish(command)
         .exits(69)
         .says("cannot refresh the token")
@@ -240,7 +240,7 @@ fn nobody_at_the_other_end_leaves_the_token_file_as_it_was() {
 }
 
 #[test]
-fn a_refresh_refused_for_good_is_not_repeated() {
+fn a_permanently_rejected_refresh_is_not_retried() {
     for (status, error) in [
         (400, "invalid_grant"),
         (400, "invalid_client"),
@@ -260,7 +260,7 @@ fn a_refresh_refused_for_good_is_not_repeated() {
 }
 
 #[test]
-fn sigterm_while_the_answer_to_a_refresh_is_under_way_stores_it_first() {
+fn sigterm_during_a_refresh_stores_the_answer_first() {
     for signals in [&["TERM"][..], &["TERM", "TERM", "INT"]] {
         let site = Site::new();
         site.add_list(2);
@@ -287,7 +287,7 @@ fn sigterm_while_the_answer_to_a_refresh_is_under_way_stores_it_first() {
 }
 
 #[test]
-fn two_state_directories_that_share_a_token_file_do_not_refresh_at_once() {
+fn two_state_directories_that_share_a_token_file_do_not_refresh_concurrently() {
     let site = Site::new();
     let delay = FaultKind::DelayBefore(Duration::from_millis(500));
     site.sandbox

@@ -1,12 +1,11 @@
-//! When there is nobody at the other end, or somebody else, or AWeber has closed the door: what the run says, what it
-//! keeps safe.
+//! AWeber is unreachable, closed to this account, or another server answers: the message, and what is kept.
 
 use crate::support::calendar::{add_readers, at};
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{AccountState, ClientKind, Fault, FaultKind, Settings, World};
 use chrono::TimeDelta;
 
-/// Two lists of 30.
+/// Two lists of 30 subscribers.
 fn site_with(settings: Settings) -> (Site, [u64; 2]) {
     let site = Site::with(ClientKind::Public, settings);
     site.set_now(at("2026-03-10T12:00:00Z"));
@@ -23,20 +22,20 @@ fn site() -> (Site, [u64; 2]) {
     site_with(Settings::default())
 }
 
-/// A port of loopback that nobody listens to.
-fn nobody() -> String {
+/// A loopback address where nothing listens.
+fn closed_port() -> String {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", taken.local_addr().unwrap())
 }
 
 #[test]
-fn nobody_listening_at_all_ends_with_69_and_no_token_is_spent() {
+fn an_unreachable_aweber_ends_with_69_and_no_token_is_spent() {
     let (site, _) = site();
     let before = site.tokens();
     let mut command = site.command(&["run"]);
     command
-        .env("AWEBER_API_URL", nobody())
-        .env("AWEBER_AUTH_URL", nobody());
+        .env("AWEBER_API_URL", closed_port())
+        .env("AWEBER_AUTH_URL", closed_port());
     site.finish(command)
         .exits(69)
         .says("no connection")
@@ -49,10 +48,10 @@ fn nobody_listening_at_all_ends_with_69_and_no_token_is_spent() {
 }
 
 #[test]
-fn nobody_listening_behind_the_api_ends_with_69_and_says_what_is_safe() {
+fn an_unreachable_api_ends_with_69_and_says_what_is_safe() {
     let (site, lists) = site();
     let mut command = site.command(&["run"]);
-    command.env("AWEBER_API_URL", nobody());
+    command.env("AWEBER_API_URL", closed_port());
     site.finish(command)
         .exits(69)
         .says("no connection")
@@ -64,7 +63,7 @@ fn nobody_listening_behind_the_api_ends_with_69_and_says_what_is_safe() {
 }
 
 #[test]
-fn a_server_that_goes_away_in_the_middle_is_not_asked_for_each_of_many_lists() {
+fn a_server_that_disappears_during_a_run_is_not_tried_for_every_remaining_list() {
     let site = Site::on(at("2026-03-10T12:00:00Z"));
     let lists: Vec<u64> = (0..40).map(|i| site.list(&format!("List {i}"))).collect();
     site.sandbox.with(|w| {
@@ -79,7 +78,7 @@ fn a_server_that_goes_away_in_the_middle_is_not_asked_for_each_of_many_lists() {
     assert!(site.requests() <= 2 + 20 + 10, "{}", site.requests());
     assert_eq!(site.emails(), subscribed(&site, &lists[..10]));
     done.says("left to the next run");
-    // How many lists are done is said truly.
+    // The number of completed lists is right.
     done.does_not_say("38 of 40");
     site.sandbox.with(World::clear_faults);
     site.run_ok(&[]);
@@ -87,7 +86,7 @@ fn a_server_that_goes_away_in_the_middle_is_not_asked_for_each_of_many_lists() {
 }
 
 #[test]
-fn a_token_without_the_scope_ends_with_77_and_names_the_scopes() {
+fn a_token_with_missing_scopes_ends_with_77_and_names_the_scopes() {
     for (status, has) in [
         (401, &["account.read", "list.read"][..]),
         (403, &["account.read", "list.read"]),
@@ -117,7 +116,7 @@ fn a_token_without_the_scope_ends_with_77_and_names_the_scopes() {
 }
 
 #[test]
-fn an_account_that_is_closed_suspended_or_blocked_has_its_exit_code_and_advice() {
+fn a_closed_suspended_or_blocked_account_has_its_exit_code_and_advice() {
     for (state, code, says) in [
         (AccountState::Closed, 77, "aweber-sync authorize"),
         (AccountState::Suspended, 78, "support"),
@@ -138,7 +137,7 @@ fn an_account_that_is_closed_suspended_or_blocked_has_its_exit_code_and_advice()
 }
 
 #[test]
-fn an_access_token_that_dies_after_every_second_request_is_renewed() {
+fn an_access_token_that_expires_after_every_second_request_is_renewed() {
     let settings = Settings {
         access_dies_after_requests: Some(2),
         ..Settings::default()

@@ -1,21 +1,17 @@
-//! Directories that are not what they should be: somebody else's, read-only, gone or something else in the middle of a
-//! run. Found before the token is spent where that can be, and never at the cost of a row.
+//! Unsuitable directories: of another user, read-only, or removed or replaced during a run. Detected before the token
+//! is spent where possible, and never at the cost of a row.
 
 use crate::support::disk::{NOBODY, as_nobody, give_to_nobody, is_root};
-use crate::support::story::{Outlet, Story};
-use crate::support::{Done, Site};
+use crate::support::job::{Job, OutputKind};
+use crate::support::{Done, Site, set_mode};
 use aweber_sandbox::{Fault, FaultKind};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-fn set_mode(path: &Path, mode: u32) {
-    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
-}
-
-/// Ended with that code before anything was asked of AWeber or changed.
-fn assert_untouched(site: &Site, done: &Done, code: i32, what: &str) {
+/// Asserts the exit code, and that no request was made and the token is live.
+fn assert_nothing_requested(site: &Site, done: &Done, code: i32, what: &str) {
     done.case(&what)
         .exits(code)
         .says("\n  safe: ")
@@ -25,122 +21,122 @@ fn assert_untouched(site: &Site, done: &Done, code: i32, what: &str) {
 }
 
 #[test]
-fn a_state_directory_of_another_user_is_refused_and_the_chown_is_named() {
+fn a_state_directory_of_another_user_is_refused_with_the_chown_command() {
     if !is_root() {
         return;
     }
     for command in [&["run"][..], &["lists"], &["revoke"]] {
         for mode in [0o700, 0o755] {
             let what = format!("{command:?}, {mode:o}");
-            let mut story = Story::new(Outlet::Directory);
-            story.more(3);
-            let site = &story.site;
+            let mut job = Job::new(OutputKind::Directory);
+            job.add_subscribers(3);
+            let site = &job.site;
             give_to_nobody(&site.path(""));
             chown(site.state_dir(), Some(1234), Some(1234)).unwrap();
             set_mode(&site.state_dir(), mode);
             let before = site.contents();
             let done = site.finish(as_nobody(&site.command(command)));
-            assert_untouched(site, &done, 78, &what);
-            let told = format!("chown -R {NOBODY} '{}'", site.state_dir().display());
-            done.case(&what).says(&told);
+            assert_nothing_requested(site, &done, 78, &what);
+            let advice = format!("chown -R {NOBODY} '{}'", site.state_dir().display());
+            done.case(&what).says(&advice);
             assert!(site.contents() == before, "{what}: {done}");
-            // As told.
+            // Follows the advice.
             give_to_nobody(&site.state_dir());
             let done = site.finish(as_nobody(&site.command(&["run"])));
             done.case(&what).exits(0);
-            story.note(&done);
-            story.assert_everybody_once(&what, &done);
+            job.record_output(&done);
+            job.assert_exported_once(&what, &done);
         }
     }
 }
 
 #[test]
-fn a_lock_or_a_token_file_of_another_user_is_refused_and_the_chown_is_named() {
+fn a_lock_or_token_file_of_another_user_is_refused_with_the_chown_command() {
     if !is_root() {
         return;
     }
     for name in ["lock", "token.json.lock", "token.json"] {
-        let story = Story::new(Outlet::Directory);
-        story.more(3);
-        let site = &story.site;
+        let job = Job::new(OutputKind::Directory);
+        job.add_subscribers(3);
+        let site = &job.site;
         site.run_ok(&[]);
         site.forget_requests();
-        story.more(1);
+        job.add_subscribers(1);
         give_to_nobody(&site.path(""));
-        // As a run by root would leave it, had it made the file.
+        // As created by a run of root.
         let file = site.state_dir().join(name);
         chown(&file, Some(0), Some(0)).unwrap();
         let done = site.finish(as_nobody(&site.command(&["run"])));
-        assert_untouched(site, &done, 78, name);
+        assert_nothing_requested(site, &done, 78, name);
         done.case(&name)
             .says("chown")
             .says(&file.display().to_string());
         chown(&file, Some(NOBODY), Some(NOBODY)).unwrap();
         let done = site.finish(as_nobody(&site.command(&["run"])));
         done.case(&name).exits(0);
-        story.assert_everybody_once(name, &done);
+        job.assert_exported_once(name, &done);
     }
 }
 
 #[test]
-fn a_state_directory_that_may_not_be_written_to_is_found_before_the_token_is_spent() {
+fn an_unwritable_state_directory_is_detected_before_the_token_is_spent() {
     if !is_root() {
         return;
     }
     for locked in [false, true] {
-        let what = format!("locks there: {locked}");
-        let story = Story::new(Outlet::Directory);
-        story.more(3);
-        let site = &story.site;
+        let what = format!("locks exist: {locked}");
+        let job = Job::new(OutputKind::Directory);
+        job.add_subscribers(3);
+        let site = &job.site;
         if locked {
             site.run_ok(&[]);
             site.forget_requests();
-            story.more(1);
+            job.add_subscribers(1);
         }
         give_to_nobody(&site.path(""));
         set_mode(&site.state_dir(), 0o500);
         let before = site.contents();
         let done = site.finish(as_nobody(&site.command(&["run"])));
-        assert_untouched(site, &done, 74, &what);
-        let told = match locked {
+        assert_nothing_requested(site, &done, 74, &what);
+        let advice = match locked {
             false => "make the directory writable",
-            // The ledger is what is met first.
+            // The ledger is opened first.
             true => "mode of that file and its directory",
         };
-        done.case(&what).says(told);
+        done.case(&what).says(advice);
         assert!(site.contents() == before, "{what}: {done}");
         set_mode(&site.state_dir(), 0o700);
         let done = site.finish(as_nobody(&site.command(&["run"])));
         done.case(&what).exits(0);
-        story.assert_everybody_once(&what, &done);
+        job.assert_exported_once(&what, &done);
     }
 }
 
-/// A first export of three pages with a checkpoint behind the second one, and that done to the world at the third.
-fn run_disturbed(what: impl FnOnce(&Path) + Send + 'static) -> (Story, Done) {
-    let mut story = Story::new(Outlet::Directory);
-    story.more(250);
-    let exports = story.site.exports();
-    story.site.sandbox.with(|world| {
+/// A first export of three pages with a checkpoint behind the second one; `what` changes the exports at the third.
+fn run_disturbed_at_third_page(what: impl FnOnce(&Path) + Send + 'static) -> (Job, Done) {
+    let mut job = Job::new(OutputKind::Directory);
+    job.add_subscribers(250);
+    let exports = job.site.exports();
+    job.site.sandbox.with(|world| {
         let slow = FaultKind::DelayBefore(Duration::from_millis(1010));
         world.fault(Fault::on("status=subscribed").skip(1).answer(slow));
         world.before("status=subscribed", 3, move |_| what(&exports));
     });
-    let done = story.run();
+    let done = job.run();
     done.exits(73);
-    assert!(story.batch().rows >= 199, "{done}");
-    let shown = story.site.exports().display().to_string();
+    assert!(job.batch().rows >= 199, "{done}");
+    let shown = job.site.exports().display().to_string();
     for part in [&shown, "\n  safe: ", "\n  next: "] {
         done.says(part);
     }
-    assert!(story.site.token_is_live());
-    (story, done)
+    assert!(job.site.token_is_live());
+    (job, done)
 }
 
-/// The `mkdir` and `mv` that the last line of a message says, done.
-fn do_as_told(done: &Done, program: &str) {
-    let told = done.stderr.lines().last().unwrap();
-    let (_, rest) = told.split_once(&format!("{program} ")).unwrap();
+/// Runs the `mkdir` or `mv` command in the last line of a message.
+fn follow_advice(done: &Done, program: &str) {
+    let advice = done.stderr.lines().last().unwrap();
+    let (_, rest) = advice.split_once(&format!("{program} ")).unwrap();
     let words: Vec<&str> = rest
         .split([' ', ','])
         .take(if program == "mkdir" { 3 } else { 2 })
@@ -155,71 +151,70 @@ fn moved(exports: &Path) -> PathBuf {
 }
 
 #[test]
-fn an_output_directory_that_vanishes_before_the_batch_is_published_is_asked_for() {
-    let (mut story, done) = run_disturbed(|exports| {
+fn an_output_directory_that_disappears_before_publication_is_requested_back() {
+    let (mut job, done) = run_disturbed_at_third_page(|exports| {
         std::fs::rename(exports, moved(exports)).unwrap();
     });
     done.says("mount its volume");
-    story
-        .assert_refuses("mount its volume")
+    job.assert_next_run_refused("mount its volume")
         .says("mkdir -m 700");
     // The volume is mounted again.
-    let exports = story.site.exports();
+    let exports = job.site.exports();
     std::fs::rename(moved(&exports), &exports).unwrap();
-    let done = story.run_ok();
-    story.assert_everybody_once("the directory is back", &done);
+    let done = job.run_ok();
+    job.assert_exported_once("after mounting again", &done);
 }
 
 #[test]
-fn an_output_directory_that_is_removed_before_the_batch_is_published_gets_all_rows_once_it_is_made_anew()
- {
-    let (mut story, done) = run_disturbed(|exports| std::fs::remove_dir_all(exports).unwrap());
+fn an_output_directory_removed_before_publication_gets_all_rows_once_recreated() {
+    let (mut job, done) =
+        run_disturbed_at_third_page(|exports| std::fs::remove_dir_all(exports).unwrap());
     done.says("mkdir -m 700");
-    let refused = story.assert_refuses("mkdir -m 700");
-    do_as_told(&refused, "mkdir");
-    let done = story.run_ok();
-    story.assert_everybody_once("a new directory", &done);
+    let refused = job.assert_next_run_refused("mkdir -m 700");
+    follow_advice(&refused, "mkdir");
+    let done = job.run_ok();
+    job.assert_exported_once("a new directory", &done);
 }
 
 #[test]
-fn a_file_in_the_place_of_the_output_directory_is_left_alone_and_the_way_out_works() {
-    let (mut story, done) = run_disturbed(|exports| {
+fn a_file_replacing_the_output_directory_is_kept_and_the_advice_works() {
+    let (mut job, done) = run_disturbed_at_third_page(|exports| {
         std::fs::remove_dir_all(exports).unwrap();
         std::fs::write(exports, "somebody's").unwrap();
     });
     done.says("no longer a directory");
-    let refused = story.assert_refuses("no longer a directory");
-    let exports = story.site.exports();
+    let refused = job.assert_next_run_refused("no longer a directory");
+    let exports = job.site.exports();
     assert_eq!(std::fs::read_to_string(&exports).unwrap(), "somebody's");
-    do_as_told(&refused, "mv");
-    do_as_told(&refused, "mkdir");
-    let done = story.run_ok();
-    story.assert_everybody_once("after mv and mkdir", &done);
+    follow_advice(&refused, "mv");
+    follow_advice(&refused, "mkdir");
+    let done = job.run_ok();
+    job.assert_exported_once("after mv and mkdir", &done);
     let aside = exports.with_extension("old");
     assert_eq!(std::fs::read_to_string(aside).unwrap(), "somebody's");
 }
 
 #[test]
-fn a_file_in_the_place_of_the_output_directory_is_found_before_the_token_is_spent() {
+fn a_file_replacing_the_output_directory_is_detected_before_the_token_is_spent() {
     for exported_before in [false, true] {
-        let mut story = Story::new(Outlet::Directory);
-        let exports = story.site.exports();
+        let mut job = Job::new(OutputKind::Directory);
+        let exports = job.site.exports();
         if exported_before {
-            story.more(1);
-            story.run_ok();
+            job.add_subscribers(1);
+            job.run_ok();
             std::fs::rename(&exports, moved(&exports)).unwrap();
         }
-        story.more(3);
-        story.site.forget_requests();
+        job.add_subscribers(3);
+        job.site.forget_requests();
         std::fs::write(&exports, "somebody's").unwrap();
-        let done = story.run();
-        assert_untouched(&story.site, &done, 73, "a file");
+        let done = job.run();
+        assert_nothing_requested(&job.site, &done, 73, "a file");
         assert_eq!(std::fs::read_to_string(&exports).unwrap(), "somebody's");
         std::fs::remove_file(&exports).unwrap();
         if exported_before {
             std::fs::rename(moved(&exports), &exports).unwrap();
         }
-        let done = story.run_ok();
-        story.assert_everybody_once("without that file", &done);
+        let done = job.run_ok();
+        job.assert_exported_once("without that file", &done);
     }
 }

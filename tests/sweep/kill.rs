@@ -5,7 +5,7 @@
 
 use crate::fault::{Fault, Kind};
 use crate::judge::{Disturbed, Judgement, LostToken, TOKEN_LOST};
-use crate::support::killing::KILLED;
+use crate::support::interrupt::KILLED;
 use crate::tokens::has_working_token;
 use crate::trace::Point;
 

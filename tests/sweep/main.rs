@@ -62,7 +62,7 @@ struct Choice {
 }
 
 fn main() -> ExitCode {
-    if !support::killing::has_strace_that_sees_names() {
+    if !support::interrupt::has_strace_with_paths() {
         return ExitCode::SUCCESS;
     }
     let choice = Choice::from_arguments();

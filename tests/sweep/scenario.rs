@@ -6,7 +6,7 @@ use crate::setup::{
     kill_at_token_rename, stop_first_export, subscribe_more, unauthorized,
 };
 use crate::support::browser::code_at;
-use crate::support::process::behind;
+use crate::support::process::through;
 use crate::support::{Done, Site};
 use crate::trace::{TRACED_CALLS, Trace};
 use Step::{Change, Disturbed, Plain};
@@ -139,7 +139,7 @@ impl CommandLine {
         let strace = [
             "strace", "-f", "-qq", "-y", "-s", "24", "-o", path, "-e", &calls,
         ];
-        let command = behind(&[&strace, options, &["--"]].concat(), &self.command(site));
+        let command = through(&[&strace, options, &["--"]].concat(), &self.command(site));
         let done = self.finish(site, command);
         (done, Trace::read(file.path(), &site.path("")))
     }

@@ -2,8 +2,8 @@
 //! command has to clean up.
 
 use crate::scenario::{GROWING_FILE, TEMPORARY};
-use crate::support::disk::cannot_store;
-use crate::support::killing::{Before, KILLED};
+use crate::support::disk::with_failing_token_write;
+use crate::support::interrupt::{KILLED, KillPoint};
 use crate::support::{Site, files_below};
 use aweber_sandbox::{ClientKind, NewSubscriber, Settings, Status, World};
 use rustix::process::Signal;
@@ -61,7 +61,7 @@ pub(crate) fn kill_at_token_rename(site: &Site) {
 pub(crate) fn break_disk_at_new_token(site: &Site) {
     let mut run = site.command(&["run"]);
     run.env("TMPDIR", site.path(TEMPORARY));
-    let done = site.finish(cannot_store(site, &run, true));
+    let done = site.finish(with_failing_token_write(site, &run, true));
     assert_eq!(done.code, 74, "{}", done);
     assert_eq!(files_below(&site.path(TEMPORARY)).len(), 1);
 }
@@ -85,6 +85,6 @@ pub(crate) fn kill_at_append(site: &Site) {
 }
 
 fn kill_run(site: &Site, arguments: &[&str], call: &str, nth: usize, on: Option<&Path>) {
-    let done = site.run_killed(arguments, Before { call, nth, on });
+    let done = site.run_killed(arguments, KillPoint { call, nth, on });
     assert_eq!(done.code, KILLED, "{}", done);
 }

@@ -1,20 +1,20 @@
-//! Bodies that come with a 200 and are not, or not quite, what was asked for.
+//! Bodies with status 200 that are not, or not quite, what was requested.
 
-use super::place::{ACCOUNT, ALL, API, COUNT, LISTS, ONE, PAGED, PAGES, TOKEN};
-use super::table::Fate::{Ends, Harmless, Lost, Passes};
-use super::table::{Cells, Row, row};
+use super::step::{ACCOUNT, ALL, API, COUNT, LISTS, ONE, PAGED, PAGES, TOKEN};
+use super::table::Outcome::{Ends, Retries, Succeeds, TokensLost};
+use super::table::{Outcomes, Row, row};
 use aweber_sandbox::FaultKind;
 use serde_json::{Map, Value, json};
 
-/// Nothing that can be read: repeated. Tokens in it are lost.
-const UNREADABLE: Cells = &[(TOKEN, Lost), (API, Passes)];
+/// An unreadable body is retried; tokens in it are lost.
+const UNREADABLE: Outcomes = &[(TOKEN, TokensLost), (API, Retries)];
 
-/// Of a collection.
-const NO_PAGE: Cells = &[(PAGED, Passes)];
+/// Not a collection.
+const NO_PAGE: Outcomes = &[(PAGED, Retries)];
 
-const HARMLESS: Cells = &[(API, Harmless)];
+const HARMLESS: Outcomes = &[(API, Succeeds)];
 
-/// Twice what AWeber's largest answer may be, and much more than a run may have in memory.
+/// Twice AWeber's largest possible answer, and far above the memory limit of a run.
 const HUGE: u64 = 200 * 1024 * 1024;
 
 fn bytes(bytes: impl AsRef<[u8]>) -> FaultKind {
@@ -22,7 +22,7 @@ fn bytes(bytes: impl AsRef<[u8]>) -> FaultKind {
     FaultKind::replace_bytes(move |_| bytes.clone())
 }
 
-/// A change of each entry of a page, or of the one thing that is no page.
+/// Changes each entry of a page, or the body itself if it is not a page.
 pub(super) fn entries(change: fn(&mut Map<String, Value>)) -> FaultKind {
     FaultKind::replace(move |mut body| {
         match body.get_mut("entries").and_then(Value::as_array_mut) {
@@ -36,7 +36,7 @@ pub(super) fn entries(change: fn(&mut Map<String, Value>)) -> FaultKind {
     })
 }
 
-/// Something put into the text of each object of a page, before its first key.
+/// Inserts text into each object of a page, before its first key.
 fn into_objects(what: impl Into<String>) -> FaultKind {
     let key = format!(r#"{{{},"id":"#, what.into());
     FaultKind::replace_bytes(move |body| {
@@ -50,71 +50,71 @@ fn deep(levels: usize) -> String {
     format!("{}{}", "[".repeat(levels), "]".repeat(levels))
 }
 
-/// Bodies for every place.
+/// Bodies for every step.
 #[rustfmt::skip]
 pub(super) fn table() -> Vec<Row> {
     let says = "answer cannot be used";
     let kept = "AWeber's answer";
     vec![
-        // No JSON, or none that ends.
-        row("empty, work done", bytes(""), "answer", UNREADABLE).anywhere(),
-        row("HTML, work done", bytes("<html>Back soon</html>"), "answer", UNREADABLE).anywhere(),
-        row("half a JSON text", FaultKind::replace_bytes(|b| b[..b.len() / 2].to_vec()), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
-        row("a NUL", bytes([0]), "answer", UNREADABLE).anywhere(),
-        row("UTF-16", FaultKind::replace_bytes(|b| b.iter().flat_map(|c| [*c, 0]).collect()), "answer", UNREADABLE).anywhere(),
-        row("invalid UTF-8", FaultKind::replace_bytes(|b| b.iter().flat_map(|c| [*c, 0xff]).collect()), "answer", UNREADABLE).anywhere(),
-        row("invalid UTF-8 in the texts", FaultKind::replace_bytes(|b| b.iter().map(|c| if *c == b'l' || *c == b'T' { 0xff } else { *c }).collect()), "answer", &[(TOKEN, Lost), (PAGED, Passes), (ONE, Passes)]).anywhere(),
-        row("nested 10,000 deep", bytes(deep(10_000)), "answer", UNREADABLE).anywhere(),
-        row("nested 10,000 deep and cut off", bytes("[".repeat(10_000)), "answer", UNREADABLE).anywhere(),
-        row("entries nested 10,000 deep", bytes(format!(r#"{{"entries":[{}]}}"#, deep(10_000))), "answer", UNREADABLE).anywhere(),
-        row("200 MB", FaultKind::HugeBody(HUGE), "larger than", UNREADABLE).anywhere(),
-        row("200 MB, packed", FaultKind::GzipBomb(HUGE), "larger than", UNREADABLE).anywhere(),
-        // JSON, and not what was asked for.
-        row("null", bytes("null"), "answer", UNREADABLE).anywhere(),
-        row("an array", bytes("[]"), "answer", UNREADABLE).anywhere(),
-        row("an empty object", bytes("{}"), "answer", UNREADABLE).anywhere(),
-        row("a text", bytes(r#""OK""#), "answer", UNREADABLE).anywhere(),
-        row("an error in a 200", bytes(r#"{"error":"temporarily_unavailable"}"#), "answer", UNREADABLE).anywhere(),
-        row("another error in a 200", bytes(r#"{"error":{"status":503,"type":"ServiceUnavailableError","message":"API Unavailable"}}"#), "answer", UNREADABLE).anywhere(),
-        row("wrapped", FaultKind::replace(|body| json!({"data": body})), kept, &[(TOKEN, Lost), (PAGED, Passes), (COUNT, Passes), (ONE, Passes)]).anywhere(),
-        row("twice", FaultKind::replace_bytes(|b| [b.as_slice(), b"\n", &b].concat()), says, &[(TOKEN, Harmless), (API, Passes)]),
-        row("entries null", bytes(r#"{"entries":null}"#), says, NO_PAGE).anywhere(),
-        row("entries an object", bytes(r#"{"entries":{"0":{"id":1}}}"#), says, NO_PAGE).anywhere(),
-        row("entries of null", bytes(r#"{"entries":[null]}"#), says, NO_PAGE).anywhere(),
-        row("entries of numbers", bytes(r#"{"entries":[1,2,3]}"#), says, NO_PAGE).anywhere(),
-        row("entries twice in it", FaultKind::replace_bytes(|b| [br#"{"entries":[],"#, &b[1..]].concat()), says, NO_PAGE).anywhere(),
-        row("entries without id", entries(|entry| drop(entry.remove("id"))), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
-        row("ids that are null", entries(|entry| entry["id"] = Value::Null), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
-        row("ids that are words", entries(|entry| entry["id"] = json!("seven")), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
-        row("ids larger than any number", entries(|entry| entry["id"] = json!(1e300)), says, &[(PAGED, Passes), (ONE, Passes)]).anywhere(),
-        row("somebody else", entries(|entry| entry["id"] = json!(1)), says, &[(ONE, Passes)]).anywhere(),
-        row("a count below nothing", bytes("-205"), says, &[(COUNT, Passes)]),
-        row("a count of null", bytes(r#"{"total_size":null}"#), says, &[(COUNT, Passes)]),
-        row("a count in words", bytes("many"), says, &[(COUNT, Passes)]),
-        row("a page instead of the count", bytes(r#"{"entries":[]}"#), says, &[(COUNT, Passes)]),
-        // Odd, and all there.
-        row("blanks around it", FaultKind::replace_bytes(|b| [b" \r\n\t", b.as_slice(), b"\n\n"].concat()), "", &[(ALL, Harmless)]),
-        row("unknown keys", into_objects(r#""new":{"a":[1,{}]},"":null"#), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
-        row("an unknown key nested 10,000 deep", into_objects(format!(r#""new":{}"#, deep(10_000))), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
-        row("a custom field nested 10,000 deep", into_objects(format!(r#""custom_fields":{}"#, deep(10_000))), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
-        row("half an emoji", into_objects(r#""new":"\ud83d""#), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
-        row("duplicate keys", into_objects(r#""id":7,"email":"x","subscribed_at":null,"status":"unsubscribed","name":"x""#), "", &[(PAGED, Harmless), (ONE, Harmless)]).anywhere(),
-        row("numbers as strings", entries(numbers_as_strings), "", HARMLESS).anywhere(),
-        row("strings as numbers", entries(strings_as_numbers), "", HARMLESS).anywhere(),
-        row("strings as true", entries(strings_as_true), "", HARMLESS).anywhere(),
-        row("nothing but ids", entries(only_ids), "", HARMLESS).anywhere(),
-        row("everything else null", entries(all_null), "", HARMLESS).anywhere(),
-        row("the size as a string", size(|n| json!(n.to_string())), "", &[(ACCOUNT, Harmless), (LISTS, Harmless), (COUNT, Harmless)]),
-        row("the size in words", size(|_| json!("many")), "", &[(ACCOUNT, Harmless), (LISTS, Harmless)]),
-        row("the size null", size(|_| Value::Null), "", &[(ACCOUNT, Harmless), (LISTS, Harmless), (PAGES, Harmless)]),
-        row("the size in an object", size(|n| json!({"total_size": n})), "", &[(COUNT, Harmless)]),
-        row("the size as a string in an object", size(|n| json!({"total_size": n.to_string()})), "", &[(COUNT, Harmless)]),
-        row("a size larger than the pages", size(|n| json!(n + 1)), "", &[(LISTS, Passes), (COUNT, Passes)]),
-        row("a size smaller than the pages", size(|_| json!(0)), "", &[(LISTS, Harmless), (COUNT, Harmless)]),
+        // Not JSON, or incomplete.
+        row("empty, work done", bytes(""), "answer", UNREADABLE).sampled(),
+        row("HTML, work done", bytes("<html>Back soon</html>"), "answer", UNREADABLE).sampled(),
+        row("half a JSON text", FaultKind::replace_bytes(|b| b[..b.len() / 2].to_vec()), says, &[(PAGED, Retries), (ONE, Retries)]).sampled(),
+        row("a NUL", bytes([0]), "answer", UNREADABLE).sampled(),
+        row("UTF-16", FaultKind::replace_bytes(|b| b.iter().flat_map(|c| [*c, 0]).collect()), "answer", UNREADABLE).sampled(),
+        row("invalid UTF-8", FaultKind::replace_bytes(|b| b.iter().flat_map(|c| [*c, 0xff]).collect()), "answer", UNREADABLE).sampled(),
+        row("invalid UTF-8 in the texts", FaultKind::replace_bytes(|b| b.iter().map(|c| if *c == b'l' || *c == b'T' { 0xff } else { *c }).collect()), "answer", &[(TOKEN, TokensLost), (PAGED, Retries), (ONE, Retries)]).sampled(),
+        row("nested 10,000 deep", bytes(deep(10_000)), "answer", UNREADABLE).sampled(),
+        row("nested 10,000 deep and cut off", bytes("[".repeat(10_000)), "answer", UNREADABLE).sampled(),
+        row("entries nested 10,000 deep", bytes(format!(r#"{{"entries":[{}]}}"#, deep(10_000))), "answer", UNREADABLE).sampled(),
+        row("200 MB", FaultKind::HugeBody(HUGE), "larger than", UNREADABLE).sampled(),
+        row("200 MB, packed", FaultKind::GzipBomb(HUGE), "larger than", UNREADABLE).sampled(),
+        // JSON of another kind.
+        row("null", bytes("null"), "answer", UNREADABLE).sampled(),
+        row("an array", bytes("[]"), "answer", UNREADABLE).sampled(),
+        row("an empty object", bytes("{}"), "answer", UNREADABLE).sampled(),
+        row("a text", bytes(r#""OK""#), "answer", UNREADABLE).sampled(),
+        row("an error in a 200", bytes(r#"{"error":"temporarily_unavailable"}"#), "answer", UNREADABLE).sampled(),
+        row("another error in a 200", bytes(r#"{"error":{"status":503,"type":"ServiceUnavailableError","message":"API Unavailable"}}"#), "answer", UNREADABLE).sampled(),
+        row("wrapped", FaultKind::replace(|body| json!({"data": body})), kept, &[(TOKEN, TokensLost), (PAGED, Retries), (COUNT, Retries), (ONE, Retries)]).sampled(),
+        row("twice", FaultKind::replace_bytes(|b| [b.as_slice(), b"\n", &b].concat()), says, &[(TOKEN, Succeeds), (API, Retries)]),
+        row("entries null", bytes(r#"{"entries":null}"#), says, NO_PAGE).sampled(),
+        row("entries an object", bytes(r#"{"entries":{"0":{"id":1}}}"#), says, NO_PAGE).sampled(),
+        row("entries of null", bytes(r#"{"entries":[null]}"#), says, NO_PAGE).sampled(),
+        row("entries of numbers", bytes(r#"{"entries":[1,2,3]}"#), says, NO_PAGE).sampled(),
+        row("duplicate entries key", FaultKind::replace_bytes(|b| [br#"{"entries":[],"#, &b[1..]].concat()), says, NO_PAGE).sampled(),
+        row("entries without id", entries(|entry| drop(entry.remove("id"))), says, &[(PAGED, Retries), (ONE, Retries)]).sampled(),
+        row("ids that are null", entries(|entry| entry["id"] = Value::Null), says, &[(PAGED, Retries), (ONE, Retries)]).sampled(),
+        row("ids that are words", entries(|entry| entry["id"] = json!("seven")), says, &[(PAGED, Retries), (ONE, Retries)]).sampled(),
+        row("ids larger than any number", entries(|entry| entry["id"] = json!(1e300)), says, &[(PAGED, Retries), (ONE, Retries)]).sampled(),
+        row("another id", entries(|entry| entry["id"] = json!(1)), says, &[(ONE, Retries)]).sampled(),
+        row("a negative count", bytes("-205"), says, &[(COUNT, Retries)]),
+        row("a count of null", bytes(r#"{"total_size":null}"#), says, &[(COUNT, Retries)]),
+        row("a count in words", bytes("many"), says, &[(COUNT, Retries)]),
+        row("a page instead of the count", bytes(r#"{"entries":[]}"#), says, &[(COUNT, Retries)]),
+        // Unusual but complete.
+        row("surrounding blanks", FaultKind::replace_bytes(|b| [b" \r\n\t", b.as_slice(), b"\n\n"].concat()), "", &[(ALL, Succeeds)]),
+        row("unknown keys", into_objects(r#""new":{"a":[1,{}]},"":null"#), "", &[(PAGED, Succeeds), (ONE, Succeeds)]).sampled(),
+        row("an unknown key nested 10,000 deep", into_objects(format!(r#""new":{}"#, deep(10_000))), "", &[(PAGED, Succeeds), (ONE, Succeeds)]).sampled(),
+        row("a custom field nested 10,000 deep", into_objects(format!(r#""custom_fields":{}"#, deep(10_000))), "", &[(PAGED, Succeeds), (ONE, Succeeds)]).sampled(),
+        row("half an emoji", into_objects(r#""new":"\ud83d""#), "", &[(PAGED, Succeeds), (ONE, Succeeds)]).sampled(),
+        row("duplicate keys", into_objects(r#""id":7,"email":"x","subscribed_at":null,"status":"unsubscribed","name":"x""#), "", &[(PAGED, Succeeds), (ONE, Succeeds)]).sampled(),
+        row("numbers as strings", entries(numbers_as_strings), "", HARMLESS).sampled(),
+        row("strings as numbers", entries(strings_as_numbers), "", HARMLESS).sampled(),
+        row("strings as true", entries(strings_as_true), "", HARMLESS).sampled(),
+        row("only ids", entries(only_ids), "", HARMLESS).sampled(),
+        row("everything else null", entries(all_null), "", HARMLESS).sampled(),
+        row("the size as a string", size(|n| json!(n.to_string())), "", &[(ACCOUNT, Succeeds), (LISTS, Succeeds), (COUNT, Succeeds)]),
+        row("the size in words", size(|_| json!("many")), "", &[(ACCOUNT, Succeeds), (LISTS, Succeeds)]),
+        row("the size null", size(|_| Value::Null), "", &[(ACCOUNT, Succeeds), (LISTS, Succeeds), (PAGES, Succeeds)]),
+        row("the size in an object", size(|n| json!({"total_size": n})), "", &[(COUNT, Succeeds)]),
+        row("the size as a string in an object", size(|n| json!({"total_size": n.to_string()})), "", &[(COUNT, Succeeds)]),
+        row("a size larger than the pages", size(|n| json!(n + 1)), "", &[(LISTS, Retries), (COUNT, Retries)]),
+        row("a size smaller than the pages", size(|_| json!(0)), "", &[(LISTS, Succeeds), (COUNT, Succeeds)]),
     ]
 }
 
-/// Another size: of the count itself, else of a page that says its own.
+/// Changes the size: the count itself, or the size that a page states.
 fn size(change: fn(u64) -> Value) -> FaultKind {
     FaultKind::replace(move |mut body| {
         if let Some(n) = body.as_u64() {
@@ -132,8 +132,7 @@ fn numbers_as_strings(entry: &mut Map<String, Value>) {
     }
 }
 
-/// But of the time of the subscription: it is a part of what tells subscriptions apart, so that another one is another
-/// subscription, whatever its type.
+/// All texts except subscribed_at, which identifies a subscription: another value would be another subscription.
 fn texts(entry: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
     let texts = entry
         .iter_mut()
@@ -163,33 +162,33 @@ fn all_null(entry: &mut Map<String, Value>) {
     }
 }
 
-/// Token answers: what can be used is, what cannot may hold the only live token.
+/// Token answers: usable ones are used; any other may contain the only live token.
 #[rustfmt::skip]
 pub(super) fn of_tokens() -> Vec<Row> {
-    const USED: Cells = &[(TOKEN, Harmless)];
-    const LOST: Cells = &[(TOKEN, Lost)];
+    const USED: Outcomes = &[(TOKEN, Succeeds)];
+    const LOST: Outcomes = &[(TOKEN, TokensLost)];
     let says = "answer";
     vec![
-        row("keys twice, the last one counts", FaultKind::replace_bytes(|b| [br#"{"access_token":"old","refresh_token":"old","#, &b[1..]].concat()), "", USED),
-        row("further keys", FaultKind::replace(|mut b| { b["scope"] = json!(["x", {"deep": null}]); b["version"] = json!(99); b }), "", USED),
-        row("life as a string", FaultKind::replace(|mut b| { b["expires_in"] = json!("7200"); b }), "", USED),
-        row("life as a fraction", FaultKind::replace(|mut b| { b["expires_in"] = json!(7199.5); b }), "", USED),
-        row("life in words", FaultKind::replace(|mut b| { b["expires_in"] = json!("two hours"); b }), "", USED),
-        row("life below nothing", FaultKind::replace(|mut b| { b["expires_in"] = json!(-1); b }), "", USED),
-        row("life without end", FaultKind::replace(|mut b| { b["expires_in"] = json!(u64::MAX); b }), "", USED),
-        row("no more than both tokens", FaultKind::replace(|b| json!({"access_token": b["access_token"], "refresh_token": b["refresh_token"]})), "", USED),
-        row("of another type", FaultKind::replace(|mut b| { b["token_type"] = json!(7); b }), "", USED),
+        row("duplicate keys, the last one counts", FaultKind::replace_bytes(|b| [br#"{"access_token":"old","refresh_token":"old","#, &b[1..]].concat()), "", USED),
+        row("unknown keys of the answer", FaultKind::replace(|mut b| { b["scope"] = json!(["x", {"deep": null}]); b["version"] = json!(99); b }), "", USED),
+        row("lifetime as a string", FaultKind::replace(|mut b| { b["expires_in"] = json!("7200"); b }), "", USED),
+        row("fractional lifetime", FaultKind::replace(|mut b| { b["expires_in"] = json!(7199.5); b }), "", USED),
+        row("lifetime in words", FaultKind::replace(|mut b| { b["expires_in"] = json!("two hours"); b }), "", USED),
+        row("negative lifetime", FaultKind::replace(|mut b| { b["expires_in"] = json!(-1); b }), "", USED),
+        row("maximum lifetime", FaultKind::replace(|mut b| { b["expires_in"] = json!(u64::MAX); b }), "", USED),
+        row("only both tokens", FaultKind::replace(|b| json!({"access_token": b["access_token"], "refresh_token": b["refresh_token"]})), "", USED),
+        row("another token type", FaultKind::replace(|mut b| { b["token_type"] = json!(7); b }), "", USED),
         row("cut off after both tokens", FaultKind::replace_bytes(|b| b[..b.len() - 3].to_vec()), "", USED),
-        row("something behind it", FaultKind::replace_bytes(|b| [b.as_slice(), b"<!-- cached -->"].concat()), "", USED),
-        row("blanks without end behind it", FaultKind::replace_bytes(|b| [b.as_slice(), &[b' '; 200_000]].concat()), "", USED),
+        row("trailing text", FaultKind::replace_bytes(|b| [b.as_slice(), b"<!-- cached -->"].concat()), "", USED),
+        row("endless trailing blanks", FaultKind::replace_bytes(|b| [b.as_slice(), &[b' '; 200_000]].concat()), "", USED),
         row("a key nested 10,000 deep behind both tokens", FaultKind::replace_bytes(|b| [&b[..b.len() - 1], format!(r#","x":{}}}"#, deep(10_000)).as_bytes()].concat()), "", USED),
         row("no access token", FaultKind::replace(|mut b| { b.as_object_mut().unwrap().remove("access_token"); b }), says, LOST),
         row("an access token that is a number", FaultKind::replace(|mut b| { b["access_token"] = json!(7); b }), says, LOST),
         row("an empty access token", FaultKind::replace(|mut b| { b["access_token"] = json!(""); b }), says, LOST),
         row("a refresh token that is a number", FaultKind::replace(|mut b| { b["refresh_token"] = json!(7); b }), says, LOST),
-        row("in a list", FaultKind::replace(|b| json!([b])), says, LOST),
+        row("in an array", FaultKind::replace(|b| json!([b])), says, LOST),
         row("as a script", FaultKind::replace_bytes(|b| [b"callback(", b.as_slice(), b");"].concat()), says, LOST),
         row("cut off before both tokens", FaultKind::replace_bytes(|b| b[..b.len() / 3].to_vec()), says, LOST),
-        row("an access token that no header can carry", FaultKind::replace(|mut b| { b["access_token"] = json!("line\nbreak"); b }), "", &[(TOKEN, Ends(69))]),
+        row("an access token invalid in a header", FaultKind::replace(|mut b| { b["access_token"] = json!("line\nbreak"); b }), "", &[(TOKEN, Ends(69))]),
     ]
 }

@@ -1,21 +1,20 @@
-//! What breaks below HTTP, and what never comes to an end.
+//! Failures below HTTP, and answers that never end.
 
-use super::place::{ALL, API, TOKEN};
-use super::table::Fate::{Lost, Passes};
-use super::table::{Cells, Row, row};
+use super::step::{ALL, API, TOKEN};
+use super::table::Outcome::{Retries, TokensLost};
+use super::table::{Outcomes, Row, row};
 use aweber_sandbox::FaultKind;
 
-/// The work is done, and the answer does not come: tokens may be lost by it, nothing else.
-const UNANSWERED: Cells = &[(TOKEN, Lost), (API, Passes)];
+/// The work is done, but no answer arrives: tokens may be lost, nothing else.
+const UNANSWERED: Outcomes = &[(TOKEN, TokensLost), (API, Retries)];
 
-/// Connections that end early.
 pub(super) fn broken() -> Vec<Row> {
     vec![
         row(
             "reset before the work",
             FaultKind::ResetBefore,
             "the connection broke",
-            &[(ALL, Passes)],
+            &[(ALL, Retries)],
         )
         .twice(),
         row(
@@ -35,7 +34,6 @@ pub(super) fn broken() -> Vec<Row> {
     ]
 }
 
-/// Connections that stay open.
 pub(super) fn stalled() -> Vec<Row> {
     let never = |work_done| FaultKind::Never { work_done };
     vec![
@@ -43,7 +41,7 @@ pub(super) fn stalled() -> Vec<Row> {
             "never answered, work not done",
             never(false),
             "no answer in time",
-            &[(ALL, Passes)],
+            &[(ALL, Retries)],
         )
         .stalling(),
         row(

@@ -1,92 +1,90 @@
-//! The rows of the tables: what goes wrong, and for each place what becomes of a run that meets it.
+//! The rows of the tables: a fault, and its outcome for each step.
 
-use super::place::Place;
-use super::trial;
+use super::driver;
+use super::step::Step;
 use aweber_sandbox::{FaultKind, Sandbox, World};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, OnceLock};
 
-/// What becomes of a run.
+/// The outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// 0, however often.
-    Harmless,
-    /// 0 if it passes within the repeats; 69 if it stays.
-    Passes,
-    /// 0 if it passes within the waits for the rate limit; 75 if it stays.
-    Waits,
-    /// 0 by one refresh more; 77 if the new token is refused too.
+pub(super) enum Outcome {
+    /// 0, however often it occurs.
+    Succeeds,
+    /// 0 if retries succeed; 69 if it is permanent.
+    Retries,
+    /// 0 if it ends within the waits for the rate limit; 75 if it is permanent.
+    RateLimited,
+    /// 0 with one more refresh; 77 if the new token is rejected too.
     Refreshes,
-    /// This code, the first time already.
+    /// This code at the first occurrence.
     Ends(i32),
-    /// 0, and the subscriber asked for is never exported: AWeber has said that there is none.
-    Gone,
-    /// The tokens were granted, and the answer cannot be used. A server that forgives the repetition: 0, or 69 if it
-    /// stays. One that does not: 77, having done the work if the access token still lives.
-    Lost,
+    /// 0, and the subscriber is never exported: AWeber has reported that it does not exist.
+    Missing,
+    /// Tokens were granted, but the answer is unusable. With a server that accepts the old token again: 0, or 69 if
+    /// it is permanent. Otherwise 77, with rows exported if the access token still works.
+    TokensLost,
 }
 
 /// What goes wrong.
 #[derive(Clone)]
-pub(super) enum Trouble {
-    /// With the answer.
+pub(super) enum Cause {
+    /// The answer.
     Answer(FaultKind),
-    /// With the world, just before the request.
+    /// The world, just before the request.
     Change(fn(&mut World)),
 }
 
-/// How often it goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Times {
     Once,
     Twice,
-    ForEver,
+    Always,
 }
 
-use Times::{ForEver, Once, Twice};
+use Times::{Always, Once, Twice};
 
-/// Places, and what becomes of a run that meets the fault there.
-pub(super) type Cells = &'static [(&'static [Place], Fate)];
+/// Steps, and the outcome of a run with the fault there.
+pub(super) type Outcomes = &'static [(&'static [Step], Outcome)];
 
-/// One fault.
 #[derive(Clone)]
 pub(super) struct Row {
     name: String,
-    trouble: Trouble,
+    cause: Cause,
     times: &'static [Times],
-    pub(super) cells: Vec<(Place, Fate)>,
-    /// What a message about it says.
+    pub(super) outcomes: Vec<(Step, Outcome)>,
+    /// A text in the message about it.
     says: String,
     /// Only a timeout ends it.
     stalls: bool,
-    /// Its outcome is a matter of the endpoint, not of the place.
-    anywhere: bool,
+    /// Its outcome depends on the endpoint, not on the step.
+    sampled: bool,
 }
 
-/// A row for an answer, once and for ever.
-pub(super) fn row(name: &str, kind: FaultKind, says: &str, cells: Cells) -> Row {
-    let each = |(places, fate): &(&'static [Place], Fate)| {
-        let fate = *fate;
-        places.iter().map(move |place| (*place, fate))
+/// A row for a faulty answer, once and permanently.
+pub(super) fn row(name: &str, kind: FaultKind, says: &str, outcomes: Outcomes) -> Row {
+    let each = |(steps, outcome): &(&'static [Step], Outcome)| {
+        let outcome = *outcome;
+        steps.iter().map(move |step| (*step, outcome))
     };
     Row {
         name: name.to_owned(),
-        trouble: Trouble::Answer(kind),
-        times: &[Once, ForEver],
-        cells: cells.iter().flat_map(each).collect(),
+        cause: Cause::Answer(kind),
+        times: &[Once, Always],
+        outcomes: outcomes.iter().flat_map(each).collect(),
         says: says.to_owned(),
         stalls: false,
-        anywhere: false,
+        sampled: false,
     }
 }
 
-/// A row for a change of the world, which comes once.
-pub(super) fn change(name: &str, change: fn(&mut World), says: &str, cells: Cells) -> Row {
+/// A row for a change of the world, once.
+pub(super) fn change(name: &str, change: fn(&mut World), says: &str, outcomes: Outcomes) -> Row {
     Row {
-        trouble: Trouble::Change(change),
+        cause: Cause::Change(change),
         times: &[Once],
-        ..row(name, FaultKind::ResetBefore, says, cells)
+        ..row(name, FaultKind::ResetBefore, says, outcomes)
     }
 }
 
@@ -94,20 +92,19 @@ impl Row {
     /// Also twice in a row.
     pub(super) fn twice(self) -> Row {
         Row {
-            times: &[Once, Twice, ForEver],
+            times: &[Once, Twice, Always],
             ..self
         }
     }
 
-    /// Its outcome is a matter of the endpoint: every other place of one is enough, the others in the next row.
-    pub(super) fn anywhere(self) -> Row {
+    /// The outcome depends on the endpoint: every second step is enough, and the next row takes the others.
+    pub(super) fn sampled(self) -> Row {
         Row {
-            anywhere: true,
+            sampled: true,
             ..self
         }
     }
 
-    /// Only a timeout ends it.
     pub(super) fn stalling(self) -> Row {
         Row {
             stalls: true,
@@ -115,48 +112,50 @@ impl Row {
         }
     }
 
-    /// How often it goes wrong, and with which kind of server, for one of the places.
-    fn ways(&self, fate: Fate) -> Vec<(Times, Server)> {
-        let servers = |times: Times| match (fate, times) {
-            (Fate::Lost, Once) => &[Server::Strict, Server::Spares, Server::Forgives][..],
-            (Fate::Lost, _) => &[Server::Forgives],
-            // A short timeout on a busy machine may cut off a refresh: that is not what is tried here.
-            _ if self.stalls => &[Server::Forgives],
-            _ => &[Server::Strict],
+    /// The variants for one outcome: how often, and with which token policy.
+    fn variants(&self, outcome: Outcome) -> Vec<(Times, TokenPolicy)> {
+        let policies = |times: Times| match (outcome, times) {
+            (Outcome::TokensLost, Once) => &[
+                TokenPolicy::RevokesBoth,
+                TokenPolicy::KeepsAccess,
+                TokenPolicy::KeepsBoth,
+            ][..],
+            (Outcome::TokensLost, _) => &[TokenPolicy::KeepsBoth],
+            // A short timeout on a busy machine may cut off a refresh, which is not the subject here.
+            _ if self.stalls => &[TokenPolicy::KeepsBoth],
+            _ => &[TokenPolicy::RevokesBoth],
         };
         let each = |times: &Times| {
             let times = *times;
-            servers(times).iter().map(move |server| (times, *server))
+            policies(times).iter().map(move |policy| (times, *policy))
         };
         self.times.iter().flat_map(each).collect()
     }
 
-    /// Its cases: in every place in every way; or in one way, in another one in the next place.
+    /// The cases: all variants in every step, or one variant per step in rotation.
     fn cases(&self, number: usize, all: bool) -> Vec<Case> {
-        let is_alone = |place: Place| {
-            let same = self.cells.iter().map(|(other, _)| other.endpoint());
-            same.filter(|other| *other == place.endpoint()).count() == 1
+        let is_alone = |step: Step| {
+            let same = self.outcomes.iter().map(|(other, _)| other.endpoint());
+            same.filter(|other| *other == step.endpoint()).count() == 1
         };
-        let is_tried = |nth: usize, place: Place| {
-            all || !self.anywhere
-                || is_alone(place)
-                || (number + number / 2 + nth).is_multiple_of(2)
+        let is_tried = |nth: usize, step: Step| {
+            all || !self.sampled || is_alone(step) || (number + number / 2 + nth).is_multiple_of(2)
         };
-        let cells = self.cells.iter().enumerate();
-        let cells = cells.filter(|(nth, (place, _))| is_tried(*nth, *place));
+        let outcomes = self.outcomes.iter().enumerate();
+        let outcomes = outcomes.filter(|(nth, (step, _))| is_tried(*nth, *step));
         let mut cases = Vec::new();
-        for (nth, (_, (place, fate))) in cells.enumerate() {
-            let mut ways = self.ways(*fate);
+        for (nth, (_, (step, outcome))) in outcomes.enumerate() {
+            let mut variants = self.variants(*outcome);
             if !all {
-                ways = vec![ways[(number + nth) % ways.len()]];
+                variants = vec![variants[(number + nth) % variants.len()]];
             }
-            cases.extend(ways.into_iter().map(|(times, server)| Case {
-                name: format!("{}, {place:?}, {times:?}, {server:?}", self.name),
-                place: *place,
-                fate: *fate,
+            cases.extend(variants.into_iter().map(|(times, policy)| Case {
+                name: format!("{}, {step:?}, {times:?}, {policy:?}", self.name),
+                step: *step,
+                outcome: *outcome,
                 times,
-                server,
-                trouble: self.trouble.clone(),
+                policy,
+                cause: self.cause.clone(),
                 says: self.says.clone(),
                 stalls: self.stalls,
             }));
@@ -165,40 +164,41 @@ impl Row {
     }
 }
 
-/// What a refresh does to the tokens before it.
+/// What a refresh does to the previous tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Server {
-    /// The old refresh token works on.
-    Forgives,
-    /// It is dead, the old access token works on.
-    Spares,
-    /// Both are dead.
-    Strict,
+pub(super) enum TokenPolicy {
+    /// Both stay valid.
+    KeepsBoth,
+    /// The refresh token is revoked, the access token stays valid.
+    KeepsAccess,
+    /// Both are revoked.
+    RevokesBoth,
 }
 
-/// One fault in one place.
+/// One fault in one step.
 pub(super) struct Case {
     pub(super) name: String,
-    pub(super) place: Place,
-    pub(super) fate: Fate,
+    pub(super) step: Step,
+    pub(super) outcome: Outcome,
     pub(super) times: Times,
-    pub(super) server: Server,
-    pub(super) trouble: Trouble,
+    pub(super) policy: TokenPolicy,
+    pub(super) cause: Cause,
     pub(super) says: String,
     pub(super) stalls: bool,
 }
 
 impl Case {
-    /// The exit code of the run that meets it.
+    /// The expected exit code.
     pub(super) fn code(&self) -> i32 {
-        match (self.fate, self.times) {
-            (Fate::Harmless | Fate::Gone, _) => 0,
-            (Fate::Ends(code), _) => code,
-            (Fate::Lost, _) if self.server != Server::Forgives => 77,
-            (Fate::Passes | Fate::Waits | Fate::Lost, Once | Twice) | (Fate::Refreshes, Once) => 0,
-            (Fate::Passes | Fate::Lost, ForEver) => 69,
-            (Fate::Waits, ForEver) => 75,
-            (Fate::Refreshes, Twice | ForEver) => 77,
+        match (self.outcome, self.times) {
+            (Outcome::Succeeds | Outcome::Missing, _) => 0,
+            (Outcome::Ends(code), _) => code,
+            (Outcome::TokensLost, _) if self.policy != TokenPolicy::KeepsBoth => 77,
+            (Outcome::Retries | Outcome::RateLimited | Outcome::TokensLost, Once | Twice)
+            | (Outcome::Refreshes, Once) => 0,
+            (Outcome::Retries | Outcome::TokensLost, Always) => 69,
+            (Outcome::RateLimited, Always) => 75,
+            (Outcome::Refreshes, Twice | Always) => 77,
         }
     }
 }
@@ -209,19 +209,19 @@ impl fmt::Debug for Case {
     }
 }
 
-/// A host to which no token may ever go.
-pub(super) fn elsewhere() -> &'static Sandbox {
-    static ELSEWHERE: OnceLock<Sandbox> = OnceLock::new();
-    ELSEWHERE.get_or_init(Sandbox::start)
+/// A host that must never receive a token.
+pub(super) fn foreign_host() -> &'static Sandbox {
+    static HOST: OnceLock<Sandbox> = OnceLock::new();
+    HOST.get_or_init(Sandbox::start)
 }
 
-/// How many cases of a test are tried side by side: most of their time they wait. Those that stall do nothing else.
-const SIDE_BY_SIDE: usize = 3;
-const STALLED_SIDE_BY_SIDE: usize = 24;
+/// Cases tried in parallel: most of their time is spent waiting, and stalled ones do nothing else.
+const PARALLEL: usize = 3;
+const PARALLEL_STALLED: usize = 24;
 
-/// Tries every row in every place, and names all cases that failed. `NETWORK_CASES=all`: in every way.
+/// Tries every row in every step, and names all failed cases. `NETWORK_CASES=all`: in every variant.
 #[allow(clippy::print_stderr, reason = "how many cases there were")]
-pub(super) fn try_all(rows: Vec<Row>) {
+pub(super) fn run_all(rows: Vec<Row>) {
     let only = std::env::var("NETWORK_ONLY").unwrap_or_default();
     let all = !only.is_empty() || std::env::var("NETWORK_CASES").is_ok_and(|all| all == "all");
     let numbered = rows.iter().enumerate();
@@ -230,10 +230,10 @@ pub(super) fn try_all(rows: Vec<Row>) {
         .collect();
     cases.retain(|case| case.name.contains(&only));
     let count = cases.len();
-    let waits = |case: &Case| case.stalls || case.place.is_slow();
+    let waits = |case: &Case| case.stalls || case.step.is_slow();
     let threads = match cases.iter().any(waits) {
-        true => STALLED_SIDE_BY_SIDE,
-        false => SIDE_BY_SIDE,
+        true => PARALLEL_STALLED,
+        false => PARALLEL,
     };
     let (cases, failed) = (Mutex::new(cases), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -243,7 +243,7 @@ pub(super) fn try_all(rows: Vec<Row>) {
                     let Some(case) = cases.lock().unwrap().pop() else {
                         return;
                     };
-                    let outcome = catch_unwind(AssertUnwindSafe(|| trial::try_one(&case)));
+                    let outcome = catch_unwind(AssertUnwindSafe(|| driver::run_case(&case)));
                     let outcome = outcome.unwrap_or_else(|_| Err("panicked, see above".into()));
                     if let Err(why) = outcome {
                         failed.lock().unwrap().push(format!("{case:?}: {why}"));
@@ -262,6 +262,6 @@ pub(super) fn try_all(rows: Vec<Row>) {
         failed[0]
     );
     eprintln!("{count} cases of {} faults", rows.len());
-    let sent = elsewhere().with(|world| world.requests.len());
+    let sent = foreign_host().with(|world| world.requests.len());
     assert_eq!(sent, 0, "a request went to another host");
 }

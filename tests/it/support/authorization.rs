@@ -1,9 +1,7 @@
-//! Connecting an account as a user does, and what must be true once it is connected.
+//! Connecting an account as a user does, and the state after that.
 
-use super::{Done, Site, subscribed};
+use super::{Done, Site, mode, subscribed};
 use aweber_sandbox::{ClientKind, Settings};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Command;
 
 /// `authorize` with the client configured as a user would.
@@ -21,13 +19,7 @@ pub(crate) fn unauthorized(kind: ClientKind) -> Site {
     Site::unauthorized(kind, Settings::default())
 }
 
-/// Permission bits of a file itself, not of what a link leads to.
-pub(crate) fn mode(path: &Path) -> u32 {
-    let metadata = std::fs::symlink_metadata(path).unwrap();
-    metadata.permissions().mode() & 0o7777
-}
-
-/// The account is connected, said so, nothing is left of the way there, and `run` works.
+/// Asserts that the account is connected and reported, no temporary file is left, and `run` works.
 pub(crate) fn assert_connected(site: &Site, done: &Done) {
     done.exits(0)
         .prints("Example Trading Ltd")

@@ -1,9 +1,9 @@
-//! The customer's browser: opens the authorization URL, allows access, and comes back with what AWeber shows.
+//! The customer's browser: opens the authorization URL, allows access, and returns what AWeber shows.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-/// GET of a URL of the sandbox: status line, headers and body as they came.
+/// Returns the whole answer to a GET of a URL of the sandbox.
 pub(crate) fn open(url: &str) -> String {
     let (host, path) = url
         .strip_prefix("http://")
@@ -17,7 +17,7 @@ pub(crate) fn open(url: &str) -> String {
     answer
 }
 
-/// The code that the page shows.
+/// The code shown on the authorization page.
 pub(crate) fn code_at(url: &str) -> String {
     let page = open(url);
     let shown = page
@@ -29,7 +29,7 @@ pub(crate) fn code_at(url: &str) -> String {
         .to_owned()
 }
 
-/// The address that the browser ends on when the app is registered with a redirect URI of its own.
+/// The redirect target if the app is registered with its own redirect URI.
 pub(crate) fn redirect_from(url: &str) -> String {
     let answer = open(url);
     let location = answer
@@ -40,7 +40,7 @@ pub(crate) fn redirect_from(url: &str) -> String {
         .to_owned()
 }
 
-/// A parameter of a URL that needs no decoding.
+/// A query parameter, not decoded.
 pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
     let (_, query) = url.split_once('?')?;
     query

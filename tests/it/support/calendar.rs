@@ -1,5 +1,5 @@
-//! For tests that tell of days: a sandbox whose clock stands still until it is set, people who sign up at given
-//! instants, what the ledger holds of them, and what a run asked for.
+//! For tests with dates: a sandbox with a fixed clock, sign-ups at given times, the pending ones in the ledger, and
+//! the requests of a run.
 
 use super::{Row, Site, sorted};
 use aweber_sandbox::{
@@ -8,22 +8,35 @@ use aweber_sandbox::{
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeSet;
 
-/// An instant as RFC 3339.
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-/// Somebody subscribed.
+/// Noon of an ordinary day.
+pub(crate) fn noon() -> DateTime<Utc> {
+    at("2026-03-10T12:00:00Z")
+}
+
+/// A list with one subscriber on each of the nine days until [`noon`].
+pub(crate) fn site_with_nine_days() -> (Site, u64) {
+    let site = Site::on(noon());
+    let list = site.list("News");
+    site.sandbox
+        .with(|w| add_readers(w, list, 9, noon(), TimeDelta::days(1)));
+    (site, list)
+}
+
+/// A subscribed subscriber.
 pub(crate) fn reader(email: &str, instant: DateTime<Utc>) -> NewSubscriber {
     NewSubscriber::new(email).subscribed_at(instant)
 }
 
-/// Somebody who has not clicked the link yet.
+/// An unconfirmed subscriber.
 pub(crate) fn sign_up(email: &str, instant: DateTime<Utc>) -> NewSubscriber {
     reader(email, instant).status(Status::Unconfirmed)
 }
 
-/// Puts `count` subscribed readers onto a list, `apart` from each other, the last one at `last`; their ids, in order.
+/// Adds `count` subscribed readers at intervals of `apart`, the last one at `last`; returns their ids in order.
 pub(crate) fn add_readers(
     world: &mut World,
     list: u64,
@@ -43,7 +56,7 @@ pub(crate) fn add_readers(
 }
 
 impl Site {
-    /// A public client, authorized, at an instant that lasts until the clock is set anew.
+    /// A public client, authorized, with the clock fixed at `now`.
     pub(crate) fn on(now: DateTime<Utc>) -> Site {
         Site::with(
             ClientKind::Public,
@@ -59,17 +72,17 @@ impl Site {
         self.sandbox.with(|world| world.set_now(now));
     }
 
-    /// A list with that name.
+    /// Adds a list.
     pub(crate) fn list(&self, name: &str) -> u64 {
         self.sandbox.with(|world| world.add_list(name))
     }
 
-    /// Puts somebody on a list.
+    /// Adds a subscriber to a list.
     pub(crate) fn add(&self, list: u64, new: NewSubscriber) -> u64 {
         self.sandbox.with(|world| world.add_subscriber(list, new))
     }
 
-    /// The ids on a list that the ledger holds as awaiting confirmation, in order.
+    /// The ids of a list that the ledger has as awaiting confirmation, in order.
     pub(crate) fn pending(&self, list: u64) -> Vec<u64> {
         let ledger = self.ledger();
         let mut ids = ledger
@@ -86,7 +99,7 @@ impl Site {
         sorted(rows.into_iter().map(|row| row["email"].clone()))
     }
 
-    /// A run that ends 0 and exports exactly these; nobody: no file.
+    /// Runs with exit code 0 and exports exactly these addresses; without any, no file.
     pub(crate) fn run_exports(&self, arguments: &[&str], emails: &[&str]) {
         let before = self.files();
         let done = self.run_ok(arguments);
@@ -102,14 +115,14 @@ impl Site {
         assert_eq!(new.len(), usize::from(!emails.is_empty()));
     }
 
-    /// The requests since they were last forgotten, in words: `token`, `lists`, `LIST everything`, `LIST pending`,
-    /// `LIST recent`, `LIST count`, `LIST one`, with `+` for pages that are not the first.
+    /// The requests since the last [`Site::forget_requests`], in words: `token`, `lists`, `LIST recent`, `LIST
+    /// count`, `LIST one`, `LIST` with a status; `+` marks pages after the first.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.sandbox
             .with(|world| world.requests.iter().map(in_words).collect())
     }
 
-    /// Every subscription of the default output once, and among them everybody of `wanted`, by address.
+    /// Asserts that the default output has no duplicate and contains all `wanted` addresses.
     pub(crate) fn assert_once_and_all(&self, wanted: &[String]) {
         let rows = self.rows();
         let key = |row: &Row| ["list_id", "id", "subscribed_at"].map(|name| row[name].clone());
@@ -147,7 +160,7 @@ fn in_words(request: &Recorded) -> String {
     }
 }
 
-/// The record that the default columns show of somebody whom the sandbox made without extras.
+/// The record in default columns of a subscriber that the sandbox made without extras.
 pub(crate) fn plain_row(list: u64, list_name: &str, subscriber: &Subscriber) -> Row {
     let empty = [
         "verified_at",

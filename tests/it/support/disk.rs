@@ -1,14 +1,14 @@
-//! Disks and directories that are not as a job would like them: small ones, full ones, somebody else's. Most of it needs
-//! root, and says so where that is missing.
+//! Unsuitable disks and directories: small, full, or of another user. Most of it needs root and reports a skip
+//! otherwise.
 
 use super::Site;
-use super::killing::skipped;
-use super::process::behind;
+use super::interrupt::skipped;
+use super::process::through;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Whether this test runs as root, who alone can become somebody else or mount a file system.
+/// Whether this test runs as root, who can change the user and mount file systems.
 pub(crate) fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
@@ -17,10 +17,10 @@ pub(crate) fn is_root() -> bool {
     root
 }
 
-/// Somebody without rights.
+/// The user `nobody`, without privileges.
 pub(crate) const NOBODY: u32 = 65534;
 
-/// Gives a file, or a directory with all that is in it, to that somebody.
+/// Changes the owner of a file or a whole directory to `nobody`.
 pub(crate) fn give_to_nobody(path: &Path) {
     chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
     if path.is_dir() {
@@ -30,7 +30,7 @@ pub(crate) fn give_to_nobody(path: &Path) {
     }
 }
 
-/// The command, run by somebody without rights.
+/// The command, run as `nobody`.
 pub(crate) fn as_nobody(command: &Command) -> Command {
     let user = NOBODY.to_string();
     let front = [
@@ -42,11 +42,11 @@ pub(crate) fn as_nobody(command: &Command) -> Command {
         "--clear-groups",
         "--",
     ];
-    behind(&front, command)
+    through(&front, command)
 }
 
-/// The command on a disk on which these calls fail; only those on `files` count.
-pub(crate) fn failing(command: &Command, files: &[&Path], calls: &[&str]) -> Command {
+/// The command with failing system calls; only calls on `files` count.
+pub(crate) fn with_failing_calls(command: &Command, files: &[&Path], calls: &[&str]) -> Command {
     let mut front = vec!["strace", "-f", "-qq", "-o", "/dev/null"];
     for file in files {
         front.extend(["-P", file.to_str().unwrap()]);
@@ -56,26 +56,26 @@ pub(crate) fn failing(command: &Command, files: &[&Path], calls: &[&str]) -> Com
         front.extend(["-e", inject]);
     }
     front.push("--");
-    behind(&front, command)
+    through(&front, command)
 }
 
-/// A `run` in which the write of the new tokens fails, the third into that file: after the rehearsal's and the room's.
-/// `for_good`: nothing can be written beside the token file from there on.
-pub(crate) fn cannot_store(site: &Site, run: &Command, for_good: bool) -> Command {
-    let (next, anew) = (site.beside_token(".next"), site.beside_token(".next.tmp"));
-    let calls: &[&str] = if for_good {
+/// A `run` in which the write of the new tokens fails: the third into that file, after the rehearsal and the
+/// reservation. `permanent`: later writes beside the token file fail too.
+pub(crate) fn with_failing_token_write(site: &Site, run: &Command, permanent: bool) -> Command {
+    let (next, replacement) = (site.beside_token(".next"), site.beside_token(".next.tmp"));
+    let calls: &[&str] = if permanent {
         &["pwrite64:error=EIO:when=3+", "write:error=EIO:when=1+"]
     } else {
         &["pwrite64:error=EIO:when=3"]
     };
-    failing(run, &[&next, &anew], calls)
+    with_failing_calls(run, &[&next, &replacement], calls)
 }
 
-/// A small file system at `path`, for this test's commands to fill. Gone with the guard.
+/// A small file system for the commands of a test, unmounted on drop.
 pub(crate) struct SmallDisk(pub(crate) PathBuf);
 
 impl SmallDisk {
-    /// Mounts it; `None` where that is not allowed.
+    /// Mounts it at `path`; `None` if that is not allowed.
     pub(crate) fn at(path: PathBuf, kilobytes: u32) -> Option<SmallDisk> {
         std::fs::create_dir_all(&path).unwrap();
         let size = format!("size={kilobytes}k,mode=0700");
@@ -90,32 +90,31 @@ impl SmallDisk {
         None
     }
 
-    /// Takes all its room.
     pub(crate) fn fill(&self) {
         fill(&self.0);
     }
 
-    /// Takes all its room but that.
-    pub(crate) fn leave(&self, kilobytes: u64) {
-        leave(&self.0, kilobytes);
+    /// Fills it except for `kilobytes`.
+    pub(crate) fn fill_except(&self, kilobytes: u64) {
+        fill_except(&self.0, kilobytes);
     }
 
-    /// Gives it back.
+    /// Removes the filler.
     pub(crate) fn make_room(&self) {
         std::fs::remove_file(self.0.join(".filler")).unwrap();
     }
 }
 
-/// Takes all the room of the disk at that path.
+/// Fills the disk at that path.
 pub(crate) fn fill(disk: &Path) {
-    leave(disk, 0);
+    fill_except(disk, 0);
 }
 
-/// Takes all the room of the disk at that path but so much, in whole pages of 4 KiB.
-pub(crate) fn leave(disk: &Path, kilobytes: u64) {
+/// Fills the disk at that path except for `kilobytes`, in whole pages of 4 KiB.
+pub(crate) fn fill_except(disk: &Path, kilobytes: u64) {
     use std::io::Write as _;
     let mut filler = std::fs::File::create(disk.join(".filler")).unwrap();
-    // Unbuffered, so that the last byte of room is taken too.
+    // Unbuffered, so that the last byte is used too.
     while filler.write_all(&[b'x'; 512]).is_ok() {}
     let length = filler.metadata().unwrap().len();
     assert!(length >= kilobytes * 1024, "the disk is too small");

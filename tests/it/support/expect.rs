@@ -1,5 +1,5 @@
-//! What a finished command is expected to have done: `done.exits(77).says("token is dead")`. An expectation that fails
-//! panics with the whole report.
+//! Expectations about a finished command: `done.exits(77).says("token is dead")`. A failed expectation panics with
+//! the whole report.
 
 use super::files_below;
 use aweber_sandbox::Sandbox;
@@ -8,10 +8,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Weak;
 
-/// A command that has ended. Displayed, it is the report of a failure: what the command printed, the files in the
-/// site's directory and the latest requests, both as they are now.
+/// A finished command. Its `Display` is the report of a failure: the command's output, and the current files and
+/// latest requests of the site.
 ///
-/// The report locks the sandbox: inside of [`Sandbox::with`] an expectation that fails would wait forever.
+/// The report locks the sandbox: a failing expectation inside [`Sandbox::with`] would wait forever.
 #[derive(Clone, Debug)]
 pub(crate) struct Done {
     /// The exit code; 128 + n for one killed by signal n.
@@ -24,7 +24,7 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    /// The same command; the report begins with this label. For tests that loop over cases.
+    /// The same command with a label at the top of the report, for tests that loop over cases.
     #[must_use]
     pub(crate) fn case(&self, label: &dyn Display) -> Done {
         Done {
@@ -38,7 +38,7 @@ impl Done {
         self.expect(self.code == code, format_args!("exit code {code}"))
     }
 
-    /// With any code but 0.
+    /// With any exit code except 0.
     #[track_caller]
     pub(crate) fn fails(&self) -> &Done {
         self.expect(self.code != 0, format_args!("an exit code other than 0"))
@@ -47,17 +47,17 @@ impl Done {
     /// On standard error.
     #[track_caller]
     pub(crate) fn says(&self, text: &str) -> &Done {
-        let said = self.stderr.contains(text);
-        self.expect(said, format_args!("{text:?} in stderr"))
+        let found = self.stderr.contains(text);
+        self.expect(found, format_args!("{text:?} in stderr"))
     }
 
-    /// A sentence, or the beginning of one, about what is safe.
+    /// A message starting with `text` about what is safe.
     #[track_caller]
     pub(crate) fn says_safe(&self, text: &str) -> &Done {
         self.says(&format!("safe: {text}"))
     }
 
-    /// A sentence, or the beginning of one, about what to do next.
+    /// A next step starting with `text`.
     #[track_caller]
     pub(crate) fn says_next(&self, text: &str) -> &Done {
         self.says(&format!("next: {text}"))
@@ -65,11 +65,11 @@ impl Done {
 
     #[track_caller]
     pub(crate) fn does_not_say(&self, text: &str) -> &Done {
-        let said = self.stderr.contains(text);
-        self.expect(!said, format_args!("no {text:?} in stderr"))
+        let found = self.stderr.contains(text);
+        self.expect(!found, format_args!("no {text:?} in stderr"))
     }
 
-    /// Says nothing on standard error.
+    /// Nothing on standard error.
     #[track_caller]
     pub(crate) fn is_silent(&self) -> &Done {
         self.expect(self.stderr.is_empty(), format_args!("an empty stderr"))
@@ -94,8 +94,8 @@ impl Done {
     }
 
     #[track_caller]
-    fn expect(&self, is_so: bool, what: fmt::Arguments<'_>) -> &Done {
-        assert!(is_so, "expected {what}\n{self}");
+    fn expect(&self, holds: bool, what: fmt::Arguments<'_>) -> &Done {
+        assert!(holds, "expected {what}\n{self}");
         self
     }
 
@@ -122,7 +122,7 @@ impl Display for Done {
         writeln!(f, "--- exit code\n{}", self.code)?;
         write!(f, "--- stdout\n{}", self.stdout)?;
         write!(f, "--- stderr\n{}", self.stderr)?;
-        // A site that is gone has taken its directory and its sandbox along.
+        // The site is gone, and with it the directory and the sandbox.
         let Some(sandbox) = self.sandbox.upgrade() else {
             return Ok(());
         };

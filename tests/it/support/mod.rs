@@ -1,16 +1,16 @@
-//! What the tests share: a sandbox with an authorized job beside it, commands with a cleared environment, and what
-//! they left behind, read back as CSV and JSON. Every output of every command is searched for every secret.
+//! What the tests share: a sandbox with an authorized job, commands with a cleared environment, and their results as
+//! CSV and JSON. Every output of every command is searched for every secret.
 
 pub(crate) mod authorization;
 pub(crate) mod browser;
 pub(crate) mod calendar;
-pub(crate) mod checker;
 pub(crate) mod disk;
 pub(crate) mod docs;
 pub(crate) mod expect;
-pub(crate) mod killing;
+pub(crate) mod interrupt;
+pub(crate) mod job;
+pub(crate) mod ping_server;
 pub(crate) mod process;
-pub(crate) mod story;
 pub(crate) mod tls;
 pub(crate) mod token;
 
@@ -26,10 +26,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 
-/// The binary under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_aweber-sync");
 
-/// A sandbox, and a job that is authorized with it, in a directory of its own.
+/// A sandbox with an authorized job in its own directory.
 pub(crate) struct Site {
     pub(crate) sandbox: Arc<Sandbox>,
     directory: tempfile::TempDir,
@@ -46,7 +45,7 @@ impl Site {
         Site::with(ClientKind::Public, Settings::default())
     }
 
-    /// As wanted, authorized.
+    /// An authorized client of this kind.
     pub(crate) fn with(kind: ClientKind, settings: Settings) -> Site {
         let site = Site::unauthorized(kind, settings);
         site.authorize_anew();
@@ -58,8 +57,8 @@ impl Site {
         Site::made_in(tempfile::tempdir().unwrap(), kind, settings)
     }
 
-    /// As [`Site::unauthorized`], but in memory where the machine has a place for that: for tests that make hundreds of
-    /// them and do not ask about the disk.
+    /// As [`Site::unauthorized`], but in memory if possible: for tests that create hundreds of sites and do not test
+    /// the disk.
     pub(crate) fn in_memory(kind: ClientKind, settings: Settings) -> Site {
         let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
         Site::made_in(directory.unwrap(), kind, settings)
@@ -84,7 +83,7 @@ impl Site {
         }
     }
 
-    /// Puts a fresh pair of tokens into the token file, as `authorize` would.
+    /// Writes a token file with new tokens, as `authorize` would.
     pub(crate) fn authorize_anew(&self) {
         let tokens = self.sandbox.with(|world| world.grant(&self.client_id));
         let account = self.sandbox.with(|world| world.account.id);
@@ -115,17 +114,14 @@ impl Site {
         file.write_all(content.to_string().as_bytes()).unwrap();
     }
 
-    /// A path in the site's directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// The state directory.
     pub(crate) fn state_dir(&self) -> PathBuf {
         self.path("state")
     }
 
-    /// The token file.
     pub(crate) fn token_file(&self) -> PathBuf {
         self.path("state/token.json")
     }
@@ -135,12 +131,10 @@ impl Site {
         self.path("state/exports")
     }
 
-    /// The client id in use.
     pub(crate) fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// The client secret in use.
     pub(crate) fn client_secret(&self) -> Option<&str> {
         self.client_secret.as_deref()
     }
@@ -150,7 +144,7 @@ impl Site {
         serde_json::from_slice(&std::fs::read(self.token_file()).unwrap()).unwrap()
     }
 
-    /// Whether the refresh token on disk is one that AWeber accepts.
+    /// Whether AWeber accepts the refresh token on disk.
     pub(crate) fn token_is_live(&self) -> bool {
         let tokens = self.tokens();
         let token = tokens["refresh_token"].as_str().unwrap();
@@ -185,7 +179,7 @@ impl Site {
         self.finish(self.command(&[&["run"], arguments].concat()))
     }
 
-    /// As [`Site::run`], which must succeed.
+    /// As [`Site::run`]; must exit with 0.
     pub(crate) fn run_ok(&self, arguments: &[&str]) -> Done {
         let done = self.run(arguments);
         done.exits(0);
@@ -198,10 +192,10 @@ impl Site {
         self.wait(child)
     }
 
-    /// Runs a command to its end, with that on standard input.
+    /// Runs a command to its end with `input` on standard input.
     pub(crate) fn finish_with_input(&self, mut command: Command, input: &str) -> Done {
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-        // A program that leaves without reading breaks the pipe: its exit code tells the rest.
+        // The program may exit without reading, which breaks the pipe; its exit code tells the rest.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         self.wait(child)
     }
@@ -228,7 +222,7 @@ impl Site {
         done
     }
 
-    /// No secret that the sandbox ever gave out or was sent stands in an output.
+    /// Asserts that the output contains no secret that the sandbox granted or received.
     fn search_for_secrets(&self, done: &Done) {
         for secret in self.sandbox.with(|world| world.secrets()) {
             assert!(!secret.is_empty());
@@ -241,12 +235,12 @@ impl Site {
         }
     }
 
-    /// The published files of the default output, in the order of their names.
+    /// The published files of the default output, by name.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         published(&self.exports())
     }
 
-    /// Every record of every published file of the default output.
+    /// All records of the default output.
     pub(crate) fn rows(&self) -> Vec<Row> {
         self.files()
             .iter()
@@ -254,23 +248,21 @@ impl Site {
             .collect()
     }
 
-    /// The addresses in the default output, sorted; somebody exported twice stands twice.
+    /// The addresses in the default output, sorted, with duplicates.
     pub(crate) fn emails(&self) -> Vec<String> {
         sorted(self.rows().into_iter().map(|row| row["email"].clone()))
     }
 
-    /// How many requests the sandbox got.
     pub(crate) fn requests(&self) -> usize {
         self.sandbox.with(|world| world.requests.len())
     }
 
-    /// Forgets the requests so far.
     pub(crate) fn forget_requests(&self) {
         self.sandbox.with(|world| world.clear_requests());
     }
 }
 
-/// The addresses of everybody subscribed on those lists, sorted.
+/// The subscribed addresses of these lists, sorted.
 pub(crate) fn subscribed(site: &Site, lists: &[u64]) -> Vec<String> {
     site.sandbox.with(|world| {
         sorted(lists.iter().flat_map(|list| {
@@ -283,14 +275,14 @@ pub(crate) fn subscribed(site: &Site, lists: &[u64]) -> Vec<String> {
     })
 }
 
-/// Sorted, repeats kept.
+/// Sorted, with duplicates.
 pub(crate) fn sorted(texts: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut texts: Vec<String> = texts.into_iter().collect();
     texts.sort();
     texts
 }
 
-/// The published files in a directory, in the order of their names; stage files and markers are hidden ones.
+/// The published files in a directory, by name; stage files and markers are hidden.
 pub(crate) fn published(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return Vec::new();
@@ -303,7 +295,7 @@ pub(crate) fn published(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The records of a CSV file, which must be whole: every record as long as the header.
+/// The records of a CSV file; each must be as long as the header.
 pub(crate) fn read_csv(file: &Path) -> Vec<Row> {
     parse_csv(&std::fs::read_to_string(file).unwrap())
 }
@@ -325,7 +317,7 @@ pub(crate) fn parse_csv(text: &str) -> Vec<Row> {
         .collect()
 }
 
-/// Every file below a directory.
+/// All files below a directory.
 pub(crate) fn files_below(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
@@ -338,4 +330,15 @@ pub(crate) fn files_below(directory: &Path) -> Vec<PathBuf> {
     }
     files.sort();
     files
+}
+
+/// Permission bits of a path, not following symlinks.
+pub(crate) fn mode(path: &Path) -> u32 {
+    let metadata = std::fs::symlink_metadata(path).unwrap();
+    metadata.permissions().mode() & 0o7777
+}
+
+/// Sets the permission bits of a path.
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }

@@ -1,12 +1,12 @@
-//! Processes in special surroundings: started through another program, answered while they wait, sent a signal.
+//! Commands in other environments: run through another program, given input while they wait, or signalled.
 
 use super::{Done, Site};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 
-/// The same command, started by another program in front of it: `unshare`, `sh -c '… exec "$@"' sh`.
-pub(crate) fn behind(front: &[&str], command: &Command) -> Command {
-    let mut whole = in_the_place_of(command, front[0]);
+/// The command run through another program: `unshare`, `sh -c '… exec "$@"' sh`.
+pub(crate) fn through(front: &[&str], command: &Command) -> Command {
+    let mut whole = program_like(command, front[0]);
     whole
         .args(&front[1..])
         .arg(command.get_program())
@@ -15,7 +15,7 @@ pub(crate) fn behind(front: &[&str], command: &Command) -> Command {
 }
 
 /// Another program with the environment and directory of that command, its output piped.
-fn in_the_place_of(command: &Command, program: &str) -> Command {
+fn program_like(command: &Command, program: &str) -> Command {
     let mut other = Command::new(program);
     other
         .env_clear()
@@ -31,27 +31,27 @@ fn in_the_place_of(command: &Command, program: &str) -> Command {
     other
 }
 
-/// The same command behind a shell script that ends in `exec "$@"` or runs `"$@"`.
-pub(crate) fn behind_script(script: &str, command: &Command) -> Command {
-    behind(&["sh", "-c", script, "sh"], command)
+/// The command run through a shell script that ends in `exec "$@"` or runs `"$@"`.
+pub(crate) fn through_shell(script: &str, command: &Command) -> Command {
+    through(&["sh", "-c", script, "sh"], command)
 }
 
-/// As [`behind_script`], in a mount namespace of its own; `None` and a word about it where that is not allowed.
+/// As [`through_shell`], in its own mount namespace; reports a skip and returns `None` if that is not allowed.
 #[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
-pub(crate) fn behind_mounts(script: &str, command: &Command) -> Option<Command> {
+pub(crate) fn in_mount_namespace(script: &str, command: &Command) -> Option<Command> {
     let allowed = Command::new("unshare").args(["--mount", "true"]).output();
     if allowed.is_ok_and(|output| output.status.success()) {
         let front = ["unshare", "--mount", "sh", "-c", script, "sh"];
-        return Some(behind(&front, command));
+        return Some(through(&front, command));
     }
-    eprintln!("skipped: only root may mount something in a namespace of its own");
+    eprintln!("skipped: only root can mount in its own namespace");
     None
 }
 
-/// The same command on a terminal of its own, which shows on standard output what the program says and not what is
-/// typed; `None` and a word about it where `script` of util-linux is missing. No argument may need quotes.
+/// The command on its own terminal, without echo, with all output on standard output; reports a skip and returns
+/// `None` without `script` of util-linux. No argument may need quotes.
 #[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
-pub(crate) fn on_a_terminal(command: &Command) -> Option<Command> {
+pub(crate) fn on_terminal(command: &Command) -> Option<Command> {
     if Command::new("script").arg("--version").output().is_err() {
         eprintln!("skipped: script of util-linux is not installed");
         return None;
@@ -60,7 +60,7 @@ pub(crate) fn on_a_terminal(command: &Command) -> Option<Command> {
     for argument in command.get_args() {
         line = format!("{line} '{}'", argument.to_str().unwrap());
     }
-    let mut terminal = in_the_place_of(command, "script");
+    let mut terminal = program_like(command, "script");
     terminal
         .args(["--quiet", "--return", "--echo", "never", "--command"])
         .args([&line, "/dev/null"]);
@@ -76,7 +76,7 @@ pub(crate) fn send_signal(child: &Child, signal: &str) {
 }
 
 impl Site {
-    /// Runs a command that prints an authorization URL and waits for a line: `answer` makes the line from the URL.
+    /// Runs a command that prints an authorization URL and waits for a line, which `answer` makes from the URL.
     pub(crate) fn finish_with_answer(
         &self,
         mut command: Command,
@@ -84,18 +84,18 @@ impl Site {
     ) -> Done {
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut said = String::new();
-        while stdout.read_line(&mut said).unwrap() > 0 {
-            let line = said.lines().last().unwrap().trim();
+        let mut printed = String::new();
+        while stdout.read_line(&mut printed).unwrap() > 0 {
+            let line = printed.lines().last().unwrap().trim();
             if line.contains("/oauth2/authorize?") {
                 let line = format!("{}\n", answer(line));
-                // A program that leaves without reading breaks the pipe: its exit code tells the rest.
+                // The program may exit without reading, which breaks the pipe; its exit code tells the rest.
                 let _ = child.stdin.take().unwrap().write_all(line.as_bytes());
             }
         }
-        stdout.read_to_string(&mut said).unwrap();
+        stdout.read_to_string(&mut printed).unwrap();
         let mut output = child.wait_with_output().unwrap();
-        output.stdout = said.into_bytes();
+        output.stdout = printed.into_bytes();
         self.read(output)
     }
 }

@@ -1,5 +1,5 @@
-//! A sandbox behind TLS: a certification authority made for the test, certificates good and bad, and a door that speaks
-//! TLS in front of one of the sandbox's origins.
+//! A sandbox behind TLS: a certification authority of the test, valid and invalid certificates, and a TLS proxy for
+//! one of the sandbox's origins.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -10,13 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// How often both sides of a connection are looked at in turn.
-const TURN: Duration = Duration::from_millis(1);
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// A certification authority.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    /// What `SSL_CERT_FILE` should hold.
+    /// For `SSL_CERT_FILE`.
     pub(crate) pem: String,
 }
 
@@ -39,7 +37,7 @@ impl Authority {
         }
     }
 
-    /// For a host, until the end of that year.
+    /// A certificate for a host, valid until the end of that year.
     pub(crate) fn certify(&self, host: &str, until: i32) -> Certificate {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([host.to_owned()]).unwrap();
@@ -53,15 +51,15 @@ impl Authority {
     }
 }
 
-/// A door on loopback: TLS outside, plain http to a sandbox inside.
-pub(crate) struct Door {
+/// A proxy on loopback: TLS outside, plain HTTP to the sandbox inside.
+pub(crate) struct TlsProxy {
     pub(crate) url: String,
     opened: Arc<AtomicUsize>,
 }
 
-impl Door {
-    /// Opens it in front of an origin of the sandbox; it lasts as long as the test's process.
-    pub(crate) fn to(origin: &str, certificate: Certificate) -> Door {
+impl TlsProxy {
+    /// Starts it in front of an origin of the sandbox; it runs until the test process ends.
+    pub(crate) fn to(origin: &str, certificate: Certificate) -> TlsProxy {
         let inside = origin.strip_prefix("http://").unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
@@ -79,39 +77,41 @@ impl Door {
             for stream in listener.incoming() {
                 count.fetch_add(1, Ordering::SeqCst);
                 let (config, inside) = (Arc::clone(&config), inside.clone());
-                std::thread::spawn(move || pass(stream.unwrap(), config, &inside));
+                std::thread::spawn(move || relay(stream.unwrap(), config, &inside));
             }
         });
-        Door { url, opened }
+        TlsProxy { url, opened }
     }
 
-    /// How many connections there were.
+    /// The number of connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.opened.load(Ordering::SeqCst)
     }
 }
 
-/// Passes bytes both ways until one side is done.
-fn pass(outside: TcpStream, config: Arc<ServerConfig>, inside: &str) {
+/// Relays bytes both ways until one side closes.
+fn relay(outside: TcpStream, config: Arc<ServerConfig>, inside: &str) {
     let mut connection = ServerConnection::new(config).unwrap();
-    // A client that does not trust us leaves in the middle of this.
+    // A client that does not trust the certificate disconnects during the handshake.
     if connection.complete_io(&mut &outside).is_err() {
         return;
     }
     let mut inside = TcpStream::connect(inside).unwrap();
     for stream in [&outside, &inside] {
-        stream.set_read_timeout(Some(TURN)).unwrap();
+        stream.set_read_timeout(Some(POLL_INTERVAL)).unwrap();
     }
     let mut outside = StreamOwned::new(connection, outside);
     loop {
-        if !pass_on(&mut outside, &mut inside) || !pass_on(&mut inside, &mut outside) {
+        if !relay_available(&mut outside, &mut inside)
+            || !relay_available(&mut inside, &mut outside)
+        {
             return;
         }
     }
 }
 
-/// Passes on what is there; `false` at the end.
-fn pass_on(from: &mut impl Read, to: &mut impl Write) -> bool {
+/// Relays the available bytes; `false` at the end.
+fn relay_available(from: &mut impl Read, to: &mut impl Write) -> bool {
     let mut bytes = [0; 16 * 1024];
     match from.read(&mut bytes) {
         Ok(0) => false,

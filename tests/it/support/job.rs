@@ -1,6 +1,7 @@
-//! A list that grows while runs export it, some of them killed: who came out, how often, and what lies around.
+//! A job that exports one growing list, with some runs killed: which subscribers were exported, how often, and which
+//! files are left.
 
-use super::killing::{Before, Held};
+use super::interrupt::{HeldRun, KillPoint};
 use super::{Done, Site, files_below, read_csv, sorted, subscribed};
 use aweber_sandbox::{ClientKind, Rotation, Settings};
 use rusqlite::Connection;
@@ -9,31 +10,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// The first line of every CSV file, as the contract has it.
+/// The first line of every CSV file, as documented.
 pub(crate) const HEADER: &str = "list_id,list_name,id,email,name,status,subscribed_at,verified_at,is_verified,subscription_method,\
     subscription_url,ad_tracking,ip_address,country,region,city,postal_code,area_code,dma_code,latitude,longitude,tags,\
     custom_fields,misc_notes,last_followup_message_number_sent,last_followup_sent_at,unsubscribed_at,unsubscribe_method\n";
 
-/// The kinds of `--output`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outlet {
+pub(crate) enum OutputKind {
     Directory,
     File,
     Stdout,
 }
 
-/// One list and its exports.
-pub(crate) struct Story {
+/// A site with one list and one kind of output.
+pub(crate) struct Job {
     pub(crate) site: Site,
     pub(crate) list: u64,
-    pub(crate) outlet: Outlet,
-    /// Addresses that came out of standard output, in that order.
+    pub(crate) output: OutputKind,
+    /// Addresses printed on standard output, in order.
     printed: Vec<String>,
-    /// Those printed by a run that did not end well: they may come again.
-    printed_in_vain: BTreeSet<String>,
+    /// Those printed by a run that failed: they may be printed again.
+    printed_by_failed_runs: BTreeSet<String>,
 }
 
-/// The batch of the highest number, as the ledger has it.
+/// The latest batch in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     pub(crate) id: i64,
@@ -45,37 +45,35 @@ pub(crate) struct Batch {
     pub(crate) rows: u64,
 }
 
-impl Story {
-    /// An empty list. A refresh token lost to a kill is another promise's business: the old one goes on working.
-    pub(crate) fn new(outlet: Outlet) -> Story {
+impl Job {
+    /// With an empty list. Tokens lost to a kill are tested elsewhere: old refresh tokens stay valid here.
+    pub(crate) fn new(output: OutputKind) -> Job {
         let settings = Settings {
             rotation: Rotation::Tolerated,
             ..Settings::default()
         };
         let site = Site::with(ClientKind::Public, settings);
         let list = site.sandbox.with(|world| world.add_list("Readers"));
-        Story {
+        Job {
             site,
             list,
-            outlet,
+            output,
             printed: Vec::new(),
-            printed_in_vain: BTreeSet::new(),
+            printed_by_failed_runs: BTreeSet::new(),
         }
     }
 
-    /// More people sign up.
-    pub(crate) fn more(&self, count: usize) {
+    pub(crate) fn add_subscribers(&self, count: usize) {
         self.site
             .sandbox
             .with(|world| world.add_subscribers(self.list, count));
     }
 
-    /// The arguments of `run`.
     pub(crate) fn arguments(&self) -> &'static [&'static str] {
-        match self.outlet {
-            Outlet::Directory => &[],
-            Outlet::File => &["--output", "grown.csv"],
-            Outlet::Stdout => &["--output", "-"],
+        match self.output {
+            OutputKind::Directory => &[],
+            OutputKind::File => &["--output", "grown.csv"],
+            OutputKind::Stdout => &["--output", "-"],
         }
     }
 
@@ -84,14 +82,14 @@ impl Story {
         self.site.path("grown.csv")
     }
 
-    /// A run, whatever becomes of it.
+    /// A run with any exit code.
     pub(crate) fn run(&mut self) -> Done {
         let done = self.site.run(self.arguments());
-        self.note(&done);
+        self.record_output(&done);
         done
     }
 
-    /// A run that must end well.
+    /// A run that must succeed.
     pub(crate) fn run_ok(&mut self) -> Done {
         let done = self.run();
         done.exits(0);
@@ -99,49 +97,49 @@ impl Story {
     }
 
     /// A run killed before that call.
-    pub(crate) fn run_killed(&mut self, before: Before<'_>) -> Done {
+    pub(crate) fn run_killed(&mut self, before: KillPoint<'_>) -> Done {
         let done = self.site.run_killed(self.arguments(), before);
-        self.note(&done);
+        self.record_output(&done);
         done
     }
 
-    /// Takes note of what a run has printed.
-    pub(crate) fn note(&mut self, done: &Done) {
-        if self.outlet != Outlet::Stdout {
+    /// Records the addresses that a run has printed.
+    pub(crate) fn record_output(&mut self, done: &Done) {
+        if self.output != OutputKind::Stdout {
             done.prints_nothing();
             return;
         }
-        // A kill may have torn the last line; no cell of this list holds a line break.
+        // A kill may have torn the last line; no cell of this list contains a line break.
         let whole = done.stdout.rfind('\n').map_or(0, |end| end + 1);
         for row in super::parse_csv(&done.stdout[..whole]) {
             if done.code != 0 {
-                self.printed_in_vain.insert(row["email"].clone());
+                self.printed_by_failed_runs.insert(row["email"].clone());
             }
             self.printed.push(row["email"].clone());
         }
     }
 
-    /// Everybody exported so far, sorted; whoever came out twice stands twice.
+    /// All exported addresses so far, sorted, with duplicates.
     pub(crate) fn exported(&self) -> Vec<String> {
-        match self.outlet {
-            Outlet::Directory => self.site.emails(),
-            Outlet::File if self.file().exists() => sorted(
+        match self.output {
+            OutputKind::Directory => self.site.emails(),
+            OutputKind::File if self.file().exists() => sorted(
                 read_csv(&self.file())
                     .into_iter()
                     .map(|row| row["email"].clone()),
             ),
-            Outlet::File => Vec::new(),
-            Outlet::Stdout => {
+            OutputKind::File => Vec::new(),
+            OutputKind::Stdout => {
                 let mut printed = sorted(self.printed.iter().cloned());
-                // What a killed run has printed cannot be taken back: the documented exception.
-                printed.dedup_by(|a, b| a == b && self.printed_in_vain.contains(a));
+                // Rows printed by a killed run cannot be taken back: the documented exception.
+                printed.dedup_by(|a, b| a == b && self.printed_by_failed_runs.contains(a));
                 printed
             }
         }
     }
 
-    /// Files of an unfinished batch, ledger or token, by name.
-    pub(crate) fn leftovers(&self) -> Vec<String> {
+    /// Names of temporary files of a batch, the ledger or the token.
+    pub(crate) fn unfinished_files(&self) -> Vec<String> {
         files_below(&self.site.path(""))
             .iter()
             .map(|file| file.file_name().unwrap().to_string_lossy().into_owned())
@@ -153,32 +151,34 @@ impl Story {
             .collect()
     }
 
-    /// Everybody subscribed is out, once, in whole records, and nothing unfinished lies around.
-    pub(crate) fn assert_everybody_once(&self, what: &str, done: &Done) {
+    /// Asserts that each subscribed address was exported once in whole records, and no unfinished file is left.
+    pub(crate) fn assert_exported_once(&self, what: &str, done: &Done) {
         let exported = self.exported();
         let expected = subscribed(&self.site, &[self.list]);
         assert!(
             exported == expected,
-            "{what}: {} of {} exported; lost or doubled: {:?}\n{done}",
+            "{what}: {} of {} exported; lost or duplicated: {:?}\n{done}",
             exported.len(),
             expected.len(),
             difference(&exported, &expected)
         );
-        assert_eq!(self.leftovers(), Vec::<String>::new(), "{what}\n{done}");
+        assert_eq!(
+            self.unfinished_files(),
+            Vec::<String>::new(),
+            "{what}\n{done}"
+        );
     }
 
-    /// The ledger, to look at or to change.
     pub(crate) fn ledger(&self) -> Connection {
         self.site.ledger()
     }
 
-    /// The state of the latest batch, if there is one and the ledger can be read just now.
-    pub(crate) fn state(&self) -> Option<String> {
+    /// The state of the latest batch; `None` without one or while the ledger is locked.
+    pub(crate) fn batch_state(&self) -> Option<String> {
         let sql = "SELECT state FROM batch ORDER BY id DESC LIMIT 1";
         self.ledger().query_row(sql, [], |row| row.get(0)).ok()
     }
 
-    /// The latest batch.
     pub(crate) fn batch(&self) -> Batch {
         let sql = "SELECT id, state, target, stage, marker, length, rows FROM batch ORDER BY id DESC LIMIT 1";
         self.ledger()
@@ -196,41 +196,41 @@ impl Story {
             .unwrap()
     }
 
-    /// A batch of two pages out of three, checkpointed and left open.
-    pub(crate) fn left_open(outlet: Outlet) -> Story {
-        let mut story = Story::new(outlet);
-        story.more(250);
-        let held = story.hold_at_third_page();
-        let (stopped, _) = story.site.stop(held, Signal::TERM);
+    /// A job with an open batch of two pages out of three, with a checkpoint.
+    pub(crate) fn with_open_batch(output: OutputKind) -> Job {
+        let mut job = Job::new(output);
+        job.add_subscribers(250);
+        let held = job.hold_at_third_page();
+        let (stopped, _) = job.site.stop(held, Signal::TERM);
         stopped.exits(143);
-        story.note(&stopped);
-        let batch = story.batch();
+        job.record_output(&stopped);
+        let batch = job.batch();
         assert_eq!((batch.state.as_str(), batch.rows), ("open", 199));
         assert_eq!(batch.stage.metadata().unwrap().len(), batch.length);
-        story
+        job
     }
 
-    /// A run that waits for the third page of those subscribed.
-    pub(crate) fn hold_at_third_page(&self) -> Held {
+    /// A run held at the third page of subscribed readers.
+    pub(crate) fn hold_at_third_page(&self) -> HeldRun {
         self.site.hold_on("status=subscribed", self.arguments(), 3)
     }
 
-    /// The next run publishes what was left of those three pages, and fetches no more than what is missing.
-    pub(crate) fn assert_goes_on(&mut self, what: &str) -> Done {
+    /// Asserts that the next run publishes the rows of the open batch and fetches only what is missing.
+    pub(crate) fn assert_resumes(&mut self, what: &str) -> Done {
         self.site.forget_requests();
         let done = self.run_ok();
-        self.assert_everybody_once(what, &done);
-        // A refresh, the lists, the unconfirmed, the one page that is missing, the count.
+        self.assert_exported_once(what, &done);
+        // A refresh, the lists, the unconfirmed, the missing page, the count.
         assert_eq!(self.site.requests(), 5, "{what}\n{done}");
         done
     }
 
-    /// The batch is void: the next run fetches all three pages again, into one new batch.
-    pub(crate) fn assert_begins_anew(&mut self, what: &str) -> Done {
+    /// Asserts that the batch is void: the next run fetches all three pages again into a new batch.
+    pub(crate) fn assert_starts_over(&mut self, what: &str) -> Done {
         let id = self.batch().id;
         self.site.forget_requests();
         let done = self.run_ok();
-        self.assert_everybody_once(what, &done);
+        self.assert_exported_once(what, &done);
         assert_eq!(self.site.requests(), 7, "{what}\n{done}");
         let batch = self.batch();
         assert_eq!(
@@ -240,8 +240,8 @@ impl Story {
         done
     }
 
-    /// The next run ends with 73 before any request, and leaves tokens, batch and exports as they were.
-    pub(crate) fn assert_refuses(&mut self, message: &str) -> Done {
+    /// Asserts that the next run ends with 73 before any request and changes neither tokens nor batch nor exports.
+    pub(crate) fn assert_next_run_refused(&mut self, message: &str) -> Done {
         let (batch, files) = (self.batch(), self.site.contents());
         self.site.forget_requests();
         let done = self.run();
@@ -254,7 +254,7 @@ impl Story {
 }
 
 impl Site {
-    /// Every file but the ledger and the locks, with what is in it.
+    /// All files except ledger and locks, with their content.
     pub(crate) fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         files_below(&self.path(""))
             .into_iter()
@@ -272,17 +272,17 @@ impl Site {
         self.state_dir().join(format!("ledger-{account}.sqlite3"))
     }
 
-    /// The ledger, to look at or to change.
+    /// The ledger, to query or to change.
     pub(crate) fn ledger(&self) -> Connection {
         Connection::open(self.ledger_file()).unwrap()
     }
 }
 
-/// Who stands in one of two sorted lists more often than in the other.
+/// The addresses whose number differs between two sorted lists.
 fn difference(left: &[String], right: &[String]) -> Vec<String> {
     let count = |all: &[String], one: &String| all.iter().filter(|other| *other == one).count();
-    let everybody: BTreeSet<&String> = left.iter().chain(right).collect();
-    everybody
+    let addresses: BTreeSet<&String> = left.iter().chain(right).collect();
+    addresses
         .into_iter()
         .map(|one| (one, count(left, one), count(right, one)))
         .filter(|(_, left, right)| left != right)
@@ -291,8 +291,8 @@ fn difference(left: &[String], right: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Writes behind what stands in a file, or into a new one.
-pub(crate) fn append(file: &Path, bytes: &[u8]) {
+/// Appends to a file, or creates it.
+pub(crate) fn append_bytes(file: &Path, bytes: &[u8]) {
     let mut file = std::fs::OpenOptions::new()
         .append(true)
         .create(true)
@@ -301,8 +301,8 @@ pub(crate) fn append(file: &Path, bytes: &[u8]) {
     file.write_all(bytes).unwrap();
 }
 
-/// Takes bytes off the end of a file.
-pub(crate) fn cut(file: &Path, by: u64) {
+/// Truncates a file by `by` bytes.
+pub(crate) fn cut_bytes(file: &Path, by: u64) {
     let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
     file.set_len(file.metadata().unwrap().len() - by).unwrap();
 }

@@ -1,16 +1,12 @@
-//! Which subscribers a run is about: lists, statuses, where to begin, everything or the recent part. Each option also
-//! as a variable.
+//! Which subscribers a run exports: lists, statuses, the start, all or the recent ones. Each option also as a
+//! variable.
 
-use crate::support::calendar::{add_readers, at, reader, sign_up};
+use crate::support::calendar::{at, noon, reader, sign_up, site_with_nine_days};
 use crate::support::{Done, Site, sorted};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
-fn noon() -> DateTime<Utc> {
-    at("2026-03-10T12:00:00Z")
-}
-
-/// Four lists with one subscriber each: `a@`, `b@`, `c@`, `d@`; the third is named like the id of the first, two share a
-/// name.
+/// Four lists with one subscriber each: `a@`, `b@`, `c@`, `d@`; the third has the id of the first as its name, and
+/// two have the same name.
 fn site_with_lists() -> (Site, [u64; 4]) {
     let site = Site::on(noon());
     let lists = site.sandbox.with(|w| {
@@ -34,7 +30,7 @@ fn run_with(site: &Site, arguments: &[&str], variables: &[(&str, &str)]) -> Done
 }
 
 #[test]
-fn lists_are_chosen_by_id_then_unique_list_id_then_name() {
+fn lists_are_selected_by_id_then_unique_list_id_then_name() {
     for (arguments, variables, expected) in [
         (&["--list", "22"][..], &[][..], "b"),
         (&["--list", "11"], &[], "a"),
@@ -86,7 +82,7 @@ fn a_name_with_a_comma_is_one_name_on_the_command_line() {
 }
 
 #[test]
-fn an_unknown_or_ambiguous_list_is_refused_before_anything_is_exported() {
+fn an_unknown_or_ambiguous_list_is_rejected_before_anything_is_exported() {
     for (arguments, variables, says) in [
         (&["--list", "Nowhere"][..], &[][..], "\"Nowhere\""),
         (
@@ -114,7 +110,7 @@ fn an_unknown_or_ambiguous_list_is_refused_before_anything_is_exported() {
 }
 
 #[test]
-fn a_list_left_out_at_first_is_exported_whole_when_it_is_wanted() {
+fn a_list_excluded_at_first_is_exported_whole_once_it_is_included() {
     let (site, lists) = site_with_lists();
     site.run_exports(
         &["--exclude-list", "22"],
@@ -129,7 +125,7 @@ fn a_list_left_out_at_first_is_exported_whole_when_it_is_wanted() {
     site.run_exports(&[], &["b@example.com"]);
 }
 
-/// A list with somebody of each status.
+/// A list with one subscriber of each status.
 fn site_with_statuses() -> (Site, u64) {
     let site = Site::on(noon());
     let list = site.list("News");
@@ -147,7 +143,7 @@ fn site_with_statuses() -> (Site, u64) {
 }
 
 #[test]
-fn only_the_wanted_statuses_are_exported() {
+fn only_the_requested_statuses_are_exported() {
     for (wanted, expected) in [
         ("subscribed", &["subscribed"][..]),
         ("unsubscribed", &["gone"]),
@@ -176,10 +172,10 @@ fn only_the_wanted_statuses_are_exported() {
 }
 
 #[test]
-fn a_status_newly_wanted_is_exported_whole() {
+fn a_newly_requested_status_is_exported_whole() {
     let (site, list) = site_with_statuses();
     site.run_exports(&[], &["subscribed@example.com"]);
-    // Also who left after having been exported: exported once is exported.
+    // An unsubscribed one that was exported before is not exported again.
     let ids: Vec<u64> = site
         .sandbox
         .with(|w| w.subscribers(list).map(|s| s.id).collect());
@@ -195,7 +191,7 @@ fn a_status_newly_wanted_is_exported_whole() {
 }
 
 #[test]
-fn who_came_while_another_status_was_wanted_is_not_lost() {
+fn sign_ups_during_runs_for_another_status_are_not_lost() {
     let (site, list) = site_with_statuses();
     site.run_exports(&[], &["subscribed@example.com"]);
     site.add(
@@ -212,36 +208,27 @@ fn who_came_while_another_status_was_wanted_is_not_lost() {
     site.run_exports(&[], &["meanwhile@example.com"]);
 }
 
-/// A list with a subscriber of each of the last nine days.
-fn site_with_days() -> (Site, u64) {
-    let site = Site::on(noon());
-    let list = site.list("News");
-    site.sandbox
-        .with(|w| add_readers(w, list, 9, noon(), TimeDelta::days(1)));
-    (site, list)
-}
-
 #[test]
-fn a_first_export_begins_where_since_says_and_full_remembers_that() {
+fn a_first_export_starts_at_since_and_full_remembers_it() {
     for since in ["2026-03-07", "today"] {
-        let (site, list) = site_with_days();
+        let (site, list) = site_with_nine_days();
         let first = if since == "today" { 8 } else { 5 };
         run_with(&site, &[], &[("AWEBER_SYNC_SINCE", since)]).exits(0);
         let wanted = (first..9).map(|n| format!("reader{n}-{list}@example.com"));
         assert_eq!(site.emails(), sorted(wanted), "{since}");
         site.run_exports(&[], &[]);
         site.run_exports(&["--full"], &[]);
-        // Only for a list never exported before: giving it anew changes nothing.
+        // It applies only to lists never exported before.
         site.run_exports(&["--since", "2026-03-01"], &[]);
         site.run_exports(&["--full", "--since", "2026-03-01"], &[]);
-        // An import of days before is not wanted, one of a day since then is.
+        // An import dated before that day is skipped, one dated after it is exported.
         site.add(
             list,
             reader("too-old@example.com", at("2026-03-06T23:00:00Z")),
         );
         site.add(list, reader("today@example.com", noon()));
         site.run_exports(&["--full"], &["today@example.com"]);
-        // Another list has its own beginning.
+        // A new list has its own start.
         let other = site.list("Later");
         site.add(
             other,
@@ -256,7 +243,7 @@ fn a_first_export_begins_where_since_says_and_full_remembers_that() {
 }
 
 #[test]
-fn since_today_is_a_day_of_aweber_s_clock() {
+fn since_today_is_a_day_of_the_server_clock() {
     let site = Site::on(at("2031-05-05T00:30:00Z"));
     let list = site.list("News");
     site.add(
@@ -271,8 +258,8 @@ fn since_today_is_a_day_of_aweber_s_clock() {
 }
 
 #[test]
-fn what_is_no_day_or_no_status_is_a_usage_error_before_any_request() {
-    let (site, _) = site_with_days();
+fn an_invalid_day_or_status_is_a_usage_error_before_any_request() {
+    let (site, _) = site_with_nine_days();
     for arguments in [
         ["--since", "yesterday"],
         ["--since", "10.3.2026"],
@@ -290,7 +277,7 @@ fn what_is_no_day_or_no_status_is_a_usage_error_before_any_request() {
 }
 
 #[test]
-fn a_variable_turns_full_on_and_off() {
+fn full_accepts_boolean_variables() {
     for (value, is_full) in [
         ("true", true),
         ("1", true),
@@ -301,7 +288,7 @@ fn a_variable_turns_full_on_and_off() {
         ("no", false),
         ("", false),
     ] {
-        let (site, list) = site_with_days();
+        let (site, list) = site_with_nine_days();
         site.run_ok(&[]);
         site.add(
             list,
@@ -316,7 +303,7 @@ fn a_variable_turns_full_on_and_off() {
 
 #[test]
 fn empty_variables_count_as_unset() {
-    let (site, _) = site_with_days();
+    let (site, _) = site_with_nine_days();
     let state_dir = site.state_dir();
     let (api, auth) = (site.sandbox.api_url(), site.sandbox.auth_url());
     let given = [

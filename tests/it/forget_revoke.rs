@@ -1,12 +1,12 @@
-//! The commands that undo something: forget lets the next run export again, revoke ends the tokens.
+//! The commands forget, which makes the next run export again, and revoke, which ends the tokens.
 
-use crate::commands::{command, exported, ok};
-use crate::support::token::nobodys_url;
+use crate::commands::{command, exported, stdout_of};
+use crate::support::token::unreachable_url;
 use crate::support::{Site, files_below, sorted, subscribed};
 use aweber_sandbox::{ClientKind, Fault, FaultKind, NewSubscriber, Settings};
 
 #[test]
-fn what_was_forgotten_is_exported_again_and_nothing_else() {
+fn forgotten_subscriptions_are_exported_again_and_no_others() {
     for by_name in [false, true] {
         let site = Site::new();
         let (news, tips) = site.sandbox.with(|world| {
@@ -19,9 +19,9 @@ fn what_was_forgotten_is_exported_again_and_nothing_else() {
         site.forget_requests();
         let id = tips.to_string();
         let name = if by_name { "Tips" } else { &id };
-        let said = ok(&site, &["forget", "--list", name]);
+        let printed = stdout_of(&site, &["forget", "--list", name]);
         assert_eq!(
-            said,
+            printed,
             format!("Forgot 2 subscriptions of list {tips}; the next run exports them again.\n")
         );
         assert_eq!(
@@ -40,7 +40,7 @@ fn what_was_forgotten_is_exported_again_and_nothing_else() {
 }
 
 #[test]
-fn forget_since_a_day_forgets_who_came_from_then_on() {
+fn forget_since_a_day_forgets_subscriptions_from_that_day_on() {
     let site = Site::new();
     let list = site.sandbox.with(|world| {
         let list = world.add_list("News");
@@ -58,10 +58,10 @@ fn forget_since_a_day_forgets_who_came_from_then_on() {
             .date_naive()
             .to_string()
     });
-    let said = ok(&site, &["forget", "--list", &list, "--since", &day]);
+    let printed = stdout_of(&site, &["forget", "--list", &list, "--since", &day]);
     assert!(
-        said.starts_with("Forgot 2 subscriptions of list "),
-        "{said}"
+        printed.starts_with("Forgot 2 subscriptions of list "),
+        "{printed}"
     );
     site.run_ok(&[]);
     let again: Vec<String> = crate::support::read_csv(&site.files()[1])
@@ -75,7 +75,7 @@ fn forget_since_a_day_forgets_who_came_from_then_on() {
 }
 
 #[test]
-fn nothing_is_forgotten_of_an_unknown_list_or_with_a_batch_under_way() {
+fn forget_refuses_an_unknown_list_or_an_unfinished_batch() {
     let (site, ..) = exported();
     for list in ["4711", "No such list"] {
         command(&site, &["forget", "--list", list]).exits(78);
@@ -91,8 +91,8 @@ fn nothing_is_forgotten_of_an_unknown_list_or_with_a_batch_under_way() {
     assert_eq!(site.emails().len(), 250);
 }
 
-/// No file in the site's directory holds a token or a client secret.
-fn assert_nothing_secret_left(site: &Site) {
+/// Asserts that no file in the site's directory contains a token or a client secret.
+fn assert_no_secret_left(site: &Site) {
     for file in files_below(&site.path("")) {
         let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
         for secret in site.sandbox.with(|world| world.secrets()) {
@@ -102,7 +102,7 @@ fn assert_nothing_secret_left(site: &Site) {
 }
 
 #[test]
-fn revoke_ends_the_tokens_of_either_kind_of_client_and_leaves_nothing_secret() {
+fn revoke_ends_the_tokens_of_both_client_kinds_and_leaves_no_secret() {
     for kind in [ClientKind::Public, ClientKind::Confidential] {
         let site = Site::with(kind, Settings::default());
         site.add_list(2);
@@ -110,16 +110,19 @@ fn revoke_ends_the_tokens_of_either_kind_of_client_and_leaves_nothing_secret() {
         for beside in [".rescued", ".rescued.2", ".candidate", ".next"] {
             std::fs::write(site.beside_token(beside), site.token_bytes()).unwrap();
         }
-        let said = ok(&site, &["revoke"]);
-        assert!(said.contains("no longer accepts these tokens"), "{said}");
-        assert!(said.contains("labs.aweber.com/apps"), "{said}");
+        let printed = stdout_of(&site, &["revoke"]);
+        assert!(
+            printed.contains("no longer accepts these tokens"),
+            "{printed}"
+        );
+        assert!(printed.contains("labs.aweber.com/apps"), "{printed}");
         site.sandbox.with(|world| {
             assert!(
                 world.live_refresh_tokens().is_empty() && world.live_access_tokens().is_empty()
             );
         });
         assert!(!site.token_file().exists());
-        assert_nothing_secret_left(&site);
+        assert_no_secret_left(&site);
         assert_eq!(site.rows().len(), 2, "the exports stay");
         site.run(&[]).exits(78).says("aweber-sync authorize");
         site.authorize_anew();
@@ -129,7 +132,7 @@ fn revoke_ends_the_tokens_of_either_kind_of_client_and_leaves_nothing_secret() {
 }
 
 #[test]
-fn revoke_keeps_everything_when_aweber_refuses_fails_or_cannot_be_reached() {
+fn a_failed_revoke_keeps_everything() {
     let refused = FaultKind::envelope_b(401, "invalid_client", "who are you");
     for (fault, code) in [
         (refused, 78),
@@ -147,11 +150,11 @@ fn revoke_keeps_everything_when_aweber_refuses_fails_or_cannot_be_reached() {
         assert_eq!(site.token_bytes(), before);
         site.sandbox.with(|world| world.clear_faults());
         site.run_ok(&[]);
-        ok(&site, &["revoke"]);
+        stdout_of(&site, &["revoke"]);
     }
     let (site, ..) = exported();
     let mut unreachable = site.command(&["revoke"]);
-    unreachable.env("AWEBER_AUTH_URL", nobodys_url());
+    unreachable.env("AWEBER_AUTH_URL", unreachable_url());
     site.finish(unreachable).exits(69);
     assert!(site.token_is_live());
     std::fs::remove_file(site.token_file()).unwrap();

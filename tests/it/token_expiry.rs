@@ -1,4 +1,4 @@
-//! N1 during a run: access tokens that die early, and what a run does when the new one is refused too.
+//! N1 during a run: access tokens that expire early, and a rejected new one.
 
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{ClientKind, Fault, FaultKind, Settings};
@@ -6,7 +6,7 @@ use serde_json::json;
 use std::time::Duration;
 
 #[test]
-fn access_tokens_that_die_after_every_second_request_cost_no_row_and_no_token() {
+fn access_tokens_that_expire_after_every_second_request_lose_no_row_and_no_token() {
     let settings = Settings {
         access_dies_after_requests: Some(2),
         ..Settings::default()
@@ -25,7 +25,7 @@ fn access_tokens_that_die_after_every_second_request_cost_no_row_and_no_token() 
 }
 
 #[test]
-fn each_refused_request_is_repeated_with_the_new_token() {
+fn a_request_rejected_with_401_is_retried_with_the_new_token() {
     let site = Site::new();
     let list = site.add_list(5);
     site.sandbox.with(|world| {
@@ -52,8 +52,9 @@ fn each_refused_request_is_repeated_with_the_new_token() {
 }
 
 #[test]
-fn a_token_about_to_expire_is_refreshed_before_aweber_refuses_it() {
-    // Announces a second of life; the token itself lives on, so that only the announcement can lead to a refresh.
+fn a_token_about_to_expire_is_refreshed_before_it_is_rejected() {
+    // Announces one second of life, although the token stays valid, so that only the announcement can cause a
+    // refresh.
     let settings = Settings {
         extra_token_fields: vec![("expires_in".to_owned(), json!(1))],
         ..Settings::default()
@@ -84,7 +85,7 @@ fn a_token_about_to_expire_is_refreshed_before_aweber_refuses_it() {
 }
 
 #[test]
-fn tokens_that_are_dead_when_they_arrive_do_not_make_an_endless_loop() {
+fn tokens_that_have_expired_on_arrival_cause_no_endless_loop() {
     let settings = Settings {
         extra_token_fields: vec![("expires_in".to_owned(), json!(0))],
         ..Settings::default()
@@ -120,7 +121,7 @@ fn a_second_401_right_after_a_refresh_ends_the_run_and_asks_for_authorize() {
 }
 
 #[test]
-fn a_customer_who_disconnects_the_app_during_a_run_leads_to_77_and_keeps_what_was_fetched() {
+fn an_app_disconnected_during_a_run_ends_with_77_and_keeps_what_was_fetched() {
     let site = Site::new();
     let first = site.add_list(3);
     site.add_list(3);

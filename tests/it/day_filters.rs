@@ -1,21 +1,20 @@
-//! Promise N2 whatever a day is: the filters know whole days of an undocumented zone and leave the day named out or
-//! not, clocks jump, and some rows carry dates that nobody expects.
+//! Promise N2 for all meanings of a day: the filters use whole days of an undocumented time zone and may exclude the
+//! day itself, clocks jump, and some rows have unexpected dates.
 
 use crate::support::calendar::{add_readers, at, reader, sign_up};
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{ClientKind, NewSubscriber, Settings};
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Noon of a day of this story.
+/// Noon of day `n`.
 fn day(n: i64) -> DateTime<Utc> {
     at("2026-03-01T12:00:00Z") + TimeDelta::days(n)
 }
 
-/// Somebody subscribes; a run; somebody else subscribes one second later; a run a week later. On three lists at
-/// different times of the day, in every zone of the world.
-fn one_second_after_the_mark(after_includes_day: bool) {
+/// Signs up one subscriber before a run, and another one second later before a run a week later, on three lists at
+/// different times of the day, in every time zone.
+fn sign_ups_one_second_after_watermark(after_includes_day: bool) {
     let site = Site::on(day(0));
-    // One second before midnight, midnight, noon.
     let lists = [-43_201, -43_200, 0].map(|seconds| {
         let list = site.list(&format!("At {seconds}"));
         (list, TimeDelta::seconds(seconds))
@@ -40,22 +39,22 @@ fn one_second_after_the_mark(after_includes_day: bool) {
     let filtered = site.sandbox.with(|w| w.count("&subscribed_after="));
     assert!(
         filtered >= 27 * 2 * 3,
-        "it asked for everything: {filtered}"
+        "too few filtered queries: {filtered}"
     );
 }
 
 #[test]
-fn who_subscribed_one_second_after_the_mark_is_found_in_every_zone_if_after_includes_the_day() {
-    one_second_after_the_mark(true);
+fn a_sign_up_one_second_after_the_watermark_is_found_in_every_zone_if_after_includes_the_day() {
+    sign_ups_one_second_after_watermark(true);
 }
 
 #[test]
-fn who_subscribed_one_second_after_the_mark_is_found_in_every_zone_if_after_leaves_the_day_out() {
-    one_second_after_the_mark(false);
+fn a_sign_up_one_second_after_the_watermark_is_found_in_every_zone_if_after_excludes_the_day() {
+    sign_ups_one_second_after_watermark(false);
 }
 
 #[test]
-fn who_confirms_late_is_found_in_every_zone() {
+fn late_confirmations_are_found_in_every_zone() {
     for (includes, zone) in [(true, -12), (true, 14), (false, -12), (false, 14)] {
         let site = Site::on(day(0));
         let list = site.list("News");
@@ -63,7 +62,7 @@ fn who_confirms_late_is_found_in_every_zone() {
             w.settings.after_includes_day = includes;
             w.settings.day_zone_hours = zone;
         });
-        // The oldest that can still confirm, and both sides of midnight.
+        // The oldest one that can still confirm, and both sides of midnight.
         let late: Vec<u64> = [
             day(-30),
             at("2026-02-27T23:59:59Z"),
@@ -90,7 +89,7 @@ fn who_confirms_late_is_found_in_every_zone() {
 }
 
 #[test]
-fn a_first_export_from_a_day_on_leaves_out_nobody_of_that_day_in_every_zone() {
+fn since_includes_the_whole_day_in_every_zone() {
     for (includes, zone) in [
         (true, -12),
         (true, 0),
@@ -119,7 +118,7 @@ fn a_first_export_from_a_day_on_leaves_out_nobody_of_that_day_in_every_zone() {
 }
 
 #[test]
-fn a_row_from_the_future_does_not_end_all_exports() {
+fn a_row_dated_in_the_future_does_not_stop_later_exports() {
     for send_date in [true, false] {
         let site = Site::new();
         let list = site.list("News");
@@ -129,7 +128,7 @@ fn a_row_from_the_future_does_not_end_all_exports() {
         site.sandbox.with(|w| w.add_subscribers(list, 3));
         site.run_ok(&[]);
         assert_eq!(site.emails(), subscribed(&site, &[list]));
-        // One that comes later, too.
+        // A later one too.
         site.add(list, future("more-future@example.com"));
         site.add(list, NewSubscriber::new("today@example.com"));
         site.run_exports(&[], &["more-future@example.com", "today@example.com"]);
@@ -140,7 +139,7 @@ fn a_row_from_the_future_does_not_end_all_exports() {
 }
 
 #[test]
-fn answers_without_a_date_lose_nobody() {
+fn answers_without_a_date_header_lose_no_subscriber() {
     let settings = Settings {
         send_date: false,
         ..Settings::default()
@@ -160,13 +159,13 @@ fn answers_without_a_date_lose_nobody() {
     });
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &[list]));
-    // Without knowing the time nobody is held to be too late.
+    // Without knowing the time, no sign-up is treated as expired.
     site.sandbox.with(|w| w.confirm(list, longer));
     site.run_exports(&[], &["longer@example.com"]);
 }
 
 #[test]
-fn a_date_that_jumps_ahead_for_a_run_loses_nobody() {
+fn a_server_date_that_jumps_ahead_for_one_run_loses_no_subscriber() {
     let site = Site::on(day(0));
     let list = site.list("News");
     site.sandbox
@@ -185,7 +184,7 @@ fn a_date_that_jumps_ahead_for_a_run_loses_nobody() {
 }
 
 #[test]
-fn an_import_that_kept_its_dates_is_found_by_full_and_by_nothing_else() {
+fn an_import_with_old_dates_is_found_only_by_full() {
     let site = Site::on(day(0));
     let list = site.list("News");
     site.sandbox
@@ -207,7 +206,7 @@ fn an_import_that_kept_its_dates_is_found_by_full_and_by_nothing_else() {
 }
 
 #[test]
-fn who_was_moved_to_another_list_is_found_at_once_with_a_new_date_and_by_full_with_the_old_one() {
+fn a_moved_subscriber_is_found_by_its_new_date_or_with_its_old_date_by_full() {
     for keeps_time in [false, true] {
         let site = Site::on(day(0));
         let (news, tips) = (site.list("News"), site.list("Tips"));
@@ -231,7 +230,7 @@ fn who_was_moved_to_another_list_is_found_at_once_with_a_new_date_and_by_full_wi
 }
 
 #[test]
-fn who_shows_up_with_a_date_shortly_before_the_mark_is_in_the_next_run() {
+fn a_subscriber_dated_shortly_before_the_watermark_is_found_by_the_next_run() {
     let site = Site::on(day(0));
     let list = site.list("News");
     site.add(list, reader("a@example.com", day(0)));

@@ -1,29 +1,29 @@
-//! A server in the manner of Healthchecks: keeps what it was told, answers as wanted.
+//! A server in the style of Healthchecks that records pings and answers with given statuses.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A part of the path that nobody may see.
+/// The secret part of the path.
 pub(crate) const PING_KEY: &str = "8f7e-ping-key-51c2";
 
-/// What the checker got: method, path, body.
-pub(crate) type Told = (String, String, String);
+/// Method, path and body.
+pub(crate) type Ping = (String, String, String);
 
-/// The server; it lives as long as the test.
-pub(crate) struct Checker {
+/// The server; it runs until the test process ends.
+pub(crate) struct PingServer {
     port: u16,
-    told: Arc<Mutex<Vec<Told>>>,
+    pings: Arc<Mutex<Vec<Ping>>>,
 }
 
-impl Checker {
-    /// Answers with the given statuses in turn, the last one for ever; 0: never answers.
-    pub(crate) fn answering(statuses: &[u16]) -> Checker {
+impl PingServer {
+    /// Answers with the given statuses in turn, then with the last one; 0 never answers.
+    pub(crate) fn answering(statuses: &[u16]) -> PingServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let (list, statuses) = (told.clone(), statuses.to_vec());
+        let pings = Arc::new(Mutex::new(Vec::new()));
+        let (list, statuses) = (pings.clone(), statuses.to_vec());
         std::thread::spawn(move || {
             let mut unanswered = Vec::new();
             for (n, stream) in listener.incoming().enumerate() {
@@ -38,38 +38,37 @@ impl Checker {
                         let answer = format!(
                             "HTTP/1.1 {status} Said\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
                         );
-                        // A client that was stopped meanwhile does not read it.
+                        // A client that was stopped does not read it.
                         let _ = stream.write_all(answer.as_bytes());
                     }
                 }
             }
         });
-        Checker { port, told }
+        PingServer { port, pings }
     }
 
-    /// The check's URL.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/{PING_KEY}", self.port)
     }
 
-    /// Everything it was told.
-    pub(crate) fn told(&self) -> Vec<Told> {
-        self.told.lock().unwrap().clone()
+    /// All pings so far.
+    pub(crate) fn pings(&self) -> Vec<Ping> {
+        self.pings.lock().unwrap().clone()
     }
 
-    /// The ends of the paths it was asked for: `/start`, nothing, `/fail`.
-    pub(crate) fn ends(&self) -> Vec<String> {
+    /// The path suffixes of the pings: `/start`, nothing, `/fail`.
+    pub(crate) fn path_suffixes(&self) -> Vec<String> {
         let end = |path: &str| {
             path.strip_prefix(&format!("/{PING_KEY}"))
                 .unwrap()
                 .to_owned()
         };
-        self.told().iter().map(|(_, path, _)| end(path)).collect()
+        self.pings().iter().map(|(_, path, _)| end(path)).collect()
     }
 }
 
-/// One request; `None` if the client left before it was whole.
-fn read(stream: &mut TcpStream) -> Option<Told> {
+/// Reads one request; `None` if the client disconnected before its end.
+fn read(stream: &mut TcpStream) -> Option<Ping> {
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();

@@ -1,16 +1,16 @@
-//! Faults of a page that is asked for before the one ahead of it has come, and changes of the world between the two.
+//! Faults of a page requested ahead of the previous answer, and changes of the world between the two.
 
-use super::lies::{remove_list, switch_account, twice};
-use super::place::AHEAD;
-use super::table::Fate::{Ends, Harmless, Passes, Refreshes, Waits};
-use super::table::{Cells, Row, change, elsewhere, row};
+use super::inconsistent::{remove_list, switch_account, twice};
+use super::step::AHEAD;
+use super::table::Outcome::{Ends, RateLimited, Refreshes, Retries, Succeeds};
+use super::table::{Outcomes, Row, change, foreign_host, row};
 use aweber_sandbox::{FaultKind, World};
 
 #[rustfmt::skip]
 pub(super) fn table() -> Vec<Row> {
-    const PASSES: Cells = &[(AHEAD, Passes)];
-    const HARMLESS: Cells = &[(AHEAD, Harmless)];
-    let redirect = FaultKind::Redirect { status: 302, location: elsewhere().api_url() };
+    const PASSES: Outcomes = &[(AHEAD, Retries)];
+    const HARMLESS: Outcomes = &[(AHEAD, Succeeds)];
+    let redirect = FaultKind::Redirect { status: 302, location: foreign_host().api_url() };
     let dead = FaultKind::envelope_b(401, "invalid_token", "The access token is invalid or has expired");
     let gone = FaultKind::envelope_a(404, "ListNotFoundError", "List not found");
     vec![
@@ -19,7 +19,7 @@ pub(super) fn table() -> Vec<Row> {
         row("404 in HTML", FaultKind::html(404), "404", PASSES),
         row("404", gone, "404", &[(AHEAD, Ends(69))]),
         row("401", dead, "401", &[(AHEAD, Refreshes)]).twice(),
-        row("rate limit", FaultKind::rate_limit(), "", &[(AHEAD, Waits)]),
+        row("rate limit", FaultKind::rate_limit(), "", &[(AHEAD, RateLimited)]),
         row("suspended", FaultKind::envelope_a(403, "ForbiddenError", "Account Temporarily Suspended"), "suspended", &[(AHEAD, Ends(78))]),
         row("302 to another host", redirect, "302", PASSES),
         row("200 in HTML", FaultKind::html(200), "cannot be used", PASSES),
@@ -30,7 +30,7 @@ pub(super) fn table() -> Vec<Row> {
         row("empty", FaultKind::EmptyPage, "", HARMLESS),
         row("a page of 150", FaultKind::other_page(|start| start, 150), "", HARMLESS),
         row("a page further on", FaultKind::other_page(|start| start + 50, 100), "", HARMLESS),
-        row("everybody twice", FaultKind::replace(twice), "", HARMLESS),
+        row("every entry twice", FaultKind::replace(twice), "", HARMLESS),
         change("the list is deleted", remove_list, "404", &[(AHEAD, Ends(69))]),
         change("the account is another one", switch_account, "Invalid Account", &[(AHEAD, Ends(77))]),
         change("the access token expires", World::expire_access_tokens, "", &[(AHEAD, Refreshes)]),

@@ -1,11 +1,11 @@
-//! Two jobs that share an output directory, and a first export whose beginning was killed.
+//! Two jobs with a common output directory, and a first export that was killed at its start.
 
 use crate::support::{Site, published, read_csv, sorted, subscribed};
 use aweber_sandbox::{Fault, FaultKind, NewSubscriber};
 use rustix::process::Signal;
 use std::time::Duration;
 
-/// A job that has run once, whose next batch is named by the same second as every other such job's.
+/// A job that has run once and names its next batch by the same second as every other such job.
 fn job_named_in_the_future() -> (Site, u64) {
     let site = Site::new();
     let list = site.add_list(1);
@@ -19,14 +19,14 @@ fn job_named_in_the_future() -> (Site, u64) {
 }
 
 #[test]
-fn two_jobs_that_name_their_batches_alike_keep_out_of_each_others_way() {
+fn two_jobs_with_the_same_batch_name_share_a_directory_without_conflict() {
     let (first, list) = job_named_in_the_future();
     let (second, others) = job_named_in_the_future();
     let shared = first.path("shared");
     std::fs::create_dir(&shared).unwrap();
     let output = shared.to_str().unwrap().to_owned();
     let arguments = ["--output", output.as_str()];
-    // The second comes and goes while the first waits for an answer, its stage file in the directory.
+    // The second runs while the first waits for an answer, its stage file in the directory.
     let late =
         Fault::on("ws.start=198").answer(FaultKind::DelayBefore(Duration::from_millis(1_500)));
     first.sandbox.with(|world| world.fault(late));
@@ -34,10 +34,10 @@ fn two_jobs_that_name_their_batches_alike_keep_out_of_each_others_way() {
         .command(&["run", "--output", &output])
         .spawn()
         .unwrap();
-    let came = first.sandbox.wait_until(Duration::from_secs(20), |world| {
+    let arrived = first.sandbox.wait_until(Duration::from_secs(20), |world| {
         world.count("ws.start=198") > 0
     });
-    assert!(came);
+    assert!(arrived);
     second.run_ok(&arguments);
     first.wait(child).exits(0);
     let rows = published(&shared)
@@ -57,7 +57,7 @@ fn two_jobs_that_name_their_batches_alike_keep_out_of_each_others_way() {
 }
 
 #[test]
-fn since_holds_although_the_run_that_said_it_was_killed_at_its_first_question() {
+fn since_is_remembered_after_a_kill_at_the_first_query() {
     let site = Site::new();
     let list = site.sandbox.with(|world| {
         let list = world.add_list("News");

@@ -1,7 +1,7 @@
-//! What those see who watch the job without asking it: metrics, log lines, priorities in the journal, silence.
+//! How a job is monitored: metrics, log lines, priorities in the journal, silence on success.
 
-use crate::support::checker::{Checker, PING_KEY};
-use crate::support::process::on_a_terminal;
+use crate::support::ping_server::{PING_KEY, PingServer};
+use crate::support::process::on_terminal;
 use crate::support::token::unix_now;
 use crate::support::{Done, Site, subscribed};
 use aweber_sandbox::{ClientKind, Fault, FaultKind, NewSubscriber, Settings, Status};
@@ -11,20 +11,20 @@ use std::fs::File;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::time::Duration;
 
-/// The metrics by name; each must have a HELP and a TYPE in front.
+/// The metrics by name; each must have a HELP and a TYPE line.
 fn metrics(text: &str) -> BTreeMap<String, f64> {
     let lines: Vec<&str> = text.lines().collect();
-    let of_three = |three: &[&str]| {
+    let parse_metric = |three: &[&str]| {
         let (name, value) = three[2].split_once(' ').unwrap();
         assert!(three[0].starts_with(&format!("# HELP {name} ")), "{text}");
         assert_eq!(three[1], format!("# TYPE {name} gauge"));
         (name.to_owned(), value.parse().unwrap())
     };
-    lines.chunks(3).map(of_three).collect()
+    lines.chunks(3).map(parse_metric).collect()
 }
 
 #[test]
-fn the_metrics_say_how_the_run_went_and_a_failing_run_keeps_the_last_success() {
+fn metrics_describe_the_run_and_a_failed_run_keeps_the_last_success() {
     let site = Site::new();
     let list = site.add_list(3);
     site.sandbox.with(|world| {
@@ -49,7 +49,7 @@ fn the_metrics_say_how_the_run_went_and_a_failing_run_keeps_the_last_success() {
     let metadata = file.metadata().unwrap();
     assert_eq!(metadata.permissions().mode() & 0o777, 0o644);
 
-    // A collector that has the file open goes on reading the old one: it is replaced as a whole.
+    // A collector with the file open keeps reading the old one: it is replaced as a whole.
     let open = File::open(&file).unwrap();
     site.sandbox.with(|world| world.revoke_everything());
     for _ in 0..2 {
@@ -59,7 +59,7 @@ fn the_metrics_say_how_the_run_went_and_a_failing_run_keeps_the_last_success() {
         let name = "aweber_sync_last_success_timestamp_seconds";
         assert_eq!(failed[name], first[name]);
     }
-    // Also if it fails before it knows the ledger.
+    // Also after a failure before the ledger is open.
     std::fs::remove_file(site.token_file()).unwrap();
     site.run(&arguments).exits(78);
     let failed = metrics(&std::fs::read_to_string(&file).unwrap());
@@ -74,7 +74,7 @@ fn the_metrics_say_how_the_run_went_and_a_failing_run_keeps_the_last_success() {
 }
 
 #[test]
-fn metrics_that_cannot_be_written_are_a_warning_and_no_failure() {
+fn metrics_that_cannot_be_written_are_only_a_warning() {
     let site = Site::new();
     site.add_list(1);
     site.run_ok(&["--metrics-file", "missing/aweber.prom"])
@@ -83,7 +83,7 @@ fn metrics_that_cannot_be_written_are_a_warning_and_no_failure() {
 }
 
 #[test]
-fn without_a_terminal_a_run_is_silent_when_all_is_well() {
+fn without_a_terminal_a_successful_run_is_silent() {
     let site = Site::new();
     let list = site.add_list(3);
     for news in [0, 2, 0] {
@@ -94,7 +94,7 @@ fn without_a_terminal_a_run_is_silent_when_all_is_well() {
 }
 
 #[test]
-fn a_custom_field_that_nobody_has_is_a_warning_when_everybody_is_looked_at_and_never_again() {
+fn an_unknown_custom_field_is_a_warning_only_when_all_subscribers_are_exported() {
     let site = Site::new();
     let list = site.add_list(3);
     let add = |site: &Site| site.sandbox.with(|world| world.add_subscribers(list, 1));
@@ -104,10 +104,10 @@ fn a_custom_field_that_nobody_has_is_a_warning_when_everybody_is_looked_at_and_n
     add(&site);
     site.run_ok(&columns).is_silent();
     add(&site);
-    let told = site.run_ok(&[columns[0], columns[1], "-v"]).stderr;
+    let logged = site.run_ok(&[columns[0], columns[1], "-v"]).stderr;
     assert!(
-        told.contains("aweber-sync: no new subscriber has a custom field"),
-        "{told}"
+        logged.contains("aweber-sync: no new subscriber has a custom field"),
+        "{logged}"
     );
     add(&site);
     site.run_ok(&[columns[0], columns[1], "--full"])
@@ -115,7 +115,7 @@ fn a_custom_field_that_nobody_has_is_a_warning_when_everybody_is_looked_at_and_n
 }
 
 #[test]
-fn v_says_a_line_a_list_and_vv_a_line_a_request() {
+fn v_logs_each_list_and_vv_logs_each_request() {
     let site = Site::new();
     let lists = [site.add_list(2), site.add_list(1)];
     let done = site.run_ok(&["-v"]);
@@ -132,7 +132,7 @@ fn v_says_a_line_a_list_and_vv_a_line_a_request() {
 }
 
 #[test]
-fn the_level_is_as_asked_for() {
+fn the_log_level_is_configurable() {
     let site = Site::new();
     site.add_list(1);
     site.sandbox.with(|world| {
@@ -146,14 +146,14 @@ fn the_level_is_as_asked_for() {
     );
     assert!(!info.contains("list is up to date"), "{info}");
     site.run_ok(&["--log", "warn"]).is_silent();
-    let checker = Checker::answering(&[500]);
+    let server = PingServer::answering(&[500]);
     for (arguments, warns) in [
         (&["run"][..], true),
         (&["run", "-q"], false),
         (&["run", "--log", "error"], false),
     ] {
         let mut command = site.command(arguments);
-        command.env("AWEBER_SYNC_PING_URL", checker.url());
+        command.env("AWEBER_SYNC_PING_URL", server.url());
         let stderr = site.finish(command).stderr;
         assert_eq!(stderr.contains("warning: the ping"), warns, "{stderr}");
         assert_eq!(stderr.is_empty(), !warns);
@@ -168,13 +168,13 @@ fn the_level_is_as_asked_for() {
     );
 }
 
-/// Every line of a JSON log.
+/// All lines of a JSON log.
 fn json_lines(done: &Done) -> Vec<Value> {
     let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
     let lines: Vec<Value> = done.stderr.lines().map(parse).collect();
     for line in &lines {
         let time = line["time"].as_str().unwrap();
-        assert!(chrono_like(time), "{time}");
+        assert!(is_timestamp(time), "{time}");
         let level = line["level"].as_str().unwrap();
         assert!(
             ["error", "warning", "info", "debug"].contains(&level),
@@ -186,8 +186,8 @@ fn json_lines(done: &Done) -> Vec<Value> {
     lines
 }
 
-/// `2026-11-22T03:00:00.000Z`.
-fn chrono_like(time: &str) -> bool {
+/// Whether it has the form `2026-11-22T03:00:00.000Z`.
+fn is_timestamp(time: &str) -> bool {
     let shape: String = time
         .chars()
         .map(|c| if c.is_ascii_digit() { '0' } else { c })
@@ -204,7 +204,7 @@ fn every_json_line_is_one_object_with_time_level_event_and_message() {
         world.fault(failing.answer(FaultKind::status(503)));
     });
     let mut command = site.command(&["run", "-vv", "--log-format", "json"]);
-    command.env("AWEBER_SYNC_PING_URL", Checker::answering(&[500]).url());
+    command.env("AWEBER_SYNC_PING_URL", PingServer::answering(&[500]).url());
     let done = site.finish(command);
     done.exits(0).does_not_say(PING_KEY);
     let lines = json_lines(&done);
@@ -248,25 +248,34 @@ fn every_json_line_is_one_object_with_time_level_event_and_message() {
 }
 
 #[test]
-fn in_the_journal_a_run_is_heard_and_its_levels_arrive_as_priorities() {
+fn in_the_journal_a_run_logs_its_summary_and_levels_become_priorities() {
     let site = Site::new();
     site.add_list(1);
     let in_journal = |arguments: &[&str]| {
         let mut command = site.command(arguments);
         command
             .env("JOURNAL_STREAM", "8:12345")
-            .env("AWEBER_SYNC_PING_URL", Checker::answering(&[500]).url());
+            .env("AWEBER_SYNC_PING_URL", PingServer::answering(&[500]).url());
         site.finish(command)
     };
-    let well = in_journal(&["run"]).stderr;
-    assert!(well.contains("<6>aweber-sync: 1 new subscriber "), "{well}");
-    assert!(well.contains("<4>aweber-sync: warning: the ping"), "{well}");
+    let success = in_journal(&["run"]).stderr;
+    assert!(
+        success.contains("<6>aweber-sync: 1 new subscriber "),
+        "{success}"
+    );
+    assert!(
+        success.contains("<4>aweber-sync: warning: the ping"),
+        "{success}"
+    );
     site.sandbox.with(|world| world.revoke_everything());
-    let ill = in_journal(&["run"]).stderr;
-    assert!(ill.contains("<3>aweber-sync: error: "), "{ill}");
-    assert!(ill.contains("<3>  next: aweber-sync authorize"), "{ill}");
+    let failure = in_journal(&["run"]).stderr;
+    assert!(failure.contains("<3>aweber-sync: error: "), "{failure}");
+    assert!(
+        failure.contains("<3>  next: aweber-sync authorize"),
+        "{failure}"
+    );
     in_journal(&["run", "-vv"]).says("<7>aweber-sync: ");
-    for line in ill.lines().chain(well.lines()) {
+    for line in failure.lines().chain(success.lines()) {
         assert!(
             line.starts_with('<') && line[2..].starts_with('>'),
             "{line}"
@@ -275,7 +284,7 @@ fn in_the_journal_a_run_is_heard_and_its_levels_arrive_as_priorities() {
 }
 
 #[test]
-fn on_a_terminal_a_run_shows_a_bar_and_then_a_summary() {
+fn on_a_terminal_a_run_shows_a_progress_bar_and_a_summary() {
     let settings = Settings {
         latency: Duration::from_millis(150),
         ..Settings::default()
@@ -284,7 +293,7 @@ fn on_a_terminal_a_run_shows_a_bar_and_then_a_summary() {
     site.add_list(420);
     let mut command = site.command(&["run"]);
     command.env("TERM", "xterm").env("NO_COLOR", "1");
-    let Some(command) = on_a_terminal(&command) else {
+    let Some(command) = on_terminal(&command) else {
         return;
     };
     let done = site.finish(command);
@@ -311,7 +320,7 @@ fn on_a_terminal_a_run_shows_a_bar_and_then_a_summary() {
 }
 
 #[test]
-fn a_spent_time_budget_publishes_what_there_is_and_the_next_run_goes_on_without_a_mail() {
+fn a_run_ended_by_max_duration_publishes_its_rows_silently_and_the_next_run_resumes() {
     let settings = Settings {
         latency: Duration::from_millis(250),
         ..Settings::default()
@@ -320,7 +329,7 @@ fn a_spent_time_budget_publishes_what_there_is_and_the_next_run_goes_on_without_
     let list = site.add_list(990);
     let stopped = site.run(&["--max-duration", "2s"]);
     stopped.exits(75);
-    // Not on a terminal: cron has nothing to mail.
+    // Without a terminal cron has nothing to mail.
     stopped.prints_nothing().is_silent();
     let first = site.rows().len();
     assert!((99..990).contains(&first), "{first} rows");

@@ -1,5 +1,6 @@
-//! On a long way to AWeber the next page is asked for before this one has come, so that the rate limit can be used;
-//! N1, N2 and N6 hold all the same. One answer must take more than half a second for that, so these tests are slow.
+//! With a long round trip to AWeber the next page is requested before the current answer has arrived, so that the
+//! rate limit can be used up; N1, N2 and N6 still hold. Each answer must take more than half a second for that, so
+//! these tests are slow.
 
 use crate::support::calendar::{add_readers, at};
 use crate::support::{Site, subscribed};
@@ -7,11 +8,10 @@ use aweber_sandbox::{ClientKind, Clock, Fault, FaultKind, Recorded, Settings, Wo
 use chrono::TimeDelta;
 use std::time::Duration;
 
-/// What each answer takes.
 const LATENCY: Duration = Duration::from_millis(550);
 
-/// A list of 350: pages that begin at 0, 99, 198 and 297.
-fn far_away() -> (Site, u64, Vec<u64>) {
+/// A list of 350 subscribers: its pages start at 0, 99, 198 and 297.
+fn distant_site() -> (Site, u64, Vec<u64>) {
     let noon = at("2026-03-10T12:00:00Z");
     let settings = Settings {
         latency: LATENCY,
@@ -26,7 +26,7 @@ fn far_away() -> (Site, u64, Vec<u64>) {
     (site, list, ids)
 }
 
-/// The first rows of the pages asked for, and how long after the request before each came.
+/// The start of each page requested, and the time since the request before it.
 fn pages(site: &Site) -> Vec<(String, Duration)> {
     site.sandbox.with(|w| {
         let requests = w.requests.windows(2);
@@ -40,25 +40,25 @@ fn pages(site: &Site) -> Vec<(String, Duration)> {
 }
 
 #[test]
-fn the_next_page_is_asked_for_before_this_one_has_come_and_none_is_asked_for_in_vain() {
-    let (site, list, _) = far_away();
+fn the_next_page_is_requested_before_the_current_answer_and_never_past_the_end() {
+    let (site, list, _) = distant_site();
     site.run_ok(&[]);
     let pages = pages(&site);
     let starts: Vec<&str> = pages.iter().map(|(start, _)| start.as_str()).collect();
     assert_eq!(starts, ["0", "99", "198", "297"]);
-    // Before the answer to the first can have left.
+    // The answer to the first request cannot have left yet.
     assert!(pages[1].1 < LATENCY, "{pages:?}");
-    // No more than two are under way at a time.
+    // At most two requests are in flight.
     let third = pages[1].1 + pages[2].1;
     assert!(third >= LATENCY, "{pages:?}");
     assert_eq!(site.emails(), subscribed(&site, &[list]));
 }
 
 #[test]
-fn one_at_a_time_is_asked_for_where_that_reaches_the_limit() {
-    let (site, list, _) = far_away();
+fn pages_are_requested_one_at_a_time_where_that_already_reaches_the_rate_limit() {
+    let (site, list, _) = distant_site();
     let mut command = site.command(&["run"]);
-    // One at a time uses these up, also on a machine that has much else to do.
+    // Sequential requests reach this limit even on a busy machine.
     command.env("AWEBER_SYNC_REQUESTS_PER_MINUTE", "30");
     site.finish(command).exits(0);
     let pages = pages(&site);
@@ -67,9 +67,9 @@ fn one_at_a_time_is_asked_for_where_that_reaches_the_limit() {
 }
 
 #[test]
-fn rows_that_vanish_between_two_pages_under_way_hide_nobody() {
+fn rows_deleted_between_two_prefetched_pages_hide_no_subscriber() {
     for page in [2, 3, 4] {
-        let (site, list, ids) = far_away();
+        let (site, list, ids) = distant_site();
         site.sandbox.with(|w| {
             w.before("status=subscribed&", page, move |w: &mut World| {
                 ids[20..50].iter().for_each(|id| w.delete(list, *id));
@@ -81,8 +81,8 @@ fn rows_that_vanish_between_two_pages_under_way_hide_nobody() {
 }
 
 #[test]
-fn a_token_that_dies_with_two_pages_under_way_is_refreshed_once() {
-    let (site, list, _) = far_away();
+fn a_token_that_expires_with_two_pages_in_flight_is_refreshed_once() {
+    let (site, list, _) = distant_site();
     site.sandbox.with(|w| {
         w.before("ws.start=99&", 1, |w| w.expire_access_tokens());
     });
@@ -93,8 +93,8 @@ fn a_token_that_dies_with_two_pages_under_way_is_refreshed_once() {
 }
 
 #[test]
-fn a_page_that_fails_is_asked_for_again_and_the_one_after_it_is_not() {
-    let (site, list, _) = far_away();
+fn only_the_failed_page_of_two_in_flight_is_requested_again() {
+    let (site, list, _) = distant_site();
     site.sandbox.with(|w| {
         w.fault(Fault::on("ws.start=99&").answer(FaultKind::ResetBefore));
     });

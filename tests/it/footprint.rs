@@ -1,22 +1,22 @@
-//! N7: memory does not grow with the list, and what needs no AWeber needs nothing else either.
+//! N7: memory does not grow with the list, and commands that need no AWeber need nothing else either.
 
 use crate::support::BINARY;
-use crate::support::story::{Outlet, Story};
+use crate::support::job::{Job, OutputKind};
 use std::process::Command;
 
-/// The most that a first export of so many had in memory at any time until its last request, KiB.
+/// Peak memory in KiB of a first export of `subscribers` until its last request.
 fn peak_of_first_export(subscribers: usize) -> u64 {
-    let story = Story::new(Outlet::Directory);
-    story.more(subscribers);
-    // The count that verifies the end of the walk is the last request; everything after it is publishing.
-    let held = story.site.hold_on("ws.show=total_size", &[], 1);
+    let job = Job::new(OutputKind::Directory);
+    job.add_subscribers(subscribers);
+    // The final count is the last request; only publishing follows.
+    let held = job.site.hold_on("ws.show=total_size", &[], 1);
     let status = std::fs::read_to_string(format!("/proc/{}/status", held.id())).unwrap();
     let peak = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))
         .and_then(|rest| rest.trim().strip_suffix(" kB"))
         .unwrap();
-    story.site.kill(held).is_silent();
+    job.site.kill(held).is_silent();
     peak.parse().unwrap()
 }
 
@@ -54,7 +54,7 @@ fn version_and_help_need_no_environment_and_no_home() {
 }
 
 #[test]
-fn a_run_without_a_home_says_what_to_set() {
+fn a_run_without_a_home_names_the_variable_to_set() {
     let output = Command::new(BINARY)
         .arg("run")
         .env_clear()

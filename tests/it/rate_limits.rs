@@ -1,5 +1,5 @@
-//! Promise N6: never more requests in a minute than allowed, also over several processes; a 'Rate Limit Error' is waited
-//! out; failures are repeated with growing waits; and the program says who it is.
+//! Promise N6: never more requests per minute than allowed, even across processes; a 'Rate Limit Error' is waited
+//! out; failures are retried with growing waits; and requests identify the program.
 
 use crate::support::calendar::{add_readers, at, reader};
 use crate::support::{Site, subscribed};
@@ -8,10 +8,9 @@ use chrono::TimeDelta;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-/// Long enough for anything that a test waits for.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// So many lists with two subscribers each.
+/// `lists` lists with two subscribers each.
 fn site_with(lists: usize) -> (Site, Vec<u64>) {
     let site = Site::on(at("2026-03-10T12:00:00Z"));
     let lists: Vec<u64> = (0..lists)
@@ -25,18 +24,18 @@ fn site_with(lists: usize) -> (Site, Vec<u64>) {
     (site, lists)
 }
 
-/// Starts a run that is allowed so many requests in a minute.
+/// Starts a run with a limit of requests per minute.
 fn start_limited(site: &Site, requests_per_minute: &str) -> Child {
     let mut command = site.command(&["run"]);
     command.env("AWEBER_SYNC_REQUESTS_PER_MINUTE", requests_per_minute);
     command.spawn().unwrap()
 }
 
-/// Waits until so many requests have come, and looks on for a second after that: how many are there then?
+/// Waits until `expected` requests have arrived and a second longer; returns their number then.
 fn requests_after_a_second(site: &Site, expected: usize) -> usize {
-    let is_there = |world: &mut World| world.requests.len() >= expected;
+    let have_arrived = |world: &mut World| world.requests.len() >= expected;
     assert!(
-        site.sandbox.wait_until(DEADLINE, is_there),
+        site.sandbox.wait_until(DEADLINE, have_arrived),
         "{} requests",
         site.requests()
     );
@@ -45,7 +44,7 @@ fn requests_after_a_second(site: &Site, expected: usize) -> usize {
     site.requests()
 }
 
-/// Ends a process by its id; it must leave with 143, within a second.
+/// Sends SIGTERM; the process must exit with 143 within a second.
 fn terminate(site: &Site, child: Child) {
     let id = rustix::process::Pid::from_child(&child);
     let asked = Instant::now();
@@ -59,18 +58,18 @@ fn terminate(site: &Site, child: Child) {
 }
 
 #[test]
-fn one_request_more_than_allowed_is_not_sent_in_the_same_minute() {
+fn the_request_above_the_limit_is_not_sent_in_the_same_minute() {
     let (site, lists) = site_with(30);
     let child = start_limited(&site, "20");
     assert_eq!(requests_after_a_second(&site, 20), 20);
     terminate(&site, child);
-    // What was fetched until then is kept, and goes on from there.
+    // Rows fetched so far are kept, and the next run resumes.
     site.run_ok(&[]);
     assert_eq!(site.emails(), subscribed(&site, &lists));
 }
 
 #[test]
-fn a_process_respects_the_requests_of_the_one_before() {
+fn requests_of_earlier_processes_count() {
     let (site, lists) = site_with(3);
     let first = start_limited(&site, "20");
     site.wait(first).exits(0);
@@ -84,7 +83,7 @@ fn a_process_respects_the_requests_of_the_one_before() {
     let third = start_limited(&site, "20");
     assert_eq!(requests_after_a_second(&site, 20), 20);
     terminate(&site, third);
-    // The one that was ended counts too.
+    // The terminated process counts too.
     let fourth = start_limited(&site, "20");
     assert_eq!(requests_after_a_second(&site, 20), 20);
     terminate(&site, fourth);
@@ -92,7 +91,7 @@ fn a_process_respects_the_requests_of_the_one_before() {
 }
 
 #[test]
-fn a_process_respects_the_requests_of_one_that_was_killed_while_it_waited() {
+fn requests_of_a_process_killed_while_waiting_count() {
     let (site, _) = site_with(30);
     let mut killed = start_limited(&site, "20");
     assert_eq!(requests_after_a_second(&site, 20), 20);
@@ -104,7 +103,7 @@ fn a_process_respects_the_requests_of_one_that_was_killed_while_it_waited() {
 }
 
 #[test]
-fn the_requests_that_ask_whose_the_tokens_are_count_too() {
+fn account_lookups_count() {
     let (site, _) = site_with(30);
     let mut tokens = site.tokens();
     tokens.as_object_mut().unwrap().remove("account_id");
@@ -115,7 +114,7 @@ fn the_requests_that_ask_whose_the_tokens_are_count_too() {
 }
 
 #[test]
-fn repeated_requests_count_too() {
+fn retries_count() {
     let (site, _) = site_with(30);
     site.sandbox.with(|w| {
         let fault = Fault::on("/subscribers").times(12);
@@ -127,7 +126,7 @@ fn repeated_requests_count_too() {
 }
 
 #[test]
-fn a_rate_limit_error_is_waited_out_and_the_run_goes_on() {
+fn a_rate_limit_error_is_waited_out() {
     let (site, lists) = site_with(4);
     site.sandbox.with(|w| {
         w.settings.rate_limit = Some(RateLimit {
@@ -142,7 +141,7 @@ fn a_rate_limit_error_is_waited_out_and_the_run_goes_on() {
         let refused: Vec<usize> = (0..w.requests.len())
             .filter(|i| w.requests[*i].status == Some(403))
             .collect();
-        // 9 requests of the API, 4 at a time.
+        // 9 API requests, 4 per window.
         assert_eq!(refused.len(), 2);
         for i in refused {
             let (this, next) = (&w.requests[i], &w.requests[i + 1]);
@@ -188,7 +187,7 @@ fn a_rate_limit_that_outlasts_the_waits_ends_with_75_and_publishes_what_was_fetc
         .says("Rate Limit Error")
         .says("--requests-per-minute");
     assert_eq!(site.emails(), subscribed(&site, &lists[..3]));
-    // The whole account is limited: the lists behind are not tried.
+    // The whole account is limited: the remaining lists are not tried.
     assert_eq!(
         site.sandbox
             .with(|w| w.count(&format!("{}/subscribers", lists[4]))),
@@ -220,7 +219,7 @@ fn a_rate_limit_in_the_middle_of_a_list_publishes_its_pages_so_far() {
 }
 
 #[test]
-fn repeats_come_after_growing_waits() {
+fn retries_back_off() {
     for (place, kind) in [
         ("/lists?", FaultKind::status(500)),
         ("/subscribers?", FaultKind::html(502)),
@@ -237,7 +236,7 @@ fn repeats_come_after_growing_waits() {
         });
         assert_eq!(times.len(), 5, "{place}");
         let waits: Vec<Duration> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        // Doubling; up to half of each wait is left to chance.
+        // Exponential, with up to half of each wait as jitter.
         for (i, wait) in waits.iter().enumerate() {
             let least = Duration::from_millis(25 << i);
             assert!(*wait >= least, "{place}: {waits:?}");
@@ -249,7 +248,7 @@ fn repeats_come_after_growing_waits() {
 }
 
 #[test]
-fn the_waits_are_left_to_chance_in_part() {
+fn backoff_has_jitter() {
     let (site, _) = site_with(1);
     site.sandbox
         .with(|w| w.fault(Fault::on("/lists?").always().answer(FaultKind::status(500))));
@@ -262,16 +261,16 @@ fn the_waits_are_left_to_chance_in_part() {
             last_waits.push(times[4] - times[3]);
         });
     }
-    // Anything from 40 to 80 ms.
+    // Between 40 and 80 ms.
     let spread = *last_waits.iter().max().unwrap() - *last_waits.iter().min().unwrap();
     assert!(
         spread > Duration::from_millis(8),
-        "always the same: {last_waits:?}"
+        "no jitter: {last_waits:?}"
     );
 }
 
 #[test]
-fn every_request_says_who_asks_and_for_what() {
+fn every_request_has_a_user_agent_and_an_accept_header() {
     for kind in [ClientKind::Public, ClientKind::Confidential] {
         let site = Site::with(kind, Settings::default());
         let list = site.list("News");
@@ -291,8 +290,8 @@ fn every_request_says_who_asks_and_for_what() {
 }
 
 #[test]
-fn an_idle_run_asks_as_little_as_the_api_allows() {
-    // Rows in the window of the recent query, and what an idle run asks of such a list.
+fn an_idle_run_makes_the_fewest_requests_that_the_api_allows() {
+    // Rows in the window of the recent query, and the pages of an idle run for such a list.
     let now = at("2026-03-10T12:00:00Z");
     for (rows, pages) in [(0, 1), (1, 1), (50, 1), (99, 1)] {
         let site = Site::on(now);
@@ -309,7 +308,7 @@ fn an_idle_run_asks_as_little_as_the_api_allows() {
         ];
         assert_eq!(site.asked(), expected.concat(), "{rows} rows");
     }
-    // One more a further 99 rows; and the count, since a walk of several pages can lose somebody.
+    // One page for each further 99 rows; and the count, since rows can be lost between several pages.
     for (rows, most) in [(100, 5), (150, 5), (198, 5), (199, 6), (297, 6)] {
         let site = Site::on(now);
         let list = site.list("News");
@@ -323,7 +322,7 @@ fn an_idle_run_asks_as_little_as_the_api_allows() {
 }
 
 #[test]
-fn a_look_at_the_lists_counts_against_the_limit_of_the_next_run() {
+fn requests_of_the_lists_command_count_against_the_limit_of_the_next_run() {
     let site = Site::new();
     site.sandbox.with(|world| world.add_list("News"));
     site.run_ok(&[]);

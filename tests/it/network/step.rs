@@ -1,4 +1,4 @@
-//! The requests that a run makes, and the worlds in which it makes them.
+//! The requests of a run, and the worlds in which it makes them.
 
 use crate::support::Site;
 use crate::support::calendar::{add_readers, at, reader, sign_up};
@@ -7,46 +7,43 @@ use aweber_sandbox::{ClientKind, Clock, Fault, FaultBuilder, Rotation, Settings,
 use chrono::TimeDelta;
 use std::time::Duration;
 
-use super::table::Server;
+use super::table::TokenPolicy;
 
-/// A request that a run makes.
+/// A request of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// The refresh on start.
+pub(super) enum Step {
     Refresh,
-    /// The refresh after a 401 in the middle of a list.
     RefreshAgain,
-    /// `/1.0/accounts`: whose tokens these are.
+    /// `/1.0/accounts`: the account of the tokens.
     Account,
-    /// The first page of the account's lists.
     Lists,
     /// The second page of 101 lists.
     LaterLists,
-    /// Of a first export: the unconfirmed.
+    /// First export: the unconfirmed subscribers.
     Unconfirmed,
-    /// Of a first export: the pages of those subscribed, three of them.
+    /// First export: the three pages of subscribed readers.
     FirstPage,
     MiddlePage,
     LastPage,
-    /// The same, on a way so long that they are asked for ahead of the answer before.
+    /// The same with answers so slow that pages are prefetched.
     MiddleAhead,
     LastAhead,
-    /// Of a first export: how many there are.
+    /// First export: the number of subscribed readers.
     Count,
-    /// Of a later run: everybody since the last one.
+    /// Later run: subscribers since the last run.
     Recent,
-    /// Of a later run: who is still unconfirmed.
+    /// Later run: those still unconfirmed.
     StillUnconfirmed,
-    /// Of a later run: one who no longer is.
+    /// Later run: one that is no longer unconfirmed.
     One,
 }
 
-use Place::*;
+use Step::*;
 
-pub(super) const TOKEN: &[Place] = &[Refresh, RefreshAgain];
-pub(super) const ACCOUNT: &[Place] = &[Account];
-pub(super) const LISTS: &[Place] = &[Lists, LaterLists];
-pub(super) const PAGES: &[Place] = &[
+pub(super) const TOKEN: &[Step] = &[Refresh, RefreshAgain];
+pub(super) const ACCOUNT: &[Step] = &[Account];
+pub(super) const LISTS: &[Step] = &[Lists, LaterLists];
+pub(super) const PAGES: &[Step] = &[
     Unconfirmed,
     FirstPage,
     MiddlePage,
@@ -54,11 +51,11 @@ pub(super) const PAGES: &[Place] = &[
     Recent,
     StillUnconfirmed,
 ];
-pub(super) const AHEAD: &[Place] = &[MiddleAhead, LastAhead];
-pub(super) const COUNT: &[Place] = &[Count];
-pub(super) const ONE: &[Place] = &[One];
+pub(super) const AHEAD: &[Step] = &[MiddleAhead, LastAhead];
+pub(super) const COUNT: &[Step] = &[Count];
+pub(super) const ONE: &[Step] = &[One];
 /// Collections.
-pub(super) const PAGED: &[Place] = &[
+pub(super) const PAGED: &[Step] = &[
     Account,
     Lists,
     LaterLists,
@@ -69,8 +66,8 @@ pub(super) const PAGED: &[Place] = &[
     Recent,
     StillUnconfirmed,
 ];
-/// Everything but tokens.
-pub(super) const API: &[Place] = &[
+/// Everything except tokens.
+pub(super) const API: &[Step] = &[
     Account,
     Lists,
     LaterLists,
@@ -83,8 +80,7 @@ pub(super) const API: &[Place] = &[
     StillUnconfirmed,
     One,
 ];
-/// Everything.
-pub(super) const ALL: &[Place] = &[
+pub(super) const ALL: &[Step] = &[
     Refresh,
     RefreshAgain,
     Account,
@@ -100,46 +96,46 @@ pub(super) const ALL: &[Place] = &[
     One,
 ];
 
-/// On the first list: three pages, each beginning with the last row of the one before.
+/// On the first list: three pages, each starting with the last row of the previous one.
 const NEWS: i32 = 205;
 const OFFERS: i32 = 3;
 
-/// How long an answer takes on a way that is worth asking ahead.
-pub(super) const LONG_WAY: Duration = Duration::from_millis(700);
+/// A latency at which pages are prefetched.
+pub(super) const SLOW_ANSWER: Duration = Duration::from_millis(700);
 
-/// The account's other number, should it be switched.
+/// The account id after a switch.
 pub(super) const ANOTHER_ACCOUNT: u64 = 7_654_321;
 
 /// A sandbox in which a run makes the request.
-pub(super) struct Scene {
+pub(super) struct Scenario {
     pub(super) site: Site,
     pub(super) news: u64,
     pub(super) offers: u64,
-    /// Unconfirmed, and confirmed by the time of a later run.
+    /// Unconfirmed at first, confirmed before a later run.
     pub(super) early: u64,
-    /// Unconfirmed until after the run that meets the fault.
+    /// Unconfirmed until after the run with the fault.
     pub(super) late: u64,
     account: u64,
 }
 
-impl Scene {
-    /// The world for that place.
-    pub(super) fn new(place: Place, server: Server) -> Scene {
+impl Scenario {
+    /// The world for this step.
+    pub(super) fn new(step: Step, policy: TokenPolicy) -> Scenario {
         let noon = at("2026-03-10T12:00:00Z");
         let settings = Settings {
             clock: Clock::Fixed(noon),
-            rotation: match server {
-                Server::Forgives => Rotation::Tolerated,
-                Server::Spares | Server::Strict => Rotation::DeadAtOnce,
+            rotation: match policy {
+                TokenPolicy::KeepsBoth => Rotation::Tolerated,
+                TokenPolicy::KeepsAccess | TokenPolicy::RevokesBoth => Rotation::DeadAtOnce,
             },
-            refresh_kills_access: server == Server::Strict,
+            refresh_kills_access: policy == TokenPolicy::RevokesBoth,
             rate_limit: None,
             ..Settings::default()
         };
         let site = Site::in_memory(ClientKind::Public, settings);
         site.authorize_anew();
-        if server == Server::Spares {
-            // By the local clock, the only one there is before the first answer.
+        if policy == TokenPolicy::KeepsAccess {
+            // Before the first answer only the local clock is known.
             let mut file = site.tokens();
             file["expires_at"] = (unix_now() + 7000).into();
             site.write_token_file(&file);
@@ -153,7 +149,7 @@ impl Scene {
             add_readers(w, offers, OFFERS, noon, TimeDelta::hours(1));
         });
         let account = site.sandbox.with(|w| w.account.id);
-        let scene = Scene {
+        let scenario = Scenario {
             site,
             news,
             offers,
@@ -161,21 +157,21 @@ impl Scene {
             late,
             account,
         };
-        scene.prepare(place);
-        scene.site.forget_requests();
-        scene
+        scenario.prepare(step);
+        scenario.site.forget_requests();
+        scenario
     }
 
-    fn prepare(&self, place: Place) {
+    fn prepare(&self, step: Step) {
         let site = &self.site;
-        match place {
+        match step {
             Account => {
                 let mut file = site.tokens();
                 file.as_object_mut().unwrap().remove("account_id").unwrap();
                 site.write_token_file(&file);
             }
             RefreshAgain => site.sandbox.with(|w| {
-                let page = format!("{}/subscribers?{ASKED}&status=subscribed", self.news);
+                let page = format!("{}/subscribers?{FIND_QUERY}&status=subscribed", self.news);
                 w.before(&page, 2, World::expire_access_tokens);
             }),
             LaterLists => site.sandbox.with(|w| {
@@ -192,15 +188,14 @@ impl Scene {
                 }
                 site.sandbox.with(|w| w.confirm(self.news, self.early));
             }
-            MiddleAhead | LastAhead => site.sandbox.with(|w| w.settings.latency = LONG_WAY),
+            MiddleAhead | LastAhead => site.sandbox.with(|w| w.settings.latency = SLOW_ANSWER),
             _ => {}
         }
     }
 
-    /// The arguments of the run.
-    pub(super) fn arguments(&self, place: Place) -> Vec<String> {
-        match place {
-            // The 99 others are only there to make two pages.
+    pub(super) fn arguments(&self, step: Step) -> Vec<String> {
+        match step {
+            // The 99 other lists only make the second page.
             LaterLists => vec![
                 "run".to_owned(),
                 format!("--list={}", self.news),
@@ -210,11 +205,11 @@ impl Scene {
         }
     }
 
-    /// The request in that place: the text that only its address holds, and how many others hold it before.
-    fn address(&self, place: Place) -> (String, u32) {
+    /// The request of this step: a text in its address, and how many earlier requests also contain it.
+    fn address(&self, step: Step) -> (String, u32) {
         let people = format!("/lists/{}/subscribers", self.news);
-        let find = |rest: &str| (format!("{people}?{ASKED}&{rest}"), 0);
-        match place {
+        let find = |rest: &str| (format!("{people}?{FIND_QUERY}&{rest}"), 0);
+        match step {
             Refresh => ("/oauth2/token".to_owned(), 0),
             RefreshAgain => ("/oauth2/token".to_owned(), 1),
             Account => ("/1.0/accounts".to_owned(), 0),
@@ -231,25 +226,24 @@ impl Scene {
         }
     }
 
-    /// A fault there.
-    pub(super) fn fault(&self, place: Place) -> FaultBuilder {
-        let (text, skip) = self.address(place);
-        match place {
+    pub(super) fn fault(&self, step: Step) -> FaultBuilder {
+        let (text, skip) = self.address(step);
+        match step {
             Account => Fault::on_path(text),
             _ => Fault::on(text).skip(skip),
         }
     }
 
-    /// A change of the world just before that request.
-    pub(super) fn change(&self, place: Place, change: fn(&mut World)) {
-        let (text, skip) = self.address(place);
+    /// Changes the world just before that request.
+    pub(super) fn change(&self, step: Step, change: fn(&mut World)) {
+        let (text, skip) = self.address(step);
         self.site
             .sandbox
             .with(|w| w.before(&text, skip + 1, change));
     }
 
-    /// The network is well again, and whoever has not confirmed so far does so now.
-    pub(super) fn heal(&self) {
+    /// Removes all faults and confirms the remaining sign-ups.
+    pub(super) fn recover(&self) {
         self.site.sandbox.with(|w| {
             w.clear_faults();
             w.settings.latency = Duration::ZERO;
@@ -262,44 +256,42 @@ impl Scene {
         self.site.forget_requests();
     }
 
-    /// Whether the refresh token on disk is one that AWeber accepts.
+    /// Whether AWeber accepts the refresh token on disk.
     pub(super) fn token_is_live(&self) -> bool {
         let token = refresh_token_in(&self.site.token_file());
         token.is_some_and(|token| self.site.sandbox.with(|w| w.is_live_refresh_token(&token)))
     }
 }
 
-/// How every find begins.
-const ASKED: &str = "ws.op=find&sort_key=subscribed_at&sort_order=asc";
+/// The start of every find query.
+const FIND_QUERY: &str = "ws.op=find&sort_key=subscribed_at&sort_order=asc";
 
-impl Place {
-    /// Whether it concerns the first list alone.
+impl Step {
+    /// Whether it concerns only the first list.
     pub(super) fn is_of_one_list(self) -> bool {
         !matches!(self, Refresh | RefreshAgain | Account | Lists | LaterLists)
     }
 
-    /// Whether it is the token endpoint.
     pub(super) fn is_refresh(self) -> bool {
         matches!(self, Refresh | RefreshAgain)
     }
 
-    /// The endpoint: what is asked for there in the same way in several places.
+    /// The endpoint; several steps may share one.
     pub(super) fn endpoint(self) -> usize {
-        let same: [&[Place]; 7] = [TOKEN, ACCOUNT, LISTS, PAGES, AHEAD, COUNT, ONE];
+        let same: [&[Step]; 7] = [TOKEN, ACCOUNT, LISTS, PAGES, AHEAD, COUNT, ONE];
         same.iter().position(|same| same.contains(&self)).unwrap()
     }
 
-    /// Whether the server takes its time.
     pub(super) fn is_slow(self) -> bool {
         AHEAD.contains(&self)
     }
 
-    /// Whether the access token is dead by then.
+    /// Whether the access token has expired by then.
     pub(super) fn refreshed_because_refused(self) -> bool {
         self == RefreshAgain
     }
 
-    /// Whether tokens are refreshed once more in an undisturbed run.
+    /// The number of refreshes in a run without faults.
     pub(super) fn refreshes(self) -> usize {
         1 + usize::from(self == RefreshAgain)
     }

@@ -1,7 +1,7 @@
-//! N5: tokens go to the configured hosts only, whatever an answer, a link or the environment says.
+//! N5: tokens go only to the configured hosts, whatever an answer, a link or the environment contains.
 
-use crate::support::process::behind_script;
-use crate::support::token::nobodys_url;
+use crate::support::process::through_shell;
+use crate::support::token::unreachable_url;
 use crate::support::{Site, subscribed};
 use aweber_sandbox::{ClientKind, Fault, FaultKind, Sandbox, Settings};
 use std::io::ErrorKind;
@@ -9,53 +9,53 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-/// Listens where nobody may come.
-struct Trap(TcpListener);
+/// A listener that must not be contacted.
+struct Listener(TcpListener);
 
-impl Trap {
-    fn new(address: &str) -> Trap {
+impl Listener {
+    fn new(address: &str) -> Listener {
         let listener = TcpListener::bind((address, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
-        Trap(listener)
+        Listener(listener)
     }
 
     fn port(&self) -> u16 {
         self.0.local_addr().unwrap().port()
     }
 
-    /// A connection is accepted by the kernel even if nobody calls accept: it would be seen here.
-    fn assert_empty(&self, what: &str) {
+    /// The kernel completes a connection without accept, so a connection would be seen here.
+    fn assert_not_contacted(&self, what: &str) {
         match self.0.accept() {
             Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-            other => panic!("{what}: somebody came: {other:?}"),
+            other => panic!("{what}: contacted: {other:?}"),
         }
     }
 }
 
-/// Another AWeber, which nobody has asked for.
-fn elsewhere() -> Sandbox {
+/// A second AWeber that must not be contacted.
+fn foreign() -> Sandbox {
     Sandbox::start()
 }
 
-fn assert_untouched(elsewhere: &Sandbox, what: &str) {
-    let asked = elsewhere.with(|world| world.requests.len());
-    assert_eq!(asked, 0, "{what}: the other host was asked");
+fn assert_not_contacted(foreign: &Sandbox, what: &str) {
+    let requests = foreign.with(|world| world.requests.len());
+    assert_eq!(requests, 0, "{what}: the other host was contacted");
 }
 
 #[test]
 fn a_redirect_of_the_token_endpoint_is_not_followed() {
     for status in [301, 302, 303, 307, 308] {
-        let (site, elsewhere) = (Site::new(), elsewhere());
+        let (site, foreign) = (Site::new(), foreign());
         site.run_ok(&[]);
         let before = site.token_bytes();
         let redirect = FaultKind::Redirect {
             status,
-            location: format!("{}/oauth2/token", elsewhere.auth_url()),
+            location: format!("{}/oauth2/token", foreign.auth_url()),
         };
         site.sandbox
             .with(|world| world.fault(Fault::on("/oauth2/token").always().answer(redirect)));
         site.run(&[]).case(&status).exits(69);
-        assert_untouched(&elsewhere, "token endpoint");
+        assert_not_contacted(&foreign, "token endpoint");
         assert!(site.token_bytes() == before, "{status}");
     }
 }
@@ -64,25 +64,25 @@ fn a_redirect_of_the_token_endpoint_is_not_followed() {
 fn a_redirect_of_the_api_is_not_followed() {
     for path in ["/lists?", "/subscribers"] {
         for status in [301, 302, 307, 308] {
-            let (site, elsewhere) = (Site::new(), elsewhere());
+            let (site, foreign) = (Site::new(), foreign());
             site.add_list(3);
             let redirect = FaultKind::Redirect {
                 status,
-                location: format!("{}/1.0/accounts", elsewhere.api_url()),
+                location: format!("{}/1.0/accounts", foreign.api_url()),
             };
             site.sandbox
                 .with(|world| world.fault(Fault::on(path).always().answer(redirect)));
             site.run(&[])
                 .case(&format_args!("{path} {status}"))
                 .exits(69);
-            assert_untouched(&elsewhere, path);
+            assert_not_contacted(&foreign, path);
             assert_eq!(site.files().len(), 0);
         }
     }
 }
 
 #[test]
-fn a_redirect_to_the_same_host_is_not_followed_either() {
+fn a_redirect_to_the_same_host_is_not_followed() {
     let site = Site::new();
     site.add_list(3);
     let redirect = FaultKind::Redirect {
@@ -96,13 +96,13 @@ fn a_redirect_to_the_same_host_is_not_followed_either() {
 }
 
 #[test]
-fn a_next_collection_link_to_another_host_is_refused() {
-    let (site, elsewhere) = (Site::new(), elsewhere());
+fn a_next_link_to_another_host_is_rejected() {
+    let (site, foreign) = (Site::new(), foreign());
     site.add_list(250);
     site.sandbox
-        .with(|world| world.settings.link_origin = Some(elsewhere.api_url()));
+        .with(|world| world.settings.link_origin = Some(foreign.api_url()));
     site.run(&[]).exits(69);
-    assert_untouched(&elsewhere, "next link");
+    assert_not_contacted(&foreign, "next link");
     assert!(site.token_is_live());
 
     site.sandbox.with(|world| world.settings.link_origin = None);
@@ -111,9 +111,9 @@ fn a_next_collection_link_to_another_host_is_refused() {
 }
 
 #[test]
-fn a_next_collection_link_to_the_right_name_on_another_port_or_with_a_user_is_refused() {
-    let elsewhere = elsewhere();
-    let other_port = elsewhere.api_url();
+fn a_next_link_with_another_port_scheme_or_user_is_rejected() {
+    let foreign = foreign();
+    let other_port = foreign.api_url();
     let port = other_port.rsplit(':').next().unwrap().to_owned();
     for origin in [
         other_port.clone(),
@@ -128,12 +128,12 @@ fn a_next_collection_link_to_the_right_name_on_another_port_or_with_a_user_is_re
         site.sandbox
             .with(|world| world.settings.link_origin = Some(origin.clone()));
         site.run(&[]).case(&origin).fails();
-        assert_untouched(&elsewhere, &origin);
+        assert_not_contacted(&foreign, &origin);
     }
 }
 
 #[test]
-fn a_next_collection_link_to_another_name_for_the_same_port_is_refused() {
+fn a_next_link_with_another_name_for_the_same_port_is_rejected() {
     let site = Site::new();
     site.add_list(101);
     let port = site
@@ -177,11 +177,11 @@ fn a_link_to_another_collection_of_the_same_host_is_not_followed() {
 }
 
 #[test]
-fn plain_http_to_a_host_that_is_not_loopback_is_refused_before_a_byte_is_sent() {
-    // 0.0.0.0 leads here on Linux, but it is no loopback address.
-    let trap = Trap::new("0.0.0.0");
+fn plain_http_to_a_host_other_than_loopback_is_refused_before_any_connection() {
+    // On Linux 0.0.0.0 leads to this host, but it is not a loopback address.
+    let listener = Listener::new("0.0.0.0");
     for host in [
-        format!("0.0.0.0:{}", trap.port()),
+        format!("0.0.0.0:{}", listener.port()),
         "api.aweber.com".to_owned(),
         "[::ffff:8.8.8.8]".to_owned(),
     ] {
@@ -198,11 +198,11 @@ fn plain_http_to_a_host_that_is_not_loopback_is_refused_before_a_byte_is_sent() 
             }
         }
     }
-    trap.assert_empty("plain http");
+    listener.assert_not_contacted("plain http");
 }
 
 #[test]
-fn a_url_with_a_password_is_refused_without_showing_it() {
+fn a_url_with_a_password_is_refused_without_printing_it() {
     let site = Site::new();
     let mut command = site.command(&["run"]);
     let with_password = site
@@ -215,10 +215,10 @@ fn a_url_with_a_password_is_refused_without_showing_it() {
 }
 
 #[test]
-fn a_proxy_never_sees_what_goes_to_loopback() {
+fn requests_to_loopback_bypass_proxies() {
     for kind in [ClientKind::Public, ClientKind::Confidential] {
-        let trap = Trap::new("127.0.0.1");
-        let proxy = format!("http://127.0.0.1:{}", trap.port());
+        let listener = Listener::new("127.0.0.1");
+        let proxy = format!("http://127.0.0.1:{}", listener.port());
         let site = Site::with(kind, Settings::default());
         let list = site.add_list(3);
         let mut command = site.command(&["run"]);
@@ -234,7 +234,7 @@ fn a_proxy_never_sees_what_goes_to_loopback() {
         }
         site.finish(command).exits(0);
         assert_eq!(site.emails(), subscribed(&site, &[list]));
-        trap.assert_empty("proxy");
+        listener.assert_not_contacted("proxy");
     }
 }
 
@@ -246,8 +246,8 @@ fn without_certificates(command: &mut Command, empty: &Path) {
 }
 
 #[test]
-fn without_ca_certificates_nothing_is_spent() {
-    // Only one of the two hosts needs certificates: the other would be asked first.
+fn without_ca_certificates_no_token_is_spent() {
+    // Only one of the two hosts needs certificates: the other would be contacted first.
     for (variable, command) in [
         ("AWEBER_API_URL", &["run"][..]),
         ("AWEBER_AUTH_URL", &["run"]),
@@ -258,7 +258,7 @@ fn without_ca_certificates_nothing_is_spent() {
         site.finish(site.command(&["authorize", "--print-url"]));
         let mut command = site.command(command);
         without_certificates(&mut command, &site.path("no-certificates"));
-        command.env(variable, nobodys_url().replace("http://", "https://"));
+        command.env(variable, unreachable_url().replace("http://", "https://"));
         let done = site.finish(command);
         done.case(&variable)
             .exits(78)
@@ -278,15 +278,15 @@ fn loopback_needs_no_certificates() {
 }
 
 #[test]
-fn an_answer_of_any_size_is_bounded() {
+fn the_size_of_an_answer_is_limited() {
     for kind in [FaultKind::HugeBody(40 << 20), FaultKind::GzipBomb(40 << 20)] {
         let site = Site::new();
         let list = site.add_list(3);
         site.sandbox
             .with(|world| world.fault(Fault::on("/subscribers").answer(kind.clone())));
-        // Not even the address space for the whole answer.
+        // The address space is too small for the whole answer.
         let script = "ulimit -v 200000 && exec \"$@\"";
-        site.finish(behind_script(script, &site.command(&["run", "-v"])))
+        site.finish(through_shell(script, &site.command(&["run", "-v"])))
             .case(&format_args!("{kind:?}"))
             .exits(0)
             .says("larger than");

@@ -1,9 +1,9 @@
-//! N5: files are 0600 and directories 0700, whatever the umask, at every moment.
+//! N5: files are 0600 and directories 0700 under any umask, at every moment.
 
 use crate::support::authorization::{authorize, unauthorized};
 use crate::support::browser::code_at;
-use crate::support::process::behind_script;
-use crate::support::{Site, files_below};
+use crate::support::process::through_shell;
+use crate::support::{Site, files_below, set_mode};
 use aweber_sandbox::{ClientKind, Settings};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use std::path::Path;
 
 const UMASKS: [&str; 4] = ["000", "022", "077", "177"];
 
-/// Mode and path of everything below a directory, itself included.
+/// Path and mode of everything below a directory, including itself.
 fn modes_below(directory: &Path) -> BTreeMap<String, u32> {
     let mode = |path: &Path| {
         let metadata = std::fs::symlink_metadata(path).ok()?;
@@ -20,7 +20,7 @@ fn modes_below(directory: &Path) -> BTreeMap<String, u32> {
     let mut modes = BTreeMap::new();
     for file in files_below(directory) {
         for path in [file.as_path(), file.parent().unwrap()] {
-            // A file may be gone again while a run is at work.
+            // A run in progress may have removed a file.
             if let Some(mode) = mode(path) {
                 modes.insert(path.display().to_string(), mode);
             }
@@ -41,22 +41,22 @@ fn assert_private(modes: &BTreeMap<String, u32>, what: &str) {
 }
 
 #[test]
-fn whatever_the_umask_all_that_authorize_and_run_make_is_private() {
+fn everything_that_authorize_and_run_create_is_private_under_any_umask() {
     for umask in UMASKS {
         let site = unauthorized(ClientKind::Confidential);
         site.add_list(120);
         let script = format!("umask {umask}; exec \"$@\"");
-        let printed = site.finish(behind_script(&script, &authorize(&site, &["--print-url"])));
+        let printed = site.finish(through_shell(&script, &authorize(&site, &["--print-url"])));
         assert_private(&modes_below(&site.state_dir()), umask);
         let code = code_at(printed.stdout.trim());
-        site.finish(behind_script(
+        site.finish(through_shell(
             &script,
             &authorize(&site, &["--code", &code]),
         ))
         .case(&umask)
         .exits(0);
         assert_private(&modes_below(&site.state_dir()), umask);
-        site.finish(behind_script(&script, &site.command(&["run"])))
+        site.finish(through_shell(&script, &site.command(&["run"])))
             .case(&umask)
             .exits(0);
         let modes = modes_below(&site.state_dir());
@@ -67,14 +67,14 @@ fn whatever_the_umask_all_that_authorize_and_run_make_is_private() {
 }
 
 #[test]
-fn files_on_their_way_are_private_at_every_request() {
+fn unfinished_files_are_private_at_every_request() {
     for umask in ["000", "077"] {
         let site = Site::new();
         site.add_list(350);
         let state_dir = site.state_dir();
         let seen = site.at_each_request(move |_| modes_below(&state_dir));
         let script = format!("umask {umask}; exec \"$@\"");
-        site.finish(behind_script(&script, &site.command(&["run"])))
+        site.finish(through_shell(&script, &site.command(&["run"])))
             .case(&umask)
             .exits(0);
         let mut names = Vec::new();
@@ -85,7 +85,7 @@ fn files_on_their_way_are_private_at_every_request() {
                 names.push(path);
             }
         }
-        // The room for the next tokens and the rows on their way were among them.
+        // The reserved token file and the unfinished rows were among them.
         for hidden in [".next", ".part"] {
             assert!(
                 names.iter().any(|name| name.ends_with(hidden)),
@@ -96,7 +96,7 @@ fn files_on_their_way_are_private_at_every_request() {
 }
 
 #[test]
-fn missing_parents_of_state_directory_token_file_and_output_are_made_private() {
+fn missing_parent_directories_are_created_private() {
     for umask in ["000", "077"] {
         let site = Site::new();
         site.add_list(2);
@@ -107,7 +107,7 @@ fn missing_parents_of_state_directory_token_file_and_output_are_made_private() {
             .env("AWEBER_SYNC_TOKEN_FILE", base.join("c/d/token.json"))
             .env("AWEBER_CLIENT_ID", site.client_id());
         let script = format!("umask {umask}; exec \"$@\"");
-        site.finish_with_answer(behind_script(&script, &command), code_at)
+        site.finish_with_answer(through_shell(&script, &command), code_at)
             .case(&umask)
             .exits(0);
         for directory in ["", "a", "a/b", "a/b/state", "c", "c/d"] {
@@ -121,12 +121,12 @@ fn missing_parents_of_state_directory_token_file_and_output_are_made_private() {
 }
 
 #[test]
-fn a_directory_that_was_there_keeps_its_mode() {
+fn an_existing_directory_keeps_its_mode() {
     let site = Site::new();
     site.add_list(2);
     let shared = site.path("shared");
     std::fs::create_dir(&shared).unwrap();
-    std::fs::set_permissions(&shared, PermissionsExt::from_mode(0o2775)).unwrap();
+    set_mode(&shared, 0o2775);
     site.run_ok(&["--output", shared.to_str().unwrap()]);
     let mode = std::fs::metadata(&shared).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o2775);
@@ -137,7 +137,7 @@ fn a_directory_that_was_there_keeps_its_mode() {
 }
 
 #[test]
-fn an_output_mode_is_taken_exactly_and_for_exported_files_only() {
+fn output_mode_applies_exactly_and_only_to_exported_files() {
     for (umask, output) in [
         ("000", "out/"),
         ("077", "out/"),
@@ -147,7 +147,7 @@ fn an_output_mode_is_taken_exactly_and_for_exported_files_only() {
         let site = Site::with(ClientKind::Public, Settings::default());
         site.add_list(2);
         let run = site.command(&["run", "--output", output, "--output-mode", "0640"]);
-        let done = site.finish(behind_script(&format!("umask {umask}; exec \"$@\""), &run));
+        let done = site.finish(through_shell(&format!("umask {umask}; exec \"$@\""), &run));
         done.exits(0);
         assert_private(&modes_below(&site.state_dir()), umask);
         let exported: Vec<u32> = files_below(&site.path(""))
