@@ -5,7 +5,7 @@ mod json;
 mod snapshot;
 mod text;
 
-use self::health::{is_healthy, staleness};
+use self::health::problem;
 use self::snapshot::Snapshot;
 use super::print;
 use crate::config;
@@ -14,20 +14,18 @@ use chrono::Utc;
 
 /// Prints the state of the job.
 ///
-/// Errors: 1 if the last success is older than `--max-age`, 74 if the ledger is damaged, 78 if it has a newer version.
+/// Errors: with `--max-age` 1 if the job is not healthy for any reason; 74 if the ledger is damaged, 78 if it has a newer version.
 pub(crate) fn status(config: config::Status) -> Result<()> {
     let now = Utc::now().timestamp();
     let snapshot = Snapshot::take(&config.paths, now)?;
-    let stale = config
-        .max_age
-        .and_then(|max_age| staleness(snapshot.last_success, now, max_age));
+    let problem = problem(&snapshot, now, config.max_age);
     if config.json {
-        let healthy = is_healthy(&snapshot) && stale.is_none();
+        let healthy = problem.is_none();
         print(&format!("{:#}\n", json::render(&snapshot, healthy)))?;
     } else {
-        print(&text::render(&snapshot, now))?;
+        print(&text::render(&snapshot, problem.as_deref(), now))?;
     }
-    match stale {
+    match problem.filter(|_| config.max_age.is_some()) {
         Some(reason) => Err(Error::new(Kind::Unhealthy, reason)
             .next("see the last runs above, or the log of the job")),
         None => Ok(()),

@@ -134,9 +134,15 @@ fn status_reports_healthy_and_unhealthy_jobs() {
     site.forget_requests();
     let text = stdout_of(&site, &["status"]);
     assert!(
-        text.starts_with("not healthy: last success 0 min ago\n"),
+        text.starts_with(
+            "not healthy: the last run ended with exit code 77; last success 0 min ago\n"
+        ),
         "{text}"
     );
+    // Monitoring is told at once, not only when the last success is old.
+    site.finish(site.command(&["status", "--max-age", "26h"]))
+        .exits(1)
+        .says("the last run ended with exit code 77");
     assert!(text.contains("     77  "), "{text}");
     let all = parse_json(&stdout_of(&site, &["status", "--json"]));
     assert_eq!(all["healthy"], false);
@@ -209,9 +215,12 @@ fn status_without_a_token_file_still_reads_the_ledger() {
     std::fs::remove_file(site.token_file()).unwrap();
     let text = stdout_of(&site, &["status"]);
     assert!(
-        text.starts_with("not healthy: last success 0 min ago\n"),
+        text.starts_with("not healthy: there is no token file "),
         "{text}"
     );
+    site.finish(site.command(&["status", "--max-age", "26h"]))
+        .exits(1)
+        .says("there is no token file");
     assert!(text.contains("token     there is no token file"), "{text}");
     assert!(text.contains("LAST RUNS"), "{text}");
     let all = parse_json(&stdout_of(&site, &["status", "--json"]));

@@ -6,14 +6,27 @@ use std::time::Duration;
 /// How far in the future a run may seem to have ended because two clocks differ, in seconds.
 const CLOCK_TOLERANCE: i64 = 300;
 
-/// Returns true if the token file is usable and the last finished run succeeded.
-pub(super) fn is_healthy(snapshot: &Snapshot) -> bool {
+/// "Try again later": the next run is expected to succeed, so the age of the last success decides.
+const TRY_LATER: u8 = 75;
+
+/// Returns why the job is not healthy, or `None` if it is: the token file is usable, the last finished run did not fail,
+/// and the last success is not older than `max_age`.
+pub(super) fn problem(snapshot: &Snapshot, now: i64, max_age: Option<Duration>) -> Option<String> {
+    if let Some(problem) = &snapshot.token_problem {
+        return problem.lines().next().map(str::to_owned);
+    }
     let last = snapshot.runs.iter().find(|run| run.ended_at.is_some());
-    snapshot.token_problem.is_none() && last.is_some_and(|run| run.exit_code == Some(0))
+    let failed = last.and_then(|run| match run.exit_code {
+        Some(0 | TRY_LATER) => None,
+        Some(code) => Some(format!("the last run ended with exit code {code}")),
+        None => Some("the last run ended without an exit code".to_owned()),
+    });
+    let longest = Duration::from_secs(i64::MAX as u64);
+    failed.or_else(|| staleness(snapshot.last_success, now, max_age.unwrap_or(longest)))
 }
 
 /// Returns why the last success does not count as recent, or `None` if it does. Times in Unix seconds.
-pub(super) fn staleness(last_success: Option<i64>, now: i64, max_age: Duration) -> Option<String> {
+fn staleness(last_success: Option<i64>, now: i64, max_age: Duration) -> Option<String> {
     match last_success {
         None => Some("no run has succeeded yet".to_owned()),
         Some(at) if at > now + CLOCK_TOLERANCE => {

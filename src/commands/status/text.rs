@@ -1,6 +1,6 @@
 //! The state of the job as text.
 
-use super::health::{age, is_healthy};
+use super::health::age;
 use super::snapshot::{DAYS, Snapshot};
 use crate::ledger::history::{ListHistory, PastRun};
 use chrono::DateTime;
@@ -12,8 +12,8 @@ const NOTE_LENGTH: usize = 90;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Renders the output of `status`.
-pub(super) fn render(snapshot: &Snapshot, now: i64) -> String {
-    let mut text = overview(snapshot, now);
+pub(super) fn render(snapshot: &Snapshot, problem: Option<&str>, now: i64) -> String {
+    let mut text = overview(snapshot, problem, now);
     if !snapshot.runs.is_empty() {
         text += "\nLAST RUNS (UTC)       EXIT   ROWS  REQUESTS\n";
         text.extend(snapshot.runs.iter().map(run_line));
@@ -28,8 +28,8 @@ pub(super) fn render(snapshot: &Snapshot, now: i64) -> String {
     text
 }
 
-fn overview(snapshot: &Snapshot, now: i64) -> String {
-    let mut text = format!("{}\n\n", verdict(snapshot, now));
+fn overview(snapshot: &Snapshot, problem: Option<&str>, now: i64) -> String {
+    let mut text = format!("{}\n\n", verdict(snapshot, problem, now));
     match &snapshot.token_problem {
         Some(problem) => {
             let indented = problem.replace('\n', "\n          ");
@@ -54,16 +54,18 @@ fn overview(snapshot: &Snapshot, now: i64) -> String {
     text
 }
 
-fn verdict(snapshot: &Snapshot, now: i64) -> String {
-    let Some(at) = snapshot.last_success else {
-        return "not healthy: no run has succeeded yet".to_owned();
-    };
-    let health = if is_healthy(snapshot) {
-        "healthy"
-    } else {
-        "not healthy"
-    };
-    format!("{health}: last success {} ago", age(now - at))
+/// `healthy: last success 3 h ago`, or the reason why not in front of that.
+fn verdict(snapshot: &Snapshot, problem: Option<&str>, now: i64) -> String {
+    let success = snapshot
+        .last_success
+        .map(|at| format!("last success {} ago", age(now - at)));
+    match (problem, success) {
+        (None, success) => format!("healthy: {}", success.unwrap_or_default()),
+        (Some(problem), Some(success)) if !problem.starts_with("the last success") => {
+            format!("not healthy: {problem}; {success}")
+        }
+        (Some(problem), _) => format!("not healthy: {problem}"),
+    }
 }
 
 fn run_line(run: &PastRun) -> String {
