@@ -20,10 +20,6 @@ use std::time::Duration;
 /// How many keys of a walk are kept for going on in another process.
 const KEYS_KEPT: usize = 100;
 
-/// How old, by AWeber's clock, a stopped `--full` may be to be gone on with: what was imported with old dates since
-/// then may stand before its place.
-const FULL_KEEPS: TimeDelta = TimeDelta::days(2);
-
 /// A wait for the rate limit that is worth a checkpoint before it.
 const LONG_WAIT: Duration = Duration::from_secs(1);
 
@@ -113,6 +109,7 @@ impl<'a> CatchUp<'a> {
             }
         }
         self.progress.statuses = Some(self.statuses());
+        self.progress.again = false;
         self.progress.mark = self
             .progress
             .mark
@@ -160,7 +157,7 @@ impl<'a> CatchUp<'a> {
         Ok(())
     }
 
-    /// The walk through everything, which another process can go on with.
+    /// The walk through everything, which another process can go on with unless this is `--full` on a complete list.
     async fn walk_everything(
         &mut self,
         status: Option<Status>,
@@ -208,23 +205,22 @@ impl<'a> CatchUp<'a> {
     }
 
     fn may_resume(&self, saved: &SavedWalk) -> bool {
-        let first_export = self.progress.statuses.is_none();
-        let age = saved
-            .at
-            .and_then(|at| DateTime::from_timestamp(at, 0))
-            .map(|at| self.now() - at);
-        saved.statuses == self.statuses()
-            && (first_export || age.is_some_and(|age| age <= FULL_KEEPS))
+        self.is_resumable() && !self.wanted.full && saved.statuses == self.statuses()
+    }
+
+    /// Only a walk through a list that is not complete: `--full` looks for rows with an old date, and those may be added
+    /// before the place where it stopped.
+    fn is_resumable(&self) -> bool {
+        !self.progress.is_complete(&self.wanted.statuses)
     }
 
     fn save_walk(&mut self, position: &Walk) -> Result<()> {
-        self.progress.walk = Some(SavedWalk {
+        self.progress.walk = self.is_resumable().then(|| SavedWalk {
             statuses: self.statuses(),
             start: position.offset(),
             seen: position.seen(),
             keys: position.last_keys(KEYS_KEPT).cloned().collect(),
             newest: self.newest,
-            at: Some(self.now().timestamp()),
         });
         self.note_progress()
     }

@@ -19,7 +19,7 @@ pub(crate) enum Plan {
         /// `subscribed_after`; `None`: everything.
         after: Option<NaiveDate>,
     },
-    /// A first export, `--full`, or a status newly wanted.
+    /// A first export, `--full`, a status newly wanted, or rows lost with a batch.
     Everything {
         /// First the unconfirmed since this day, unless they are exported anyway. In the other order a subscriber who
         /// confirms between the queries is in neither.
@@ -39,11 +39,7 @@ pub(crate) fn plan(
     now: Option<DateTime<Utc>>,
 ) -> Plan {
     let since = progress.since.map(|day| day - TimeDelta::days(SLACK_DAYS));
-    let complete = progress
-        .statuses
-        .as_ref()
-        .is_some_and(|done| wanted.iter().all(|status| done.contains(status)));
-    if complete && !full {
+    if progress.is_complete(wanted) && !full {
         let mark = progress
             .mark
             .and_then(|mark| DateTime::from_timestamp(mark, 0));
@@ -147,6 +143,14 @@ mod tests {
                 now()
             ),
             Plan::Recent { .. }
+        ));
+        let lost = Progress {
+            again: true,
+            ..progress.clone()
+        };
+        assert!(matches!(
+            plan(&lost, &[Status::Subscribed], false, now()),
+            Plan::Everything { .. }
         ));
         let empty = Progress {
             mark: None,

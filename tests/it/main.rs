@@ -24,6 +24,7 @@ mod days;
 mod dry_run;
 mod failing_disk;
 mod failing_lists;
+mod full_again;
 mod full_disk;
 mod good_citizen;
 mod layouts;
