@@ -154,7 +154,22 @@ impl<'a> CatchUp<'a> {
             progress::advance(rows.fresh.len() as u64);
             self.checkpoint_if_due()?;
         }
+        self.warn_of_wrong_count(&walker);
         Ok(())
+    }
+
+    fn warn_of_wrong_count(&self, walker: &Walker) {
+        if let Some((counted, seen)) = walker.wrong_count() {
+            let (list, name) = (self.list.this.id, &self.list.this.name);
+            tracing::warn!(
+                event = "count_wrong",
+                list,
+                counted,
+                seen,
+                "list {list} ({name}): AWeber counts {counted} subscribers, but its pages held the same {seen} twice: \
+                 nobody else can be exported"
+            );
+        }
     }
 
     /// The walk through everything, which another process can go on with unless this is `--full` on a complete list.
@@ -191,7 +206,10 @@ impl<'a> CatchUp<'a> {
                         self.checkpoint()?;
                     }
                 }
-                Ok(None) => return Ok(()),
+                Ok(None) => {
+                    self.warn_of_wrong_count(&walker);
+                    return Ok(());
+                }
                 Err(error) => {
                     if !walker.has_failed() {
                         self.save_walk(walker.position())?;

@@ -47,6 +47,7 @@ mod secrets;
 mod side_by_side;
 mod signals;
 mod small;
+mod steady;
 mod structure;
 mod support;
 mod tls;
