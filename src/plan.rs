@@ -11,6 +11,9 @@ pub(crate) const LINK_DAYS: i64 = 31;
 /// exclude the given day (one more).
 const SLACK_DAYS: i64 = 2;
 
+/// How old, in days, pending subscribers of a list that no run checks may become.
+pub(crate) const LONGEST_PENDING_DAYS: i64 = LINK_DAYS + SLACK_DAYS;
+
 /// The queries for one list, in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
@@ -48,7 +51,7 @@ pub(crate) fn plan(
             after: after.max(since),
         };
     }
-    let link = now.map(|now| now.date_naive() - TimeDelta::days(LINK_DAYS + SLACK_DAYS));
+    let link = now.map(|now| now.date_naive() - TimeDelta::days(LONGEST_PENDING_DAYS));
     let unconfirmed_wanted = wanted.contains(&Status::Unconfirmed);
     Plan::Everything {
         unconfirmed_after: (!unconfirmed_wanted).then(|| link.max(since)),

@@ -73,7 +73,10 @@ impl Job<'_> {
             Err(error) if self.session.cannot_refresh() => return Err(error.or_safe(NO_ROW)),
             Err(error) => return Err(error.during("the account's lists").or_safe(NOTHING_YET)),
         };
-        select(all, &self.config.lists, &self.config.exclude_lists)
+        self.forget_pending_of_deleted(&all).await?;
+        let selected = select(all, &self.config.lists, &self.config.exclude_lists)?;
+        self.forget_pending_of_excluded(&selected)?;
+        Ok(selected)
     }
 
     fn wanted(&self) -> Wanted {

@@ -180,7 +180,10 @@ impl Ledger {
     pub(crate) fn void_batch(&mut self, batch: i64) -> Result<()> {
         self.change("UPDATE batch SET state = 'void' WHERE id = ?1", [batch])?;
         self.restore_progress()?;
-        self.read_lists_again(batch)?;
+        let lists = "SELECT list FROM batch_list WHERE batch = ?1 AND rows > 0";
+        for list in self.rows(lists, [batch], |row| row.get(0))? {
+            self.read_list_again(list)?;
+        }
         self.change("DELETE FROM batch_list WHERE batch = ?1", [batch])?;
         self.delete_events_of(batch)?;
         self.unresolve(batch)

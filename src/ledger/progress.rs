@@ -49,6 +49,18 @@ pub(crate) struct SavedWalk {
     pub(crate) keys: Vec<RowKey>,
     /// The newest subscribed_at seen so far, Unix seconds.
     pub(crate) newest: Option<i64>,
+    /// What it left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) left_out: Option<LeftOut>,
+}
+
+/// Rows without an id, which cannot be exported.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LeftOut {
+    /// The first of them, for people.
+    pub(crate) rows: Vec<String>,
+    /// No later than the oldest of them, Unix seconds; `None`: unknown.
+    pub(crate) mark: Option<i64>,
 }
 
 impl Ledger {
@@ -112,13 +124,13 @@ impl Ledger {
         Ok(())
     }
 
-    /// Records that the next export of the lists with rows in `batch` reads them as a whole, from the first row on.
-    pub(super) fn read_lists_again(&mut self, batch: i64) -> Result<()> {
+    /// Records that the next export of `list` reads it as a whole, from the first row on.
+    pub(super) fn read_list_again(&mut self, list: i64) -> Result<()> {
         self.change(
             "UPDATE list SET progress = json_set(json_remove(progress, '$.walk'), '$.again', json('true')),
                              settled = json_set(json_remove(settled, '$.walk'), '$.again', json('true'))
-             WHERE id IN (SELECT list FROM batch_list WHERE batch = ?1 AND rows > 0)",
-            [batch],
+             WHERE id = ?1",
+            [list],
         )?;
         Ok(())
     }

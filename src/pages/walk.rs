@@ -24,6 +24,10 @@ pub(crate) struct Rows {
     pub(crate) page: Page,
     /// The indexes of the entries that are new to this walk.
     pub(crate) fresh: Vec<usize>,
+    /// The indexes of new entries without an id.
+    pub(crate) without_id: Vec<usize>,
+    /// The offset of the page.
+    pub(crate) offset: u64,
 }
 
 /// Drives a [`Walk`].
@@ -84,6 +88,11 @@ impl Walker {
         }
     }
 
+    /// The query that it walks through.
+    pub(crate) fn query(&self) -> &Query {
+        &self.query
+    }
+
     /// The position, with which another process can continue.
     pub(crate) fn position(&self) -> &Walk {
         &self.walk
@@ -118,6 +127,7 @@ impl Walker {
                 has_next: page.has_next,
                 total_size: page.total_size,
             };
+            let offset = self.walk.offset();
             let fresh = match self.walk.take(&view) {
                 Verdict::Forward(fresh) => fresh,
                 Verdict::End(fresh) => {
@@ -143,7 +153,13 @@ impl Walker {
             };
             self.pages += 1;
             self.reached_newer = self.is_newer_than_start(view.keys.last());
-            return Ok(Some(Rows { page, fresh }));
+            let (fresh, without_id) = fresh.into_iter().partition(|i| page.has_id(*i));
+            return Ok(Some(Rows {
+                page,
+                fresh,
+                without_id,
+                offset,
+            }));
         }
     }
 
@@ -158,7 +174,7 @@ impl Walker {
             .began
             .or_else(|| session.now().map(|now| now.timestamp()));
         let origin = session.origin().clone();
-        let read = |body| Page::parse(body, &self.query, &origin);
+        let read = |body| Page::parse_rows(body, &self.query, &origin);
         let offset = self.walk.offset();
         // Correct if this page is full. AWeber may read the next page first: it is accepted by its first row anyway.
         let next = (self.claimed_rows > offset + PAGE_SIZE)

@@ -35,8 +35,17 @@ fn busy_site(requests: u32, each: i64, apart: TimeDelta) -> (Site, u64) {
 /// No page was read twice, and no more was asked for than the count and what came after it.
 fn assert_one_walk(site: &Site, list: u64, label: &str) {
     let asked = site.asked();
-    let times = |what: &str| asked.iter().filter(|one| **one == format!("{list} {what}")).count();
-    assert_eq!(times("subscribed") + times("recent"), 1, "{label}: {asked:?}");
+    let times = |what: &str| {
+        asked
+            .iter()
+            .filter(|one| **one == format!("{list} {what}"))
+            .count()
+    };
+    assert_eq!(
+        times("subscribed") + times("recent"),
+        1,
+        "{label}: {asked:?}"
+    );
     assert!(times("count") <= 2, "{label}: {asked:?}");
 }
 
