@@ -49,6 +49,7 @@ pub(crate) struct CatchUp<'a> {
     /// The newest subscribed_at seen, Unix seconds.
     newest: Option<i64>,
     left_out: Option<LeftOut>,
+    has_warned_of_refusal: bool,
     new: u64,
 }
 
@@ -71,6 +72,7 @@ impl<'a> CatchUp<'a> {
             progress,
             newest: None,
             left_out: None,
+            has_warned_of_refusal: false,
             new: 0,
         })
     }

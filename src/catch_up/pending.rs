@@ -2,7 +2,8 @@
 
 use super::CatchUp;
 use crate::api::session::Found;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::ledger::pending::Sighting;
 use crate::pages::collection::utf8;
 use crate::pages::walk::{Verify, Walker};
 use crate::plan::{LINK_DAYS, pending_after};
@@ -56,12 +57,33 @@ impl CatchUp<'_> {
                 _ => Err("it is not the subscriber asked for".to_owned()),
             }
         };
-        match self.session.get(&path, read).await? {
-            Found::There((text, entry)) => {
+        match self.session.get(&path, read).await {
+            Err(error) if self.session.is_path_refused() => self.leave_pending(id, &error),
+            Err(error) => Err(error),
+            Ok(Found::There((text, entry))) => {
                 self.take_subscribers([Subscriber::new(&text, &entry)].into_iter(), None)
             }
             // Pending rows drop off after some 30 days: no error.
-            Found::NotThere => self.ledger.resolve_pending(self.list.this.id, id, None),
+            Ok(Found::NotThere) => self.ledger.resolve_pending(self.list.this.id, id, None),
         }
+    }
+
+    /// A 401 for one subscriber says nothing about the others: it stays pending, and expires as if seen unconfirmed.
+    fn leave_pending(&mut self, subscriber: i64, error: &Error) -> Result<()> {
+        let (list, name) = (self.list.this.id, &self.list.this.name);
+        if !self.has_warned_of_refusal {
+            tracing::warn!(
+                event = "pending_refused",
+                list,
+                subscriber,
+                "list {list} ({name}): cannot ask whether a pending subscriber has confirmed: {error}"
+            );
+        }
+        self.has_warned_of_refusal = true;
+        self.ledger.touch_pending(Sighting {
+            list,
+            subscriber,
+            run: self.wanted.run,
+        })
     }
 }

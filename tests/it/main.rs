@@ -35,6 +35,7 @@ mod no_row_doubled;
 mod no_row_lost;
 mod nobody_gets_in;
 mod one_at_a_time;
+mod one_path;
 mod output_files;
 mod outputs;
 mod packaging;
