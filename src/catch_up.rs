@@ -1,34 +1,30 @@
 //! Bringing one list up to date: the queries of its plan, what each row means for export and pending, and then those
 //! who were pending and were not seen. A list's progress is noted only for what is in the batch.
 
-use crate::api::session::{Found, Session};
+mod left_out;
+mod pending;
+
+use crate::api::session::Session;
 use crate::batch::collect::Collector;
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::ledger::pending::Sighting;
-use crate::ledger::progress::{Progress, SavedWalk};
+use crate::ledger::progress::{LeftOut, Progress, SavedWalk};
 use crate::lists::{List, account_path};
 use crate::pages::collection::Query;
 use crate::pages::next::Walk;
 use crate::pages::walk::{Rows, Verify, Walker};
-use crate::plan::{LINK_DAYS, Plan, pending_after, plan};
+use crate::plan::{Plan, plan};
 use crate::progress;
-use crate::subscriber::{Entry, Status, StatusCell, SubscribedAt, Subscriber};
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use crate::subscriber::{Status, StatusCell, SubscribedAt, Subscriber};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use std::time::Duration;
 
 /// How many keys of a walk are kept for going on in another process.
 const KEYS_KEPT: usize = 100;
 
-/// How old, by AWeber's clock, a stopped `--full` may be to be gone on with: what was imported with old dates since
-/// then may stand before its place.
-const FULL_KEEPS: TimeDelta = TimeDelta::days(2);
-
 /// A wait for the rate limit that is worth a checkpoint before it.
 const LONG_WAIT: Duration = Duration::from_secs(1);
-
-/// How many pending ids are looked up in the ledger at a time.
-const IDS_AT_A_TIME: u32 = 100;
 
 /// What a run does on every list.
 #[derive(Debug)]
@@ -52,6 +48,8 @@ pub(crate) struct CatchUp<'a> {
     progress: Progress,
     /// The newest subscribed_at seen, Unix seconds.
     newest: Option<i64>,
+    left_out: Option<LeftOut>,
+    has_warned_of_refusal: bool,
     new: u64,
 }
 
@@ -73,6 +71,8 @@ impl<'a> CatchUp<'a> {
             list,
             progress,
             newest: None,
+            left_out: None,
+            has_warned_of_refusal: false,
             new: 0,
         })
     }
@@ -113,13 +113,25 @@ impl<'a> CatchUp<'a> {
             }
         }
         self.progress.statuses = Some(self.statuses());
-        self.progress.mark = self
-            .progress
-            .mark
-            .max(self.newest.map(|newest| newest.min(began.timestamp())));
+        self.progress.again = false;
+        self.progress.mark = self.next_mark(began);
         self.note_progress()?;
         self.checkpoint_if_due()?;
+        self.check_left_out()?;
         Ok(self.new)
+    }
+
+    /// The newest subscribed_at seen, but no later than a row that was left out: the next run asks for that again.
+    fn next_mark(&self, began: DateTime<Utc>) -> Option<i64> {
+        let before = self.progress.mark;
+        let newest = self.newest.map(|newest| newest.min(began.timestamp()));
+        let mark = before.max(newest);
+        match &self.left_out {
+            None => mark,
+            Some(left_out) => left_out
+                .mark
+                .map_or(before, |oldest| mark.map(|mark| mark.min(oldest))),
+        }
     }
 
     /// AWeber's clock; should it have none, ours: too early a mark costs a request, no row.
@@ -153,14 +165,30 @@ impl<'a> CatchUp<'a> {
     /// A walk that begins anew if it is interrupted. `asked`: the only status it asked for.
     async fn walk(&mut self, mut walker: Walker, asked: Option<Status>) -> Result<()> {
         while let Some(rows) = walker.next(self.session).await? {
+            self.note_left_out(&rows, walker.query());
             self.take(&rows, asked)?;
             progress::advance(rows.fresh.len() as u64);
             self.checkpoint_if_due()?;
         }
+        self.warn_of_wrong_count(&walker);
         Ok(())
     }
 
-    /// The walk through everything, which another process can go on with.
+    fn warn_of_wrong_count(&self, walker: &Walker) {
+        if let Some((counted, seen)) = walker.wrong_count() {
+            let (list, name) = (self.list.this.id, &self.list.this.name);
+            tracing::warn!(
+                event = "count_wrong",
+                list,
+                counted,
+                seen,
+                "list {list} ({name}): AWeber counts {counted} subscribers, but its pages held the same {seen} twice: \
+                 nobody else can be exported"
+            );
+        }
+    }
+
+    /// The walk through everything, which another process can go on with unless this is `--full` on a complete list.
     async fn walk_everything(
         &mut self,
         status: Option<Status>,
@@ -179,6 +207,7 @@ impl<'a> CatchUp<'a> {
                 "going on where the last run stopped"
             );
             self.newest = self.newest.max(saved.newest);
+            self.left_out = saved.left_out.clone();
         }
         let from = saved.map(|saved| Walk::resume(saved.start, saved.seen, saved.keys));
         let expect = from.is_none() && self.list.subscribed > 0;
@@ -187,6 +216,7 @@ impl<'a> CatchUp<'a> {
         loop {
             match walker.next(self.session).await {
                 Ok(Some(rows)) => {
+                    self.note_left_out(&rows, walker.query());
                     self.take(&rows, status)?;
                     progress::advance(rows.fresh.len() as u64);
                     if self.is_checkpoint_due() {
@@ -194,7 +224,10 @@ impl<'a> CatchUp<'a> {
                         self.checkpoint()?;
                     }
                 }
-                Ok(None) => return Ok(()),
+                Ok(None) => {
+                    self.warn_of_wrong_count(&walker);
+                    return Ok(());
+                }
                 Err(error) => {
                     if !walker.has_failed() {
                         self.save_walk(walker.position())?;
@@ -208,23 +241,23 @@ impl<'a> CatchUp<'a> {
     }
 
     fn may_resume(&self, saved: &SavedWalk) -> bool {
-        let first_export = self.progress.statuses.is_none();
-        let age = saved
-            .at
-            .and_then(|at| DateTime::from_timestamp(at, 0))
-            .map(|at| self.now() - at);
-        saved.statuses == self.statuses()
-            && (first_export || age.is_some_and(|age| age <= FULL_KEEPS))
+        self.is_resumable() && !self.wanted.full && saved.statuses == self.statuses()
+    }
+
+    /// Only a walk through a list that is not complete: `--full` looks for rows with an old date, and those may be added
+    /// before the place where it stopped.
+    fn is_resumable(&self) -> bool {
+        !self.progress.is_complete(&self.wanted.statuses)
     }
 
     fn save_walk(&mut self, position: &Walk) -> Result<()> {
-        self.progress.walk = Some(SavedWalk {
+        self.progress.walk = self.is_resumable().then(|| SavedWalk {
             statuses: self.statuses(),
             start: position.offset(),
             seen: position.seen(),
             keys: position.last_keys(KEYS_KEPT).cloned().collect(),
             newest: self.newest,
-            at: Some(self.now().timestamp()),
+            left_out: self.left_out.clone(),
         });
         self.note_progress()
     }
@@ -325,57 +358,5 @@ impl<'a> CatchUp<'a> {
             let midnight = since.and_time(NaiveTime::MIN).and_utc().timestamp();
             subscribed_at.latest().is_some_and(|at| at < midnight)
         })
-    }
-
-    /// Those pending whom this run has not seen: still unconfirmed, confirmed meanwhile, or gone.
-    async fn check_pending(&mut self, ask_for_unconfirmed: bool) -> Result<()> {
-        let list = self.list.this.id;
-        if self.wanted.statuses.contains(&Status::Unconfirmed) {
-            return self.ledger.forget_pending(list, self.collector.batch());
-        }
-        let (unseen, oldest) = self.ledger.unchecked_pending(list, self.wanted.run)?;
-        if unseen > 0 && ask_for_unconfirmed {
-            let query = self.find(Some(Status::Unconfirmed), pending_after(oldest));
-            // Whoever a shift hides from this walk is asked for by id.
-            let walker = Walker::new(query, None, Verify::EndOnly, false);
-            self.walk(walker, Some(Status::Unconfirmed)).await?;
-        }
-        let mut after = i64::MIN;
-        loop {
-            let ids = self
-                .ledger
-                .unchecked_ids(list, self.wanted.run, after, IDS_AT_A_TIME)?;
-            let Some(last) = ids.last() else { break };
-            after = *last;
-            for id in ids {
-                self.check_one(id).await?;
-                self.checkpoint_if_due()?;
-            }
-        }
-        if let Some(now) = self.session.now() {
-            // Only those whom this very run has seen still unconfirmed: their link no longer works.
-            let before = (now - TimeDelta::days(LINK_DAYS)).timestamp();
-            self.ledger
-                .forget_expired_pending(list, self.wanted.run, before)?;
-        }
-        Ok(())
-    }
-
-    async fn check_one(&mut self, id: i64) -> Result<()> {
-        let path = format!("{}/{id}", self.subscribers_path());
-        let read = |body: Vec<u8>| {
-            let text = String::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
-            match Entry::parse(&text) {
-                Some(entry) if entry.key.id == id => Ok((text, entry)),
-                _ => Err("it is not the subscriber asked for".to_owned()),
-            }
-        };
-        match self.session.get(&path, read).await? {
-            Found::There((text, entry)) => {
-                self.take_subscribers([Subscriber::new(&text, &entry)].into_iter(), None)
-            }
-            // Pending rows drop off after some 30 days: no error.
-            Found::NotThere => self.ledger.resolve_pending(self.list.this.id, id, None),
-        }
     }
 }

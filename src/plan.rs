@@ -11,6 +11,9 @@ pub(crate) const LINK_DAYS: i64 = 31;
 /// exclude the given day (one more).
 const SLACK_DAYS: i64 = 2;
 
+/// How old, in days, pending subscribers of a list that no run checks may become.
+pub(crate) const LONGEST_PENDING_DAYS: i64 = LINK_DAYS + SLACK_DAYS;
+
 /// The queries for one list, in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
@@ -19,7 +22,7 @@ pub(crate) enum Plan {
         /// `subscribed_after`; `None`: everything.
         after: Option<NaiveDate>,
     },
-    /// A first export, `--full`, or a status newly wanted.
+    /// A first export, `--full`, a status newly wanted, or rows lost with a batch.
     Everything {
         /// First the unconfirmed since this day, unless they are exported anyway. In the other order a subscriber who
         /// confirms between the queries is in neither.
@@ -39,11 +42,7 @@ pub(crate) fn plan(
     now: Option<DateTime<Utc>>,
 ) -> Plan {
     let since = progress.since.map(|day| day - TimeDelta::days(SLACK_DAYS));
-    let complete = progress
-        .statuses
-        .as_ref()
-        .is_some_and(|done| wanted.iter().all(|status| done.contains(status)));
-    if complete && !full {
+    if progress.is_complete(wanted) && !full {
         let mark = progress
             .mark
             .and_then(|mark| DateTime::from_timestamp(mark, 0));
@@ -52,7 +51,7 @@ pub(crate) fn plan(
             after: after.max(since),
         };
     }
-    let link = now.map(|now| now.date_naive() - TimeDelta::days(LINK_DAYS + SLACK_DAYS));
+    let link = now.map(|now| now.date_naive() - TimeDelta::days(LONGEST_PENDING_DAYS));
     let unconfirmed_wanted = wanted.contains(&Status::Unconfirmed);
     Plan::Everything {
         unconfirmed_after: (!unconfirmed_wanted).then(|| link.max(since)),
@@ -147,6 +146,14 @@ mod tests {
                 now()
             ),
             Plan::Recent { .. }
+        ));
+        let lost = Progress {
+            again: true,
+            ..progress.clone()
+        };
+        assert!(matches!(
+            plan(&lost, &[Status::Subscribed], false, now()),
+            Plan::Everything { .. }
         ));
         let empty = Progress {
             mark: None,

@@ -98,6 +98,8 @@ impl Serialize for RowKey {
 pub(crate) struct Entry {
     /// The identity of the row.
     pub(crate) key: RowKey,
+    /// Whether it has an id; otherwise the one in its key is a negative hash of the row.
+    pub(crate) has_id: bool,
     json: Span,
     fields: [Span; FIELDS.len()],
 }

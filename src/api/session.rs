@@ -37,7 +37,16 @@ pub(crate) struct Session {
     /// How long the latest answer of the API took.
     latency: Duration,
     unreachable: bool,
+    /// The last request was refused (401) for its path alone.
+    path_refused: bool,
+    /// A path was refused alone before: the next 401 is judged before a token is spent on it.
+    suspects_path: bool,
+    /// The last 401 spoke of a scope: then it concerns more than its path.
+    names_scope: bool,
 }
+
+/// Answered to every token that AWeber accepts.
+const CONTROL: &str = "/1.0/accounts";
 
 /// How one attempt ended.
 type Attempt = std::result::Result<Reply, Failed>;
@@ -51,6 +60,9 @@ impl Session {
             lookahead: None,
             latency: Duration::ZERO,
             unreachable: false,
+            path_refused: false,
+            suspects_path: false,
+            names_scope: false,
         }
     }
 
@@ -81,6 +93,7 @@ impl Session {
     ) -> Result<Found<T>> {
         let began = Instant::now();
         let mut attempts = self.client.attempts();
+        self.path_refused = false;
         loop {
             if self.credential.is_due() {
                 self.refresh().await?;
@@ -93,12 +106,40 @@ impl Session {
                 },
                 Err(failed) => failed,
             };
+            let is_unauthorized = matches!(failed, Failed::Unauthorized(_));
             let step = attempts.after(failed, began.elapsed(), random_byte());
+            let is_judged = match &step {
+                Step::Renew => self.suspects_path,
+                Step::GiveUp(_) => is_unauthorized && !self.names_scope,
+                _ => false,
+            };
+            if is_judged && self.control_succeeds().await? {
+                (self.path_refused, self.suspects_path) = (true, true);
+                return Err(refused_alone(path));
+            }
             if matches!(step, Step::Renew) {
                 // It was sent with the access token that dies with this.
                 self.drop_lookahead();
                 self.credential.renew(&mut self.client).await?;
             }
+            self.client
+                .wait_before_repeating(step)
+                .await
+                .map_err(|error| error.or_next(IF_IT_PASSES))?;
+        }
+    }
+
+    /// Whether AWeber accepts the token for another path. Errors: as [`Session::get`].
+    async fn control_succeeds(&mut self) -> Result<bool> {
+        let began = Instant::now();
+        let mut attempts = self.client.attempts();
+        loop {
+            let failed = match self.attempt(CONTROL, None).await? {
+                Ok(reply) => return Ok(reply.status < 300),
+                Err(Failed::Unauthorized(_)) => return Ok(false),
+                Err(failed) => failed,
+            };
+            let step = attempts.after(failed, began.elapsed(), random_byte());
             self.client
                 .wait_before_repeating(step)
                 .await
@@ -130,7 +171,10 @@ impl Session {
         let answered = format!("AWeber answered {}{}", reply.status, problem.in_brackets());
         Ok(match reaction(reply.status, &problem) {
             Reaction::Read | Reaction::NotFound => Ok(reply),
-            Reaction::Unauthorized => Err(self.credential.unauthorized(answered, &problem)),
+            Reaction::Unauthorized => {
+                self.names_scope = problem.says("scope");
+                Err(self.credential.unauthorized(answered, &problem))
+            }
             Reaction::WaitForRateLimit => Err(Failed::RateLimited(answered)),
             Reaction::Repeat => Err(Failed::Transient(answered)),
             Reaction::GiveUp(kind, advice) => {
@@ -289,8 +333,25 @@ impl Session {
         self.credential.is_lost()
     }
 
+    /// Whether the last request was refused (401) although AWeber accepts the token for another path.
+    pub(crate) fn is_path_refused(&self) -> bool {
+        self.path_refused
+    }
+
     /// Whether the last request reached nothing.
     pub(crate) fn is_unreachable(&self) -> bool {
         self.unreachable
     }
+}
+
+/// 69: a 401 for this path alone.
+fn refused_alone(path: &str) -> Error {
+    let path = path.split('?').next().unwrap_or(path);
+    Error::new(
+        Kind::Unavailable,
+        format!("AWeber answers 401 for {path}, but accepts the token for {CONTROL}"),
+    )
+    .next(format!(
+        "nothing, if the next run succeeds; if it does not: aweber-sync authorize (the app may lack one of the scopes {SCOPES})"
+    ))
 }

@@ -74,7 +74,7 @@ pub(crate) struct Run {
     pub(crate) excel: bool,
 
     /// Page through all subscribers, not only the recent ones, and export those never exported. Use it about once a
-    /// month to find subscribers that arrived with an old date (imports, moves)
+    /// month to find subscribers that arrived with an old date (imports, moves). Starts from the beginning each time
     #[arg(long, env = "AWEBER_SYNC_FULL")]
     pub(crate) full: bool,
 
@@ -83,7 +83,8 @@ pub(crate) struct Run {
     #[arg(long, env = "AWEBER_SYNC_DRY_RUN")]
     pub(crate) dry_run: bool,
 
-    /// Stop after this long, publish what was fetched and exit with 75; the next run continues [default: no limit]
+    /// Stop after this long, publish what was fetched and exit with 75; the next run continues, but --full starts from
+    /// the beginning [default: no limit]
     #[arg(long, env = "AWEBER_SYNC_MAX_DURATION", value_name = "D", value_parser = duration)]
     pub(crate) max_duration: Option<Duration>,
 

@@ -7,6 +7,7 @@ use crate::error::{Error, Failures, Kind, Result};
 use crate::ledger::Ledger;
 use crate::lists::{List, fetch_lists, select};
 use crate::progress;
+use crate::subscriber::Status;
 use chrono::Utc;
 
 /// What is safe if a run fails before its first list.
@@ -72,7 +73,10 @@ impl Job<'_> {
             Err(error) if self.session.cannot_refresh() => return Err(error.or_safe(NO_ROW)),
             Err(error) => return Err(error.during("the account's lists").or_safe(NOTHING_YET)),
         };
-        select(all, &self.config.lists, &self.config.exclude_lists)
+        self.forget_pending_of_deleted(&all).await?;
+        let selected = select(all, &self.config.lists, &self.config.exclude_lists)?;
+        self.forget_pending_of_excluded(&selected)?;
+        Ok(selected)
     }
 
     fn wanted(&self) -> Wanted {
@@ -114,16 +118,17 @@ impl Job<'_> {
 
     /// For the progress bar: all subscribers of a list whose first export is not complete.
     fn to_look_at(&self, list: &List) -> u64 {
-        to_look_at(&self.ledger, list, self.config.full)
+        let config = self.config;
+        to_look_at(&self.ledger, list, &config.statuses, config.full)
     }
 }
 
-fn to_look_at(ledger: &Ledger, list: &List, full: bool) -> u64 {
+fn to_look_at(ledger: &Ledger, list: &List, wanted: &[Status], full: bool) -> u64 {
     let progress = ledger.progress(list.this.id).unwrap_or_default();
-    if !full && progress.statuses.is_some() {
+    if !full && progress.is_complete(wanted) {
         return 0;
     }
-    let done = progress.walk.map_or(0, |walk| walk.seen);
+    let done = progress.walk.filter(|_| !full).map_or(0, |walk| walk.seen);
     (list.subscribed + list.unconfirmed).saturating_sub(done)
 }
 

@@ -176,12 +176,16 @@ impl Ledger {
         self.delete_resolved(batch)
     }
 
-    /// Marks a batch as void, and undoes what it recorded, so that its rows are found again.
+    /// Marks a batch as void, and undoes what it recorded, so that its rows are found again, however old they are.
     pub(crate) fn void_batch(&mut self, batch: i64) -> Result<()> {
         self.change("UPDATE batch SET state = 'void' WHERE id = ?1", [batch])?;
+        self.restore_progress()?;
+        let lists = "SELECT list FROM batch_list WHERE batch = ?1 AND rows > 0";
+        for list in self.rows(lists, [batch], |row| row.get(0))? {
+            self.read_list_again(list)?;
+        }
         self.change("DELETE FROM batch_list WHERE batch = ?1", [batch])?;
         self.delete_events_of(batch)?;
-        self.restore_progress()?;
         self.unresolve(batch)
     }
 

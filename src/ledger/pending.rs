@@ -86,6 +86,31 @@ impl Ledger {
         )
     }
 
+    /// The lists with pending subscribers that were seen before the time `before` (Unix seconds), or at any time.
+    pub(crate) fn lists_with_pending(&self, before: Option<i64>) -> Result<Vec<i64>> {
+        self.rows(
+            "SELECT DISTINCT list FROM pending WHERE ?1 IS NULL OR subscribed_at < ?1 ORDER BY list",
+            [before],
+            |row| row.get(0),
+        )
+    }
+
+    /// Deletes the pending subscribers of a list that is deleted at AWeber.
+    pub(crate) fn forget_list_pending(&mut self, list: i64) -> Result<()> {
+        self.change("DELETE FROM pending WHERE list = ?1", [list])?;
+        Ok(())
+    }
+
+    /// Deletes the subscribers of a list that no run checks and whose confirmation link expired before `before`. Some may
+    /// have confirmed in time, so the next export of the list reads all of it.
+    pub(crate) fn forget_unchecked_pending(&mut self, list: i64, before: i64) -> Result<()> {
+        self.change(
+            "DELETE FROM pending WHERE list = ?1 AND subscribed_at < ?2",
+            [list, before],
+        )?;
+        self.read_list_again(list)
+    }
+
     /// Whether `list` has pending subscribers.
     pub(crate) fn has_pending(&self, list: i64) -> Result<bool> {
         self.exists(

@@ -23,6 +23,17 @@ pub(crate) struct Progress {
     /// An unfinished walk through the whole list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) walk: Option<SavedWalk>,
+    /// Rows of the list were lost with a batch or are no longer waited for: the next export reads the whole list.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) again: bool,
+}
+
+impl Progress {
+    /// Whether all that have one of the `wanted` statuses were exported once: then only recent ones are left to query.
+    pub(crate) fn is_complete(&self, wanted: &[Status]) -> bool {
+        let done = self.statuses.as_deref().unwrap_or_default();
+        !self.again && self.statuses.is_some() && wanted.iter().all(|status| done.contains(status))
+    }
 }
 
 /// Where a walk through a whole list stopped.
@@ -38,8 +49,18 @@ pub(crate) struct SavedWalk {
     pub(crate) keys: Vec<RowKey>,
     /// The newest subscribed_at seen so far, Unix seconds.
     pub(crate) newest: Option<i64>,
-    /// AWeber's time when it stopped, Unix seconds.
-    pub(crate) at: Option<i64>,
+    /// What it left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) left_out: Option<LeftOut>,
+}
+
+/// Rows without an id, which cannot be exported.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LeftOut {
+    /// The first of them, for people.
+    pub(crate) rows: Vec<String>,
+    /// No later than the oldest of them, Unix seconds; `None`: unknown.
+    pub(crate) mark: Option<i64>,
 }
 
 impl Ledger {
@@ -103,6 +124,17 @@ impl Ledger {
         Ok(())
     }
 
+    /// Records that the next export of `list` reads it as a whole, from the first row on.
+    pub(super) fn read_list_again(&mut self, list: i64) -> Result<()> {
+        self.change(
+            "UPDATE list SET progress = json_set(json_remove(progress, '$.walk'), '$.again', json('true')),
+                             settled = json_set(json_remove(settled, '$.walk'), '$.again', json('true'))
+             WHERE id = ?1",
+            [list],
+        )?;
+        Ok(())
+    }
+
     /// Returns all lists to their settled progress.
     pub(super) fn restore_progress(&mut self) -> Result<()> {
         self.change(
@@ -120,12 +152,18 @@ mod tests {
 
     #[test]
     fn progress_keeps_its_json() {
-        let json = r#"{"since":"2026-11-01","statuses":["subscribed","unsubscribed"],"mark":1763800000,"walk":{"statuses":["subscribed"],"start":300,"seen":298,"keys":[[7,1763800000],[8,"2025-11-21T10:56:38"],[9,""]],"newest":null,"at":1763800001}}"#;
+        let json = r#"{"since":"2026-11-01","statuses":["subscribed","unsubscribed"],"mark":1763800000,"walk":{"statuses":["subscribed"],"start":300,"seen":298,"keys":[[7,1763800000],[8,"2025-11-21T10:56:38"],[9,""]],"newest":null},"again":true}"#;
         let progress: Progress = serde_json::from_str(json).unwrap();
         let keys = &progress.walk.as_ref().unwrap().keys;
         assert_eq!(keys[0].subscribed_at, SubscribedAt::Instant(1_763_800_000));
         assert_eq!(keys[2].subscribed_at, SubscribedAt::Text("".into()));
         assert_eq!(serde_json::to_string(&progress).unwrap(), json);
         assert_eq!(serde_json::to_string(&Progress::default()).unwrap(), "{}");
+        // Earlier versions noted the time of the walk, too.
+        let earlier = json.replace(r#""newest":null}"#, r#""newest":null,"at":1763800001}"#);
+        assert_eq!(
+            serde_json::from_str::<Progress>(&earlier).unwrap(),
+            progress
+        );
     }
 }

@@ -31,6 +31,18 @@ impl Query {
         ])
     }
 
+    /// Its filters, for people.
+    pub(crate) fn filters(&self) -> String {
+        let filters = self
+            .parameters
+            .iter()
+            .filter(|(name, _)| *name != "ws.op" && !name.starts_with("sort_"));
+        let filters: Vec<String> = filters
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        filters.join(" and ")
+    }
+
     /// Returns the path and query of the number of rows.
     pub(crate) fn count(&self) -> String {
         self.with(&[("ws.show", "total_size".to_owned())])
@@ -56,12 +68,21 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Reads the answer to `query`. The error is the reason why it cannot be used.
+    /// Reads the answer to `query`. The error is the reason why it cannot be used, for instance an entry without an id.
     pub(crate) fn parse(body: Vec<u8>, query: &Query, origin: &Url) -> Result<Page, String> {
-        let body = String::from_utf8(body).map_err(|e| format!("it is not a collection ({e})"))?;
+        let page = Page::parse_rows(body, query, origin)?;
+        match page.entries.iter().all(|entry| entry.has_id) {
+            true => Ok(page),
+            false => Err("an entry has no id".to_owned()),
+        }
+    }
+
+    /// As [`Page::parse`], but an entry without an id keeps its place.
+    pub(crate) fn parse_rows(body: Vec<u8>, query: &Query, origin: &Url) -> Result<Page, String> {
+        let body = utf8(body);
         let envelope =
             Envelope::read(&body).map_err(|e| format!("it is not a collection ({e})"))?;
-        let entries = envelope.entries.ok_or("an entry has no id")?;
+        let entries = envelope.entries;
         let link = envelope.next_collection_link.map(RawValue::get);
         let has_next = match link.map(serde_json::from_str::<Option<String>>) {
             None | Some(Ok(None)) => false,
@@ -92,6 +113,11 @@ impl Page {
         self.entries.iter().map(|entry| &entry.key).collect()
     }
 
+    /// Whether entry `i` has an id.
+    pub(crate) fn has_id(&self, i: usize) -> bool {
+        self.entries[i].has_id
+    }
+
     /// The entries, in order.
     pub(crate) fn subscribers(&self) -> impl Iterator<Item = Subscriber<'_>> {
         (0..self.len()).map(|i| self.subscriber(i))
@@ -105,8 +131,7 @@ impl Page {
 
 /// The parts of a collection that are used.
 struct Envelope<'a> {
-    /// `None` if one of them has no id.
-    entries: Option<Vec<Entry>>,
+    entries: Vec<Entry>,
     next_collection_link: Option<&'a RawValue>,
     total_size: Option<&'a RawValue>,
 }
@@ -154,6 +179,12 @@ impl<'de> Visitor<'de> for EnvelopeVisitor<'de> {
             total_size,
         })
     }
+}
+
+/// Returns the body as text, with the replacement character for each invalid byte, so that one of them does not hide a
+/// page.
+pub(crate) fn utf8(body: Vec<u8>) -> String {
+    String::from_utf8(body).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
 
 /// Rejects a link to another host or another collection. Its scheme does not matter: old links have http, and requests

@@ -2,4 +2,5 @@
 
 pub(crate) mod collection;
 pub(crate) mod next;
+mod verify;
 pub(crate) mod walk;

@@ -8,6 +8,7 @@
 use super::collection::PAGE_SIZE;
 use crate::subscriber::RowKey;
 use std::collections::{HashSet, VecDeque};
+use std::hash::BuildHasher;
 
 /// How many keys a walk remembers, since memory must not grow with the list. If more rows than this vanish between two
 /// pages, the walk restarts; no row is lost.
@@ -15,6 +16,9 @@ const REMEMBERED: usize = 2000;
 
 /// How many pages without a new row, and how many restarts, are accepted before giving up.
 const PATIENCE: u8 = 3;
+
+/// The same in all walks of a process.
+const HASH: foldhash::fast::FixedState = foldhash::fast::FixedState::with_seed(0);
 
 /// The parts of a page that the decision needs.
 #[derive(Debug)]
@@ -56,6 +60,10 @@ pub(crate) struct Walk {
     /// The same keys. A fast hash is enough: collisions among 2,000 keys gain an attacker nothing.
     known: HashSet<RowKey, foldhash::fast::RandomState>,
     seen: u64,
+    /// The sum of the hashes of the rows seen: two walks that saw the same rows have the same one.
+    checksum: u64,
+    /// Does not begin with the first row.
+    is_resumed: bool,
     pages_without_new: u8,
 }
 
@@ -70,6 +78,7 @@ impl Walk {
         let mut walk = Walk {
             offset,
             seen,
+            is_resumed: true,
             ..Walk::default()
         };
         for key in keys {
@@ -86,6 +95,16 @@ impl Walk {
     /// The number of distinct rows seen.
     pub(crate) fn seen(&self) -> u64 {
         self.seen
+    }
+
+    /// A checksum of the rows seen, in any order.
+    pub(super) fn checksum(&self) -> u64 {
+        self.checksum
+    }
+
+    /// Whether it began with the first row.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.is_resumed
     }
 
     /// The keys of the last `n` rows, oldest first, with which another process can continue.
@@ -116,6 +135,7 @@ impl Walk {
         for (i, key) in page.keys.iter().enumerate() {
             if self.remember(RowKey::clone(key)) {
                 self.seen += 1;
+                self.checksum = self.checksum.wrapping_add(HASH.hash_one(key));
                 new.push(i);
             }
         }

@@ -3,8 +3,10 @@
 
 use super::collection::{PAGE_SIZE, Page, Query, read_count};
 use super::next::{PageView, Verdict, Walk};
+use super::verify::{Next, Verification};
 use crate::api::session::{Found, Session};
 use crate::error::{Error, Kind, Result};
+use crate::subscriber::RowKey;
 
 /// How the end of a walk is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,10 @@ pub(crate) struct Rows {
     pub(crate) page: Page,
     /// The indexes of the entries that are new to this walk.
     pub(crate) fresh: Vec<usize>,
+    /// The indexes of new entries without an id.
+    pub(crate) without_id: Vec<usize>,
+    /// The offset of the page.
+    pub(crate) offset: u64,
 }
 
 /// Drives a [`Walk`].
@@ -37,20 +43,15 @@ pub(crate) struct Walker {
     /// The first page was empty although rows were expected.
     unexpectedly_empty: bool,
     pages: u32,
-    stage: Stage,
+    /// AWeber's time when the walk began, Unix seconds.
+    began: Option<i64>,
+    /// The last row is newer than that.
+    reached_newer: bool,
+    verification: Verification,
+    /// The rows counted and seen, if AWeber's count is wrong.
+    wrong_count: Option<(u64, u64)>,
     ended: bool,
     failed: bool,
-}
-
-/// The stage of verification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// The first pass.
-    First,
-    /// AWeber counts more rows: look for new ones after the last page.
-    NewRows,
-    /// AWeber still counts more: read everything once more.
-    SecondPass,
 }
 
 impl Walker {
@@ -70,7 +71,10 @@ impl Walker {
             expect_rows,
             claimed_rows: 0,
             unexpectedly_empty: false,
-            stage: Stage::First,
+            began: None,
+            reached_newer: false,
+            verification: Verification::default(),
+            wrong_count: None,
             ended: false,
             failed: false,
         }
@@ -84,6 +88,11 @@ impl Walker {
         }
     }
 
+    /// The query that it walks through.
+    pub(crate) fn query(&self) -> &Query {
+        &self.query
+    }
+
     /// The position, with which another process can continue.
     pub(crate) fn position(&self) -> &Walk {
         &self.walk
@@ -92,6 +101,11 @@ impl Walker {
     /// Returns true if the pages were inconsistent, so that the position is useless to another process.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed
+    }
+
+    /// The rows that AWeber counts and those that two whole walks saw, if the former are more.
+    pub(crate) fn wrong_count(&self) -> Option<(u64, u64)> {
+        self.wrong_count
     }
 
     /// Returns the next new rows, or `None` at the verified end.
@@ -113,6 +127,7 @@ impl Walker {
                 has_next: page.has_next,
                 total_size: page.total_size,
             };
+            let offset = self.walk.offset();
             let fresh = match self.walk.take(&view) {
                 Verdict::Forward(fresh) => fresh,
                 Verdict::End(fresh) => {
@@ -137,13 +152,29 @@ impl Walker {
                 }
             };
             self.pages += 1;
-            return Ok(Some(Rows { page, fresh }));
+            self.reached_newer = self.is_newer_than_start(view.keys.last());
+            let (fresh, without_id) = fresh.into_iter().partition(|i| page.has_id(*i));
+            return Ok(Some(Rows {
+                page,
+                fresh,
+                without_id,
+                offset,
+            }));
         }
     }
 
+    /// Every row that was there at the start is before one that is newer: see [`verify`](super::verify).
+    fn is_newer_than_start(&self, last: Option<&&RowKey>) -> bool {
+        let at = last.and_then(|key| key.subscribed_at.earliest());
+        at.zip(self.began).is_some_and(|(at, began)| at > began)
+    }
+
     async fn fetch(&mut self, session: &mut Session) -> Result<Page> {
+        self.began = self
+            .began
+            .or_else(|| session.now().map(|now| now.timestamp()));
         let origin = session.origin().clone();
-        let read = |body| Page::parse(body, &self.query, &origin);
+        let read = |body| Page::parse_rows(body, &self.query, &origin);
         let offset = self.walk.offset();
         // Correct if this page is full. AWeber may read the next page first: it is accepted by its first row anyway.
         let next = (self.claimed_rows > offset + PAGE_SIZE)
@@ -157,10 +188,12 @@ impl Walker {
         }
     }
 
-    /// Compares the rows seen with AWeber's count. If some are missing, prepares the next stage and returns false.
+    /// Compares the rows seen with AWeber's count, unless that is not needed. If some are missing, prepares to read on
+    /// and returns false.
     async fn is_complete(&mut self, session: &mut Session) -> Result<bool> {
         let is_empty_again = self.unexpectedly_empty && self.walk.seen() == 0;
-        if self.verify == Verify::EndOnly || (self.pages <= 1 && !is_empty_again) {
+        let is_one_page = self.pages <= 1 && !is_empty_again;
+        if self.verify == Verify::EndOnly || is_one_page || self.reached_newer {
             return Ok(true);
         }
         let read = |body: Vec<u8>| read_count(&body).ok_or_else(|| "it is not a count".to_owned());
@@ -168,22 +201,15 @@ impl Walker {
             return Err(gone());
         };
         let seen = self.walk.seen();
-        if seen >= counted {
-            return Ok(true);
-        }
-        tracing::info!(
-            event = "reading_again",
-            seen,
-            counted,
-            "fewer subscribers seen than AWeber counts: looking for them"
-        );
-        self.stage = match self.stage {
-            Stage::First => Stage::NewRows,
-            Stage::NewRows => {
-                self.walk = Walk::new();
-                Stage::SecondPass
+        match self.verification.after_count(&self.walk, counted) {
+            Next::Complete => return Ok(true),
+            Next::CountIsWrong => {
+                self.wrong_count = Some((counted, seen));
+                return Ok(true);
             }
-            Stage::SecondPass => {
+            Next::LookForMore => {}
+            Next::WalkAgain => (self.walk, self.began) = (Walk::new(), None),
+            Next::GiveUp => {
                 self.failed = true;
                 return Err(Error::new(
                     Kind::Unavailable,
@@ -194,7 +220,13 @@ impl Walker {
                 .safe("the subscribers seen are exported; the next run reads the list again")
                 .next("nothing, if the next run succeeds"));
             }
-        };
+        }
+        tracing::info!(
+            event = "reading_again",
+            seen,
+            counted,
+            "fewer subscribers seen than AWeber counts: looking for them"
+        );
         self.ended = false;
         Ok(false)
     }

@@ -29,17 +29,22 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// New rows of this run. Recovered rows are not included: the interrupted run counted them.
+    /// New rows of this run.
     pub(crate) fn rows(&self) -> u64 {
         self.rows_by_list.iter().map(|(_, rows)| rows).sum()
     }
 
-    /// New rows of this run that are published.
+    /// Rows that this run has published, including those left by an interrupted run, which counted none of them.
     pub(crate) fn published_rows(&self) -> u64 {
-        match self.published_to {
+        let new = match self.published_to {
             Some(_) => self.rows(),
             None => 0,
-        }
+        };
+        new + self.recovered_rows()
+    }
+
+    fn recovered_rows(&self) -> u64 {
+        self.recovered.as_ref().map_or(0, |(_, rows)| *rows)
     }
 
     /// Logs the summary line; as JSON also its numbers.
@@ -48,6 +53,7 @@ impl Summary {
             event = "run_done",
             exit_code = exit.code(),
             rows = self.rows(),
+            recovered = self.recovered_rows(),
             lists = self.rows_by_list.len(),
             requests = self.requests,
             refreshes = self.refreshes,

@@ -4,10 +4,14 @@
 use super::fields::{FIELDS, ID, SUBSCRIBED_AT};
 use super::{Entry, RowKey, Span, SubscribedAt};
 use crate::json::raw_text;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use foldhash::fast::FixedState;
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::BuildHasher;
 
 impl Entry {
     /// Reads one JSON object. Returns `None` for any other JSON, and for an object whose id is not an integer or an
@@ -16,15 +20,30 @@ impl Entry {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let mut reader = Reader::new(text);
         let entry = OneEntry(&mut reader).deserialize(&mut deserializer).ok()?;
-        deserializer.end().ok().and(entry)
+        deserializer.end().ok()?;
+        Some(entry).filter(|entry| entry.has_id)
+    }
+
+    /// An entry that cannot be exported, with a key by which its place can be recognized.
+    fn without_id(text: &str, subscribed_at: SubscribedAt) -> Entry {
+        let hash = FixedState::with_seed(0).hash_one(text);
+        Entry {
+            key: RowKey {
+                id: -1 - (hash >> 1) as i64,
+                subscribed_at,
+            },
+            has_id: false,
+            json: Span::default(),
+            fields: [Span::default(); FIELDS.len()],
+        }
     }
 }
 
-/// Reads an array of entries within that text. Yields `None` if an entry has no id.
+/// Reads an array of entries within that text.
 pub(crate) struct Entries<'a>(pub(crate) &'a str);
 
 impl<'de> DeserializeSeed<'de> for Entries<'de> {
-    type Value = Option<Vec<Entry>>;
+    type Value = Vec<Entry>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_seq(self)
@@ -32,7 +51,7 @@ impl<'de> DeserializeSeed<'de> for Entries<'de> {
 }
 
 impl<'de> Visitor<'de> for Entries<'de> {
-    type Value = Option<Vec<Entry>>;
+    type Value = Vec<Entry>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array of entries")
@@ -40,12 +59,9 @@ impl<'de> Visitor<'de> for Entries<'de> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
         let mut reader = Reader::new(self.0);
-        let mut entries = Some(Vec::new());
+        let mut entries = Vec::new();
         while let Some(entry) = array.next_element_seed(OneEntry(&mut reader))? {
-            match (entry, &mut entries) {
-                (Some(entry), Some(entries)) => entries.push(entry),
-                _ => entries = None,
-            }
+            entries.push(entry);
         }
         Ok(entries)
     }
@@ -90,22 +106,51 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Reads one object.
+/// Reads one object; any other value is an entry without an id.
 struct OneEntry<'r, 'a>(&'r mut Reader<'a>);
 
 impl<'de> DeserializeSeed<'de> for OneEntry<'_, 'de> {
-    type Value = Option<Entry>;
+    type Value = Entry;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
+        deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
-    type Value = Option<Entry>;
+    type Value = Entry;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with an id")
+    }
+
+    fn visit_unit<E>(self) -> Result<Entry, E> {
+        Ok(odd("null"))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Entry, E> {
+        Ok(odd(&value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Entry, E> {
+        Ok(odd(&value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Entry, E> {
+        Ok(odd(&value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Entry, E> {
+        Ok(odd(&value.to_string()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Entry, E> {
+        Ok(odd(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Entry, A::Error> {
+        while array.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(odd("[]"))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -114,7 +159,7 @@ impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
         let (mut id, mut subscribed_at) = (None, "null");
         // Raw JSON is always a slice of the text, even if the key has escapes; a decoded key would not locate the object.
         let Some(first_key) = map.next_key::<&RawValue>()?.map(RawValue::get) else {
-            return Ok(None);
+            return Ok(odd("{}"));
         };
         let first = reader.span_of(first_key).start as usize;
         let mut last = first;
@@ -138,24 +183,27 @@ impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
         // Only white space is between the braces and the first key or the last value.
         let open = reader.text.get(..first).and_then(|text| text.rfind('{'));
         let close = reader.text.get(last..).and_then(|text| text.find('}'));
+        let subscribed_at = SubscribedAt::read(&raw_text(subscribed_at));
+        let id = id.and_then(|id| raw_text(id).parse().ok());
         let (Some(open), Some(close), Some(id)) = (open, close, id) else {
-            return Ok(None);
+            let text = reader.text.get(first..last).unwrap_or_default();
+            return Ok(Entry::without_id(text, subscribed_at));
         };
-        let Ok(id) = raw_text(id).parse() else {
-            return Ok(None);
-        };
-        Ok(Some(Entry {
-            key: RowKey {
-                id,
-                subscribed_at: SubscribedAt::read(&raw_text(subscribed_at)),
-            },
+        Ok(Entry {
+            key: RowKey { id, subscribed_at },
+            has_id: true,
             json: Span {
                 start: open as u32,
                 end: (last + close + 1) as u32,
             },
             fields,
-        }))
+        })
     }
+}
+
+/// The entry for a value that is no object.
+fn odd(value: &str) -> Entry {
+    Entry::without_id(value, SubscribedAt::read(""))
 }
 
 /// A key, borrowed unless it contains escapes.
@@ -207,6 +255,24 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_without_an_id_keeps_its_place_and_is_recognized() {
+        let text =
+            r#"[{"id":1},{"email":"a@b"},null,{},{"id":2.5},[7],{"id":"3"},{"email":"a@b"}]"#;
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let entries = Entries(text).deserialize(&mut deserializer).unwrap();
+        let has_id: Vec<bool> = entries.iter().map(|entry| entry.has_id).collect();
+        assert_eq!(
+            has_id,
+            [true, false, false, false, false, false, true, false]
+        );
+        let odd = entries.iter().filter(|entry| !entry.has_id);
+        assert!(odd.clone().all(|entry| entry.key.id < 0));
+        assert_eq!(entries[1].key, entries[7].key);
+        let different: std::collections::HashSet<i64> = odd.map(|entry| entry.key.id).collect();
+        assert_eq!(different.len(), 5);
+    }
+
+    #[test]
     fn a_row_key_holds_the_instant_or_the_text() {
         let key = |json: &str| Entry::parse(json).unwrap().key.subscribed_at;
         assert_eq!(
@@ -235,7 +301,6 @@ mod tests {
         let text = format!(" [{}] ", objects.join(" , "));
         let mut deserializer = serde_json::Deserializer::from_str(&text);
         let entries = Entries(&text).deserialize(&mut deserializer).unwrap();
-        let entries = entries.unwrap();
         let found = entries.iter().map(|entry| Subscriber::new(&text, entry));
         let found: Vec<_> = found
             .map(|one| (one.id(), one.json(), one.raw(1)))

@@ -113,7 +113,7 @@ fn a_second_401_right_after_a_refresh_ends_the_run_and_asks_for_authorize() {
     done.exits(77).says("aweber-sync authorize");
     assert_eq!(
         (site.token_requests(), site.api_requests()),
-        (2, 2),
+        (2, 3),
         "{done}"
     );
     assert!(site.token_is_live());

@@ -268,3 +268,99 @@ proptest! {
         prop_assert!(missing.is_empty(), "missing {missing:?}");
     }
 }
+
+/// What happens before a request, and whether its page is cut short and has no next link.
+fn moment() -> impl Strategy<Value = (Change, Option<usize>)> {
+    let cut = prop_oneof![3 => Just(None), 1 => (1usize..100).prop_map(Some)];
+    (change(), cut)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The end of a walk is believed if its last row is newer than its start, however many rows are added, and even if
+    /// the last page is cut short.
+    #[test]
+    fn a_last_row_that_is_newer_than_the_start_proves_that_none_is_missing(
+        size in 0usize..700,
+        rate in 0u8..40,
+        moments in prop::collection::vec(moment(), 0..60),
+    ) {
+        let start = size as i64 / 5;
+        let mut list: Vec<RowKey> = (0..size as i64).map(|id| key(id, id / 5)).collect();
+        let mut next_id = size as i64;
+        let mut stayed: HashSet<RowKey> = list.iter().cloned().collect();
+        let mut handed_on = HashSet::new();
+        let mut walk = Walk::new();
+        let mut proved = false;
+        let mut moments = moments.into_iter();
+        for clock in 1..400 {
+            let (change, cut) = moments.next().unwrap_or((Change::Append(rate), None));
+            let at = |id: i64, at: i64| key(id, at);
+            match change {
+                Change::Delete(numbers) => for number in numbers {
+                    if !list.is_empty() {
+                        stayed.remove(&list.remove(number as usize % list.len()));
+                    }
+                },
+                Change::Append(n) => for _ in 0..n {
+                    list.push(at(next_id, start + clock));
+                    next_id += 1;
+                },
+                Change::Insert(number) => {
+                    let index = number as usize % (list.len() + 1);
+                    let date = list.get(index).map_or(start + clock, |next| next.subscribed_at.earliest().unwrap());
+                    list.insert(index, at(next_id, date));
+                    next_id += 1;
+                }
+                Change::MoveToEnd(number) => if !list.is_empty() {
+                    let moved = list.remove(number as usize % list.len());
+                    stayed.remove(&moved);
+                    list.push(at(moved.id, start + clock));
+                },
+                Change::Nothing | Change::EmptyPage => {}
+            }
+            let from = (walk.offset() as usize).min(list.len());
+            let to = (from + PAGE_SIZE as usize).min(list.len());
+            let len = cut.unwrap_or(to - from).min(to - from);
+            let (page, has_next) = (list[from..from + len].to_vec(), cut.is_none() && to < list.len());
+            let verdict = take(&mut walk, &page, has_next);
+            if let Verdict::Forward(new) | Verdict::End(new) = &verdict {
+                handed_on.extend(new.iter().map(|i| page[*i].clone()));
+            }
+            let is_newer = page.last().is_some_and(|row| row.subscribed_at.earliest() > Some(start));
+            match verdict {
+                Verdict::End(_) if is_newer => { proved = true; break; }
+                Verdict::Stuck => break,
+                // Not proved: look for more rows after the last page.
+                _ => {}
+            }
+        }
+        prop_assert!(proved || rate == 0);
+        if proved {
+            let missing: Vec<_> = stayed.difference(&handed_on).collect();
+            prop_assert!(missing.is_empty(), "missing {missing:?}");
+        }
+    }
+
+    #[test]
+    fn two_walks_have_the_same_checksum_only_if_they_saw_the_same_rows(
+        size in 1usize..500,
+        other in any::<prop::sample::Index>(),
+        split in 1usize..99,
+    ) {
+        let checksum = |list: &[RowKey], pages: usize| {
+            let mut walk = Walk::new();
+            for start in (0..list.len()).step_by(pages) {
+                walk.offset = start as u64;
+                take(&mut walk, &list[start.saturating_sub(1)..(start + pages).min(list.len())], true);
+            }
+            (walk.seen(), walk.checksum())
+        };
+        let list = keys(0..size as i64);
+        prop_assert_eq!(checksum(&list, 99), checksum(&list, split));
+        let mut changed = list.clone();
+        changed[other.index(size)] = key(-1, 0);
+        prop_assert_ne!(checksum(&list, 99), checksum(&changed, 99));
+    }
+}
