@@ -35,8 +35,6 @@ const IDS_AT_A_TIME: u32 = 100;
 pub(crate) struct Wanted {
     pub(crate) account: String,
     pub(crate) statuses: Vec<Status>,
-    /// For a list never looked at before.
-    pub(crate) since: Option<NaiveDate>,
     pub(crate) full: bool,
     /// The number of the run.
     pub(crate) run: i64,
