@@ -10,12 +10,16 @@ use self::snapshot::Snapshot;
 use super::print;
 use crate::config;
 use crate::error::{Error, Kind, Result};
+use crate::stdout;
 use chrono::Utc;
 
 /// Prints the state of the job.
 ///
 /// Errors: 1 if the last success is older than `--max-age`, 74 if the ledger is damaged, 78 if it has a newer version.
 pub(crate) fn status(config: config::Status) -> Result<()> {
+    if config.json {
+        stdout::check_open()?;
+    }
     let now = Utc::now().timestamp();
     let snapshot = Snapshot::take(&config.paths, now)?;
     let stale = config
