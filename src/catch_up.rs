@@ -31,8 +31,6 @@ const LONG_WAIT: Duration = Duration::from_secs(1);
 pub(crate) struct Wanted {
     pub(crate) account: String,
     pub(crate) statuses: Vec<Status>,
-    /// For a list never looked at before.
-    pub(crate) since: Option<NaiveDate>,
     pub(crate) full: bool,
     /// The number of the run.
     pub(crate) run: i64,

@@ -1,6 +1,7 @@
 //! The job of `run`, as a list of steps. What came of it is in the [`Summary`], also after an error.
 
 mod lists;
+mod since;
 mod unchecked;
 
 use crate::account::{checked_account, learn_account};

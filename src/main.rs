@@ -31,6 +31,10 @@ mod logging;
 
 mod disk;
 
+mod stdout;
+
+mod descriptors;
+
 mod envelope;
 
 mod stop;
@@ -85,6 +89,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<()> {
+    descriptors::check()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Poll sockets only when no task is ready: a task that has just received tokens stores them first.

@@ -7,7 +7,7 @@ use crate::export::Layout;
 use crate::ledger::batches::{AppendAt, BatchRecord};
 use crate::ledger::outputs::{FileState, KnownOutput};
 use std::cmp::Ordering;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -45,7 +45,7 @@ pub(super) fn append_position(
         let file = File::open(path)?;
         match found.cmp(&state.length) {
             Ordering::Equal => Ok(fingerprint(&file, found)? == state.tail),
-            Ordering::Less => holds_whole_records(&file, found, layout),
+            Ordering::Less => holds_whole_records(&file, layout),
             Ordering::Greater => Ok(false),
         }
     };
@@ -101,46 +101,106 @@ fn shortened(shape: &str) -> String {
     short
 }
 
-/// Whether a file of this length is a header and complete records: a consumer has removed rows, and more can follow.
-fn holds_whole_records(file: &File, length: u64, layout: &Layout) -> io::Result<bool> {
+/// Whether the file is our header and complete records: a consumer has removed rows, and more can follow. Without a
+/// header nothing shows whose rows they are.
+fn holds_whole_records(file: &File, layout: &Layout) -> io::Result<bool> {
     let header = layout.header();
-    let mut beginning = vec![0; header.len().min(length as usize)];
-    file.read_exact_at(&mut beginning, 0)?;
-    let mut end = [0];
-    file.read_exact_at(&mut end, length - 1)?;
-    Ok(beginning == header && end == *b"\n")
+    let mut reader = io::BufReader::new(file);
+    let mut beginning = vec![0; header.len()];
+    match reader.read_exact(&mut beginning) {
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+        other => other?,
+    }
+    if header.is_empty() || beginning != header {
+        return Ok(false);
+    }
+    let mut rows = Watched {
+        reader,
+        quotes: 0,
+        last: b'\n',
+    };
+    let mut csv = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(&mut rows);
+    let mut record = csv::ByteRecord::new();
+    loop {
+        match csv.read_byte_record(&mut record) {
+            Ok(true) if record.len() == layout.columns().len() => {}
+            Ok(true) => return Ok(false),
+            Ok(false) => break,
+            Err(e) => match e.into_kind() {
+                csv::ErrorKind::Io(e) => return Err(e),
+                _ => return Ok(false),
+            },
+        }
+    }
+    drop(csv);
+    // The parser takes a quoted cell that is cut off for a whole one.
+    Ok(rows.quotes % 2 == 0 && rows.last == b'\n')
+}
+
+/// Counts the quotes and keeps the last byte of what is read.
+struct Watched<R> {
+    reader: R,
+    quotes: usize,
+    last: u8,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.reader.read(buffer)?;
+        let read = &buffer[..n];
+        self.quotes += read.iter().filter(|byte| **byte == b'"').count();
+        self.last = read.last().copied().unwrap_or(self.last);
+        Ok(n)
+    }
+}
+
+/// The header that comes before the rows of `batch`, if any.
+pub(super) fn header_at(batch: &BatchRecord, at: AppendAt) -> Vec<u8> {
+    if at.with_header {
+        batch.layout.header()
+    } else {
+        Vec::new()
+    }
+}
+
+pub(super) fn cannot_append(path: &Path, cause: io::Error) -> Error {
+    Error::output("cannot append to", path, &cause)
+        .safe("the new rows are kept; the next run appends what is missing")
+        .next("free some disk space and make the file writable, then run again")
 }
 
 /// Appends the stage file of `batch` to its growing file, or the part that is still missing: the bytes behind `at` must
 /// be a prefix of it. Durable on return.
 pub(super) fn append(batch: &BatchRecord, at: AppendAt) -> Result<FileState> {
     let path = batch.destination.target();
-    let cannot = |e: io::Error| {
-        Error::output("cannot append to", path, &e)
-            .safe("the new rows are kept; the next run appends what is missing")
-            .next("free some disk space and make the file writable, then run again")
-    };
-    let header = if at.with_header {
-        batch.layout.header()
-    } else {
-        Vec::new()
-    };
+    let cannot = |e: io::Error| cannot_append(path, e);
+    let header = header_at(batch, at);
     let mut file = atomic::open_for_append(path, batch.mode).map_err(cannot)?;
-    let found = file.metadata().map_err(cannot)?.len();
+    let before = file.metadata().map_err(cannot)?;
+    let found = before.len();
     let mut wanted = header
         .as_slice()
         .chain(File::open(&batch.stage).map_err(cannot)?);
     let shown = path.display();
     if found < at.offset {
         return Err(changed_during_append(
-            path,
             format!("{shown} became shorter while rows were being appended to it"),
+            format!(
+                "mv '{shown}' '{shown}.old' && rm '{}', then aweber-sync run, which fetches the rows again into a new file",
+                batch.stage.display()
+            ),
         ));
     }
     if !has_prefix_of(&mut file, at.offset, &mut wanted).map_err(cannot)? {
         return Err(changed_during_append(
-            path,
             format!("another program wrote to {shown} while rows were being appended to it"),
+            format!(
+                "mv '{shown}' '{shown}.old' && truncate -s {} '{shown}.old' (which removes what both wrote since then), \
+                 then aweber-sync run, which writes the rows into a new file",
+                at.offset
+            ),
         ));
     }
     let mut write = || -> io::Result<FileState> {
@@ -154,20 +214,34 @@ pub(super) fn append(batch: &BatchRecord, at: AppendAt) -> Result<FileState> {
             shape: batch.layout.shape(),
         })
     };
-    write().map_err(cannot)
+    let outcome = write();
+    if outcome.is_err() {
+        leave_untouched(&file, at, &before);
+    }
+    outcome.map_err(cannot)
 }
 
-fn changed_during_append(path: &Path, what: String) -> Error {
-    let shown = path.display();
+/// A failed write changes the time of a file, which has to show that nothing was appended. If it cannot be set back, the
+/// next run asks for help (73) although it could go on.
+fn leave_untouched(file: &File, at: AppendAt, before: &Metadata) {
+    let is_as_before = file.metadata().is_ok_and(|found| found.len() == at.offset);
+    if let (true, Ok(time)) = (is_as_before, before.modified()) {
+        let _ = file.set_modified(time);
+    }
+}
+
+fn changed_during_append(what: String, next: String) -> Error {
     Error::new(Kind::Output, what)
         .safe("the new rows are kept")
-        .next(format!(
-            "mv '{shown}' '{shown}.old', then run again: they go into a new file"
-        ))
+        .next(next)
 }
 
 /// Whether the bytes of `file` from `offset` on are a prefix of `wanted`, which is then read up to there.
-fn has_prefix_of(file: &mut File, offset: u64, wanted: &mut impl Read) -> io::Result<bool> {
+pub(super) fn has_prefix_of(
+    file: &mut File,
+    offset: u64,
+    wanted: &mut impl Read,
+) -> io::Result<bool> {
     file.seek(SeekFrom::Start(offset))?;
     let mut found = io::BufReader::new(file);
     let (mut left, mut right) = ([0; 4096], [0; 4096]);

@@ -4,6 +4,7 @@
 pub(crate) mod collect;
 mod errors;
 mod growing;
+mod half;
 mod naming;
 pub(crate) mod output;
 pub(crate) mod printer;

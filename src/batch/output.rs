@@ -33,6 +33,9 @@ impl Output {
         dry_run: bool,
     ) -> Result<Output> {
         if given == Some(Path::new("-")) {
+            if !dry_run {
+                crate::stdout::check_open()?;
+            }
             return Ok(Output::Stdout);
         }
         let (path, must_be_directory) = match given {

@@ -1,6 +1,7 @@
 //! Printing batches to standard output, with one header for all of them.
 
 use crate::error::{Error, Kind, Result};
+use crate::stdout;
 use crate::stop::Stop;
 use std::fs::File;
 use std::io::{self, Write};
@@ -25,6 +26,7 @@ impl Printer {
     /// Prints a stage file, preceded by `header` unless the previous batch had the same one. Runs on a separate thread,
     /// so that a blocked reader does not delay the handling of a signal.
     pub(super) async fn print(&mut self, header: Vec<u8>, stage: PathBuf) -> Result<()> {
+        stdout::check_open()?;
         let first = if self.last_header.as_ref() == Some(&header) {
             Vec::new()
         } else {

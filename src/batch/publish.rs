@@ -3,6 +3,7 @@
 
 use super::errors::cannot_publish;
 use super::growing;
+use super::half;
 use super::naming::file_name;
 use super::printer::Printer;
 use super::stage::remove_work_file;
@@ -27,11 +28,7 @@ pub(super) async fn publish(
 ) -> Result<PathBuf> {
     match batch.destination.clone() {
         Destination::Directory { marker, .. } => into_directory(ledger, batch, &marker),
-        Destination::GrowingFile(file) => {
-            let known = ledger.output(&file)?;
-            let at = growing::append_position(&file, known.as_ref(), &batch.layout)?;
-            append(ledger, batch, at)
-        }
+        Destination::GrowingFile(_) => append_at_end(ledger, batch),
         Destination::Stdout => to_stdout(ledger, batch, printer).await,
     }
 }
@@ -72,8 +69,17 @@ pub(super) fn rename_into_place(ledger: &mut Ledger, mut batch: BatchRecord) -> 
     ))
 }
 
+/// Appends the batch to its growing file, if that is as the last append left it.
+pub(super) fn append_at_end(ledger: &mut Ledger, batch: BatchRecord) -> Result<PathBuf> {
+    let file = batch.destination.target();
+    let known = ledger.output(file)?;
+    let at = growing::append_position(file, known.as_ref(), &batch.layout)?;
+    append(ledger, batch, at)
+}
+
 /// Appends the batch to its growing file at a position recorded first.
 pub(super) fn append(ledger: &mut Ledger, batch: BatchRecord, at: AppendAt) -> Result<PathBuf> {
+    ledger.set_append_target(half::open_target(&batch)?)?;
     let batch = advance(ledger, batch, State::Appending(at))?;
     finish_appending(ledger, batch, at)
 }

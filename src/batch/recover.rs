@@ -1,6 +1,7 @@
 //! Finishing the batch of a killed run, from what is on disk alone, before any request.
 
 use super::errors::{cannot_publish, cannot_stage, check_directory};
+use super::half::{self, Half};
 use super::printer::Printer;
 use super::publish;
 use super::stage::{self, remove_work_file};
@@ -9,6 +10,12 @@ use crate::ledger::Ledger;
 use crate::ledger::batches::{AppendAt, BatchRecord, Destination, State};
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// Where a new growing file begins.
+const BEGINNING: AppendAt = AppendAt {
+    offset: 0,
+    with_header: true,
+};
 
 /// What became of an unfinished batch.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,22 +96,29 @@ fn finish_append(ledger: &mut Ledger, batch: BatchRecord, at: AppendAt) -> Resul
         Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
         Err(e) => return Err(cannot_publish("cannot look at", &batch, &e)),
     };
-    let complete = cut_stage(&batch)?;
-    if complete && found == 0 {
-        // Rotated since, or nothing was appended yet: the whole batch goes into a new file.
-        let at = AppendAt {
-            offset: 0,
-            with_header: true,
+    if !cut_stage(&batch)? {
+        return if found == 0 || found == at.offset {
+            // Nothing was appended, or the stage file was removed as an error message advises.
+            void(ledger, &batch)
+        } else {
+            Err(lost_stage(&batch))
         };
-        publish::append(ledger, batch, at).map(Some)
-    } else if complete {
-        publish::finish_appending(ledger, batch, at).map(Some)
-    } else if found == 0 || found == at.offset {
-        // Nothing was appended.
-        void(ledger, &batch)
-    } else {
-        Err(lost_stage(&batch))
     }
+    match find_half(ledger, &batch, at)? {
+        Half::Here if found == 0 => publish::append(ledger, batch, BEGINNING).map(Some),
+        Half::Here => publish::finish_appending(ledger, batch, at).map(Some),
+        Half::Nowhere => publish::append_at_end(ledger, batch).map(Some),
+        Half::PerhapsIn(other) => Err(half::half_elsewhere(&batch, other.as_deref())),
+    }
+}
+
+/// Where the rows appended so far stand.
+fn find_half(ledger: &Ledger, batch: &BatchRecord, at: AppendAt) -> Result<Half> {
+    // An older version recorded no file.
+    let Some(target) = ledger.append_target(batch.id)? else {
+        return Ok(Half::Here);
+    };
+    half::find_half(batch, target, at).map_err(|e| cannot_publish("cannot look at", batch, &e))
 }
 
 fn lost_stage(batch: &BatchRecord) -> Error {

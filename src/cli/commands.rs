@@ -17,8 +17,14 @@ pub(crate) struct Authorize {
     #[arg(long, conflicts_with_all = ["code", "import"])]
     pub(crate) print_url: bool,
 
-    /// The code that AWeber showed after --print-url, or the whole URL that it redirected to
-    #[arg(long, value_name = "CODE", conflicts_with = "import")]
+    /// The code that AWeber showed after --print-url, or the whole URL that it redirected to. `-`: read it from
+    /// standard input
+    #[arg(
+        long,
+        value_name = "CODE",
+        conflicts_with = "import",
+        allow_hyphen_values = true
+    )]
     pub(crate) code: Option<String>,
 
     /// The redirect URI that the app is registered with
@@ -75,7 +81,7 @@ pub(crate) struct Forget {
     #[arg(long, env = "AWEBER_SYNC_FORGET_LIST", value_name = "ID|NAME")]
     pub(crate) list: String,
 
-    /// Forget only the subscriptions of this day (UTC) or later
+    /// Forget only the subscriptions of this day (UTC) or later; without it, also the remembered run --since
     #[arg(long, env = "AWEBER_SYNC_FORGET_SINCE", value_name = "DATE")]
     pub(crate) since: Option<String>,
 

@@ -1,7 +1,7 @@
 //! The options of `aweber-sync run`.
 
 use super::common::Network;
-use super::values::{duration, mode};
+use super::values::{Trimmed, duration, mode};
 use crate::subscriber::Status;
 use clap::Args;
 use std::path::PathBuf;
@@ -39,7 +39,8 @@ pub(crate) struct Run {
     )]
     pub(crate) exclude_lists: Vec<String>,
 
-    /// On lists that were never exported, start with the subscribers of this day (UTC). Remembered, also for --full
+    /// On lists that were never exported, start with the subscribers of this day (UTC); `today` is the day of the
+    /// account's first run. Remembered, also for --full, until `aweber-sync forget`
     #[arg(long, env = "AWEBER_SYNC_SINCE", value_name = "DATE|today")]
     pub(crate) since: Option<String>,
 
@@ -49,7 +50,8 @@ pub(crate) struct Run {
         env = "AWEBER_SYNC_STATUS",
         value_name = "S,…",
         default_value = "subscribed",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = Trimmed::<Status>::default()
     )]
     pub(crate) statuses: Vec<Status>,
 

@@ -1,9 +1,9 @@
 //! Parsers of single values: durations, file modes, and variables that are empty or hold several names.
 
 use crate::record;
-use clap::builder::{OsStr, Resettable};
+use clap::builder::{EnumValueParser, OsStr, PossibleValue, Resettable, TypedValueParser};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, ValueEnum};
 use std::time::Duration;
 
 /// Treats empty variables as unset: an EnvironmentFile or a compose file sets them easily.
@@ -34,12 +34,45 @@ pub(super) fn split_variable(values: &mut Vec<String>, matches: &ArgMatches, id:
     }
 }
 
+/// As good as forever: a longer wait would overflow the clock.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// Parses `90s`, `26h`, `1h 30m`; a bare number is in seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u32>() {
-        return Ok(Duration::from_secs(seconds.into()));
+        return Ok(Duration::from_secs(seconds.into()).min(LONGEST));
     }
-    humantime::parse_duration(text).map_err(|e| format!("{e} (examples: 90s, 15m, 26h)"))
+    humantime::parse_duration(text)
+        .map(|duration| duration.min(LONGEST))
+        .map_err(|e| format!("{e} (examples: 90s, 15m, 26h)"))
+}
+
+/// Parses one of the words of `T`, with blanks around it: `subscribed, unconfirmed`.
+#[derive(Clone, Debug)]
+pub(super) struct Trimmed<T: ValueEnum + Clone + Send + Sync + 'static>(EnumValueParser<T>);
+
+impl<T: ValueEnum + Clone + Send + Sync + 'static> Default for Trimmed<T> {
+    fn default() -> Trimmed<T> {
+        Trimmed(EnumValueParser::new())
+    }
+}
+
+impl<T: ValueEnum + Clone + Send + Sync + 'static> TypedValueParser for Trimmed<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<T, clap::Error> {
+        let trimmed = value.to_str().map_or(value, |text| text.trim().as_ref());
+        self.0.parse_ref(command, arg, trimmed)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        self.0.possible_values()
+    }
 }
 
 /// Parses an octal file mode. The owner needs read and write permission, since a growing file is written again.
@@ -59,6 +92,9 @@ mod tests {
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
         assert!(duration("soon").is_err());
+        for long in ["1000000000h", "4294967295"] {
+            assert_eq!(duration(long), Ok(LONGEST), "{long}");
+        }
         assert_eq!(mode("0640"), Ok(0o640));
         for bad in ["0400", "1777", "rw", "0888", ""] {
             assert!(mode(bad).is_err(), "{bad}");

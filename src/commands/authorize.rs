@@ -5,7 +5,7 @@ mod ask;
 mod import;
 mod trade;
 
-use self::ask::ask_for_code;
+use self::ask::{ask_for_code, read_code};
 use super::print;
 use crate::authorization::{PendingAuthorization, read_pasted};
 use crate::config::{self, Flow};
@@ -29,6 +29,7 @@ pub(crate) async fn authorize(config: config::Authorize) -> Result<()> {
     match &authorizer.config.flow {
         Flow::Import(file) => authorizer.import(file).await,
         Flow::PrintUrl => authorizer.print_url(),
+        Flow::Code(code) if code == "-" => authorizer.finish_pending(&read_code()?).await,
         Flow::Code(code) => authorizer.finish_pending(code).await,
         Flow::Prompt => authorizer.prompt().await,
     }

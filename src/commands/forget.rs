@@ -5,11 +5,12 @@ use crate::config::{self, Paths};
 use crate::connect::connect;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
+use crate::ledger::forget::Forgotten;
 use crate::lists::{fetch_lists, select};
 use crate::locks::Locks;
 use crate::stop::Stop;
 use crate::token::store::TokenStore;
-use chrono::NaiveTime;
+use chrono::NaiveDate;
 
 /// Removes a list, or its newer part, from the ledger.
 pub(crate) async fn forget(config: config::Forget) -> Result<()> {
@@ -31,18 +32,32 @@ pub(crate) async fn forget(config: config::Forget) -> Result<()> {
         .safe("nothing was forgotten")
         .next("aweber-sync run, which publishes the batch, then forget again"));
     }
-    let since = config
-        .since
-        .map(|day| day.and_time(NaiveTime::MIN).and_utc().timestamp());
-    let forgotten = ledger.forget(list, since)?;
+    let forgotten = ledger.forget(list, config.since)?;
     ledger.commit()?;
-    let subscriptions = match forgotten {
-        1 => "subscription",
-        _ => "subscriptions",
+    print(&said(list, config.since, &forgotten))
+}
+
+fn said(list: i64, since: Option<NaiveDate>, forgotten: &Forgotten) -> String {
+    let from = since.map_or_else(String::new, |day| format!(" from {day} on"));
+    let mut said = match forgotten.events {
+        0 => format!("No subscription of list {list}{from} was in the ledger.\n"),
+        1 => {
+            format!("Forgot 1 subscription of list {list}{from}; the next run exports it again.\n")
+        }
+        n => format!(
+            "Forgot {n} subscriptions of list {list}{from}; the next run exports them again.\n"
+        ),
     };
-    print(&format!(
-        "Forgot {forgotten} {subscriptions} of list {list}; the next run exports them again.\n"
-    ))
+    match (forgotten.since_before, forgotten.since_now) {
+        (Some(before), None) => said.push_str(&format!(
+            "Forgot its --since {before} too: the next run begins with its own --since, or exports everything.\n"
+        )),
+        (Some(before), Some(now)) if before != now => said.push_str(&format!(
+            "The list began with --since {before}; the next run begins with {now}.\n"
+        )),
+        _ => {}
+    }
+    said
 }
 
 /// Returns the id of the configured list. Only an id that is not in the ledger, or a name, needs the network.
@@ -53,7 +68,7 @@ async fn resolve(config: &config::Forget) -> Result<i64> {
         return Ok(id);
     }
     let mut connected = connect(&config.base).await?;
-    let all = fetch_lists(&mut connected.session, &connected.account).await?;
+    let all = fetch_lists(&mut connected.session, &connected.account, true).await?;
     let found = select(all, std::slice::from_ref(&config.list), &[])?;
     connected.finish()?;
     Ok(found.first().map_or(0, |list| list.this.id))

@@ -12,7 +12,7 @@ pub(crate) use self::env::{Env, process_env};
 pub(crate) use self::network::Network;
 pub(crate) use self::paths::{Paths, absolute};
 pub(crate) use self::secrets::ClientSecret;
-pub(crate) use self::since::Since;
+pub(crate) use self::since::{Since, in_the_future};
 
 use crate::cli;
 use crate::error::Result;
@@ -71,7 +71,7 @@ pub(crate) enum Flow {
     Prompt,
     /// Print the authorization URL only.
     PrintUrl,
-    /// Complete the authorization begun by `PrintUrl` with this code or redirect URL.
+    /// Complete the authorization begun by `PrintUrl` with this code or redirect URL; `-`: read from standard input.
     Code(String),
     /// Take over the tokens in another program's credentials file.
     Import(PathBuf),

@@ -8,7 +8,6 @@ use crate::ledger::Ledger;
 use crate::lists::{List, fetch_lists, select};
 use crate::progress;
 use crate::subscriber::Status;
-use chrono::Utc;
 
 /// What is safe if a run fails before its first list.
 const NOTHING_YET: &str = "the tokens are stored; nothing was exported by this run, no row is lost";
@@ -23,16 +22,10 @@ impl Job<'_> {
     /// Brings every selected list up to date.
     pub(super) async fn bring_lists_up_to_date(&mut self, collector: &mut Collector) -> Result<()> {
         let lists = self.select_lists().await?;
+        self.begin_lists(&lists, collector)?;
         let wanted = self.wanted();
         let total = lists.iter().map(|list| self.to_look_at(list)).sum();
         progress::begin(total);
-        if wanted.since.is_some() {
-            // Remembered before anything is asked of a list, whatever becomes of this run.
-            for list in &lists {
-                self.ledger.begin_list(list.this.id, wanted.since)?;
-            }
-            collector.checkpoint(&mut self.ledger)?;
-        }
         let mut failed: Vec<Error> = Vec::new();
         let (mut unreachable, mut done) = (0, 0);
         for list in &lists {
@@ -67,7 +60,8 @@ impl Job<'_> {
     }
 
     async fn select_lists(&mut self) -> Result<Vec<List>> {
-        let all = match fetch_lists(&mut self.session, &self.account).await {
+        let expect_some = !self.config.lists.is_empty() || self.ledger.knows_lists()?;
+        let all = match fetch_lists(&mut self.session, &self.account, expect_some).await {
             Ok(all) => all,
             // The token is lost, not the lists.
             Err(error) if self.session.cannot_refresh() => return Err(error.or_safe(NO_ROW)),
@@ -80,11 +74,9 @@ impl Job<'_> {
     }
 
     fn wanted(&self) -> Wanted {
-        let today = self.session.now().unwrap_or_else(Utc::now).date_naive();
         Wanted {
             account: self.account.clone(),
             statuses: self.config.statuses.clone(),
-            since: self.config.since.day(today),
             full: self.config.full,
             run: self.run,
         }

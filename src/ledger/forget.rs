@@ -3,26 +3,41 @@
 use super::Ledger;
 use super::progress::Progress;
 use crate::error::Result;
+use chrono::{NaiveDate, NaiveTime};
+
+/// What was forgotten of a list.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Forgotten {
+    /// Subscriptions.
+    pub(crate) events: usize,
+    /// The remembered `--since` before.
+    pub(crate) since_before: Option<NaiveDate>,
+    /// The remembered `--since` now.
+    pub(crate) since_now: Option<NaiveDate>,
+}
 
 impl Ledger {
-    /// Forgets the events of `list`: all, or those at or after `since` (Unix seconds) and those without an exact time;
-    /// returns their number. No batch may be open.
-    pub(crate) fn forget(&mut self, list: i64, since: Option<i64>) -> Result<usize> {
+    /// Forgets the events of `list` and its remembered `--since`; with a day (UTC), the events at or after it and those
+    /// without an exact time, and begins no later than that day. No batch may be open.
+    pub(crate) fn forget(&mut self, list: i64, since: Option<NaiveDate>) -> Result<Forgotten> {
         let old = self.progress(list)?;
-        let progress = match since {
-            // As before the first export, but with the same first day.
-            None => Progress {
-                since: old.since,
-                ..Progress::default()
-            },
-            // The query for recent events goes back to the mark.
-            Some(since) => Progress {
-                mark: old.mark.map(|mark| mark.min(since)),
+        let since_before = old.since;
+        let midnight = since.map(|day| day.and_time(NaiveTime::MIN).and_utc().timestamp());
+        let progress = match (since, midnight) {
+            (Some(day), Some(midnight)) => Progress {
+                since: old.since.map(|remembered| remembered.min(day)),
+                // The query for recent events goes back to the mark.
+                mark: old.mark.map(|mark| mark.min(midnight)),
                 walk: None,
                 ..old
             },
+            _ => Progress::default(),
         };
         self.set_progress(list, &progress, false)?;
-        self.delete_events(list, since)
+        Ok(Forgotten {
+            events: self.delete_events(list, midnight)?,
+            since_before,
+            since_now: progress.since,
+        })
     }
 }

@@ -8,7 +8,7 @@ pub(crate) mod batches;
 mod database;
 mod errors;
 pub(crate) mod events;
-mod forget;
+pub(crate) mod forget;
 pub(crate) mod history;
 mod open;
 pub(crate) mod outputs;

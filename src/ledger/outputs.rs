@@ -5,6 +5,7 @@ use super::errors::damaged;
 use crate::error::Result;
 use rusqlite::params;
 use rusqlite::types::Value;
+use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,35 @@ pub(crate) struct FileState {
     pub(crate) shape: String,
 }
 
+/// The growing file that a batch is being appended to: a path can be given to another file in the middle of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AppendTarget {
+    /// The number of the batch.
+    pub(crate) batch: i64,
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    /// Its last change before, nanoseconds.
+    pub(crate) changed: i64,
+}
+
+/// The key of the file being appended to.
+const APPENDING_TO: &str = "appending_to";
+
 impl Ledger {
+    /// The file that `batch` is being appended to, if it was recorded.
+    pub(crate) fn append_target(&self, batch: i64) -> Result<Option<AppendTarget>> {
+        let target: Option<AppendTarget> = self
+            .meta(APPENDING_TO)?
+            .and_then(|json| serde_json::from_str(&json).ok());
+        Ok(target.filter(|target| target.batch == batch))
+    }
+
+    /// Records it, to be committed with the state of the batch.
+    pub(crate) fn set_append_target(&mut self, target: AppendTarget) -> Result<()> {
+        let json = serde_json::to_string(&target).unwrap_or_default();
+        self.set_meta(APPENDING_TO, &json)
+    }
+
     /// The output at `path`, if it was used before.
     pub(crate) fn output(&self, path: &Path) -> Result<Option<KnownOutput>> {
         self.first(

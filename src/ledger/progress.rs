@@ -103,9 +103,15 @@ impl Ledger {
         self.exists("SELECT 1 FROM list WHERE id = ?1", [list])
     }
 
-    /// Records the first day to export of a list that is not known yet.
+    /// Whether a run has begun to export the list, and it was not forgotten since then.
+    pub(crate) fn has_begun(&self, list: i64) -> Result<bool> {
+        Ok(self.progress(list)? != Progress::default()
+            || self.exists("SELECT 1 FROM subscription WHERE list = ?1", [list])?)
+    }
+
+    /// Records the first day to export of a list that is not known yet, or was forgotten.
     pub(crate) fn begin_list(&mut self, list: i64, since: Option<NaiveDate>) -> Result<()> {
-        if self.knows_list(list)? {
+        if self.has_begun(list)? {
             return Ok(());
         }
         let progress = Progress {

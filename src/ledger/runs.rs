@@ -3,10 +3,14 @@
 use super::Ledger;
 use crate::error::Result;
 use crate::exit::Exit;
+use chrono::{DateTime, NaiveDate};
 use rusqlite::params;
 
 /// The number of runs kept: about three years of a daily job.
 const RUNS_KEPT: i64 = 1000;
+
+/// The key of the day of the account's first run.
+const FIRST_DAY: &str = "first_day";
 
 /// The result of a run.
 #[derive(Debug, Clone, Copy)]
@@ -62,13 +66,37 @@ impl Ledger {
         self.set_meta("aweber_time", &seconds.to_string())
     }
 
-    fn meta(&self, key: &str) -> Result<Option<String>> {
+    /// The day of the account's first run; remembers `today` if that is `run`.
+    pub(crate) fn first_day(&mut self, run: i64, today: NaiveDate) -> Result<NaiveDate> {
+        if let Some(day) = self.meta(FIRST_DAY)?.and_then(|text| text.parse().ok()) {
+            return Ok(day);
+        }
+        // An earlier run may have ended before it knew AWeber's day.
+        let earlier: Option<i64> = self.first(
+            "SELECT began_at FROM run WHERE id < ?1 ORDER BY id LIMIT 1",
+            [run],
+            |row| row.get(0),
+        )?;
+        let earlier = earlier
+            .and_then(|at| DateTime::from_timestamp(at, 0))
+            .map(|at| at.date_naive());
+        let day = earlier.map_or(today, |earlier| earlier.min(today));
+        self.set_meta(FIRST_DAY, &day.to_string())?;
+        Ok(day)
+    }
+
+    /// Whether any run has queried a list.
+    pub(crate) fn knows_lists(&self) -> Result<bool> {
+        self.exists("SELECT 1 FROM list", [])
+    }
+
+    pub(super) fn meta(&self, key: &str) -> Result<Option<String>> {
         self.first("SELECT value FROM meta WHERE key = ?1", [key], |row| {
             row.get(0)
         })
     }
 
-    fn set_meta(&mut self, key: &str, value: &str) -> Result<()> {
+    pub(super) fn set_meta(&mut self, key: &str, value: &str) -> Result<()> {
         self.change(
             "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
             [key, value],

@@ -18,31 +18,82 @@ pub(crate) fn account_path(account: &str) -> String {
 }
 
 /// Fetches all lists of an account, in AWeber's order: one request for the first 100, one for every 99 more.
-pub(crate) async fn fetch_lists(session: &mut Session, account: &str) -> Result<Vec<List>> {
+/// `expect_some`: the account is known to have lists, so that an empty answer is not believed.
+pub(crate) async fn fetch_lists(
+    session: &mut Session,
+    account: &str,
+    expect_some: bool,
+) -> Result<Vec<List>> {
     let query = Query {
         path: format!("{}/lists", account_path(account)),
         parameters: vec![],
     };
+    let mut readings = Vec::new();
     for _ in 0..ATTEMPTS {
-        if let Some(lists) = fetch_once(session, &query).await? {
-            return Ok(lists);
+        let reading = read_all(session, &query).await?;
+        if reading.is_believable(expect_some) {
+            return Ok(reading.lists);
         }
         tracing::info!(
             event = "reading_again",
-            "the lists changed while they were read: reading them again"
+            "the lists changed while they were read, or some are missing: reading them again"
         );
+        readings.push(reading);
+    }
+    if let Some(reading) = readings.pop()
+        && readings.iter().all(|earlier| earlier.agrees_with(&reading))
+    {
+        // A wrong count must not keep the lists that are there from being exported.
+        tracing::warn!(
+            event = "lists_miscounted",
+            "AWeber counts {} lists, but its pages hold {}, however often they are read: going on with those",
+            reading.total.unwrap_or_default(),
+            reading.lists.len()
+        );
+        return Ok(reading.lists);
     }
     Err(Error::new(
         Kind::Unavailable,
-        "cannot read the lists: AWeber's pages hold fewer lists than AWeber counts",
+        "cannot read the lists: AWeber's pages hold fewer lists than expected",
     )
     .safe("nothing was exported; no row is lost")
-    .next("nothing, if the next run succeeds"))
+    .next("nothing, if the next run succeeds; else see what aweber-sync lists shows"))
 }
 
-/// Returns `None` if the pages are inconsistent. As in [`next`](crate::pages::next), each page must start with the last
-/// list of the previous page; otherwise a list was deleted in between and another one has shifted out of view.
-async fn fetch_once(session: &mut Session, query: &Query) -> Result<Option<Vec<List>>> {
+/// The lists as read once.
+#[derive(Debug)]
+struct Reading {
+    lists: Vec<List>,
+    /// AWeber's count on the last page.
+    total: Option<u64>,
+    /// The pages fit together, up to one without a next link.
+    has_end: bool,
+}
+
+impl Reading {
+    fn is_believable(&self, expect_some: bool) -> bool {
+        let is_counted = match self.total {
+            Some(total) => self.lists.len() as u64 >= total,
+            None => !self.lists.is_empty(),
+        };
+        self.has_end && is_counted && !(expect_some && self.lists.is_empty())
+    }
+
+    /// Both hold the same lists, some of them, and claim the same number.
+    fn agrees_with(&self, other: &Reading) -> bool {
+        let ids = |reading: &Reading| {
+            let ids = reading.lists.iter().map(|list| list.this.id);
+            ids.collect::<Vec<_>>()
+        };
+        let have_ends = self.has_end && other.has_end && !self.lists.is_empty();
+        have_ends && self.total == other.total && ids(self) == ids(other)
+    }
+}
+
+/// As in [`next`](crate::pages::next), each page must start with the last list of the previous page; otherwise a list was
+/// deleted in between and another one has shifted out of view. While lists are missing by AWeber's count, the page after
+/// the last one is read too, even without a link to it.
+async fn read_all(session: &mut Session, query: &Query) -> Result<Reading> {
     let origin = session.origin().clone();
     let mut lists: Vec<List> = Vec::new();
     loop {
@@ -64,25 +115,20 @@ async fn fetch_once(session: &mut Session, query: &Query) -> Result<Option<Vec<L
             .next("aweber-sync authorize"));
         };
         let id = |list: Option<&List>| list.map(|list| list.this.id);
-        if !lists.is_empty() && id(lists.last()) != id(page.first()) {
-            return Ok(None);
-        }
+        let fits = lists.is_empty() || id(lists.last()) == id(page.first());
         let more: Vec<List> = page
             .into_iter()
-            .filter(|list| lists.iter().all(|known| known.this.id != list.this.id))
+            .filter(|list| fits && lists.iter().all(|known| known.this.id != list.this.id))
             .collect();
         let nothing_more = more.is_empty();
         lists.extend(more);
-        if !has_next {
-            // An empty collection counts only if its total is given and zero.
-            let complete = match total {
-                Some(total) => lists.len() as u64 >= total,
-                None => !lists.is_empty(),
-            };
-            return Ok(complete.then_some(lists));
-        }
-        if nothing_more {
-            return Ok(None);
+        let is_short = total.is_some_and(|total| (lists.len() as u64) < total);
+        if !fits || nothing_more || !(has_next || is_short) {
+            return Ok(Reading {
+                has_end: fits && !has_next,
+                lists,
+                total,
+            });
         }
     }
 }

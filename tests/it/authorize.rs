@@ -294,3 +294,19 @@ fn a_terminal_gets_a_prompt_and_a_browser_without_secrets_in_its_environment() {
         "{environment}"
     );
 }
+
+#[test]
+fn a_code_may_begin_with_a_hyphen_and_come_from_standard_input() {
+    let site = unauthorized(ClientKind::Public);
+    let printed = site.finish(authorize(&site, &["--print-url"]));
+    let code = code_at(printed.stdout.trim());
+    site.finish(authorize(&site, &["--code", "-abc"])).fails();
+    let sent = site
+        .sandbox
+        .with(|world| world.token_requests()[0].field("code").map(str::to_owned));
+    assert_eq!(sent.as_deref(), Some("-abc"));
+    site.finish(authorize(&site, &["--code", "-"])).fails();
+    let command = authorize(&site, &["--code", "-"]);
+    let done = site.finish_with_input(command, &format!("{code}\n"));
+    assert_connected(&site, &done);
+}

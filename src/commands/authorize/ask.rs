@@ -15,13 +15,7 @@ pub(super) fn ask_for_code(url: &url::Url) -> Result<String> {
         open_browser(url.as_str());
         print("Paste the code that AWeber shows (or the whole address of the page you end on): ")?;
     }
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).map_err(|e| {
-        Error::new(
-            Kind::Config,
-            format!("cannot read the code from standard input: {e}"),
-        )
-    })?;
+    let line = read_code()?;
     if line.trim().is_empty() && !terminal {
         return Err(Error::config(
             "there is no terminal to ask for the code on, and standard input is empty",
@@ -29,6 +23,18 @@ pub(super) fn ask_for_code(url: &url::Url) -> Result<String> {
         .safe("nothing was changed")
         .next("aweber-sync authorize --print-url, and then aweber-sync authorize --code CODE"));
     }
+    Ok(line)
+}
+
+/// Reads one line of standard input.
+pub(super) fn read_code() -> Result<String> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line).map_err(|e| {
+        Error::new(
+            Kind::Config,
+            format!("cannot read the code from standard input: {e}"),
+        )
+    })?;
     Ok(line)
 }
 

@@ -1,0 +1,69 @@
+//! The day that each list begins with: remembered in the ledger before anything is asked of a list, so that it holds
+//! whatever becomes of the run.
+
+use super::Job;
+use crate::batch::collect::Collector;
+use crate::config::{Since, in_the_future};
+use crate::error::Result;
+use crate::lists::List;
+use chrono::{NaiveDate, Utc};
+
+impl Job<'_> {
+    /// Remembers the first day of each list that was never exported.
+    ///
+    /// Errors: 2 if `--since` is in the future by AWeber's clock.
+    pub(super) fn begin_lists(&mut self, lists: &[List], collector: &mut Collector) -> Result<()> {
+        let today = self.session.now().unwrap_or_else(Utc::now).date_naive();
+        let first_day = self.ledger.first_day(self.run, today)?;
+        let since = match self.config.since {
+            Since::Beginning => None,
+            Since::Today => Some(first_day),
+            Since::Day(day) if day > today => {
+                return Err(in_the_future(day)
+                    .safe("the tokens are stored; nothing was exported and nothing remembered"));
+            }
+            Since::Day(day) => Some(day),
+        };
+        for list in lists {
+            self.warn_of_another_day(list, today)?;
+            if since.is_some() {
+                self.ledger.begin_list(list.this.id, since)?;
+            }
+        }
+        collector.checkpoint(&mut self.ledger)
+    }
+
+    /// `--since` of a list that has begun changes nothing, and a remembered day in the future lets it export nothing: both
+    /// are said.
+    fn warn_of_another_day(&self, list: &List, today: NaiveDate) -> Result<()> {
+        let id = list.this.id;
+        let progress = self.ledger.progress(id)?;
+        let way_out = format!("aweber-sync forget --list {id}");
+        match (progress.since, self.config.since) {
+            (Some(day), Since::Day(given)) if given != day => tracing::warn!(
+                event = "since_ignored",
+                list = id,
+                "list {id} began with --since {day}, which is remembered: --since {given} has no effect on it\n  \
+                 next: {way_out}, if it is to begin with {given}"
+            ),
+            (None, Since::Day(given))
+                if progress.statuses.is_none() && self.ledger.has_begun(id)? =>
+            {
+                tracing::warn!(
+                    event = "since_ignored",
+                    list = id,
+                    "list {id} began with its first subscriber: --since {given} has no effect on it\n  \
+                     next: {way_out}, if it is to begin with {given}"
+                )
+            }
+            (Some(day), _) if day > today => tracing::warn!(
+                event = "since_in_the_future",
+                list = id,
+                "list {id} is exported from {day} on only, which is in the future\n  \
+                 next: {way_out}, then aweber-sync run --since DATE"
+            ),
+            _ => {}
+        }
+        Ok(())
+    }
+}
