@@ -10,6 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::locks::Locks;
 use crate::secret::SecretString;
 use crate::stop::Stop;
+use crate::token::imported;
 use crate::token::model::TokenFile;
 use crate::token::recovery;
 use crate::token::store::TokenStore;
@@ -53,7 +54,7 @@ impl Authorizer {
         let tokens = TokenFile {
             generation: new.generation.max(generation) + 1,
             account_id: Some(account.id.clone()),
-            other: kept.map(|kept| kept.other.clone()).unwrap_or_default(),
+            other: imported::merged(&new.other, kept.map(|kept| &kept.other)),
             ..new
         };
         store.adopt(&candidate, &tokens)?;
