@@ -26,6 +26,7 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 
+mod chains;
 mod errno;
 mod exports;
 mod fault;
@@ -35,11 +36,13 @@ mod report;
 mod sample;
 mod scenario;
 mod setup;
+mod single;
 mod tokens;
 mod trace;
+mod watch;
 
 use fault::{Fault, KINDS, Kind};
-use scenario::{Scenario, scenarios};
+use scenario::Scenario;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -67,7 +70,8 @@ fn main() -> ExitCode {
     }
     let choice = Choice::from_arguments();
     let began = Instant::now();
-    let mut scenarios = scenarios();
+    let mut scenarios = single::scenarios();
+    scenarios.extend(chains::scenarios());
     scenarios.retain(|one| one.name.contains(&choice.scenario));
     let points = find_points(&scenarios, &choice.kinds);
     let cases = choice.kinds.iter().map(|kind| {
