@@ -4,9 +4,9 @@
 use crate::scenario::Step::{Change, Disturbed, Ends, Failing, OnFailure, Plain};
 use crate::scenario::{APPEND, CommandLine, End, RUN, Scenario, Step};
 use crate::setup::{
-    CREDENTIALS, LIST, TRADED_CODE, add_with_old_date, answer_accounts, ask_for_code,
-    expire_access_token, refuse_accounts, rotate_growing_file, stop_full_export, subscribe_more,
-    undo_rotation, write_credentials,
+    CREDENTIALS, LIST, TRADED_CODE, add_with_old_date, answer_well, ask_for_code, authorize_anew,
+    expire_access_token, garble_next_answer, refuse_accounts, rotate_growing_file,
+    stop_full_export, subscribe_more, undo_rotation, write_credentials,
 };
 use aweber_sandbox::Rotation;
 
@@ -27,6 +27,7 @@ const ROTATIONS: [(Rotation, &str); 4] = [
 /// Exit codes.
 const UNREACHABLE: i32 = 69;
 const OUTPUT_FAILED: i32 = 73;
+const AUTHORIZE_AGAIN: i32 = 77;
 const NO_TOKENS: i32 = 78;
 
 /// These scenarios.
@@ -45,6 +46,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         };
         all.extend(of_tokens().into_iter().filter(is_new).map(with_rotation));
     }
+    all.extend(of_answers());
     all.extend(of_revocation());
     all.extend(of_rows());
     all
@@ -57,7 +59,7 @@ const RUN_WITH_401: &str = "run with a 401";
 fn of_tokens() -> Vec<(&'static str, bool, Vec<Step>)> {
     let (run, import) = (Plain(RUN), Plain(IMPORT));
     let credentials = Change(write_credentials);
-    let (refuse, answer) = (Change(refuse_accounts), Change(answer_accounts));
+    let (refuse, answer) = (Change(refuse_accounts), Change(answer_well));
     let (ask, trade) = (Change(ask_for_code), Plain(TRADE));
     let change = [Change(subscribe_more), Change(expire_access_token)];
     vec![
@@ -107,6 +109,32 @@ fn of_tokens() -> Vec<(&'static str, bool, Vec<Step>)> {
             false,
             vec![ask, Disturbed(TRADE), ask, trade, run],
         ),
+    ]
+}
+
+/// An answer that cannot be parsed, which a server that forgives repeats.
+fn of_answers() -> [Scenario; 2] {
+    let garbled = |name: &str, rotation, code| Scenario {
+        name: name.to_owned(),
+        is_authorized: true,
+        rotation,
+        steps: vec![
+            Change(garble_next_answer),
+            Failing(RUN, code),
+            Change(answer_well),
+            Ends(RUN, &[0, AUTHORIZE_AGAIN]),
+            OnFailure(authorize_anew),
+            Plain(RUN),
+        ],
+        end: End::AnswerKept,
+    };
+    [
+        garbled(
+            "unreadable answer (dead)",
+            Rotation::DeadAtOnce,
+            AUTHORIZE_AGAIN,
+        ),
+        garbled("unreadable answer (lives)", Rotation::Tolerated, 0),
     ]
 }
 

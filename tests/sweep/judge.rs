@@ -125,7 +125,7 @@ impl Disturbed<'_> {
             Some(lost) if done.code == AUTHORIZE_AGAIN => {
                 judgement.column = TOKEN_LOST;
                 judgement.note = Some(lost.at);
-                authorize_anew(self.site);
+                allow_access_anew(self.site);
                 Ok(command.run(self.site))
             }
             Some(lost) if lost.is_certain && done.code == 0 => {
@@ -150,7 +150,7 @@ impl Disturbed<'_> {
                 _ => Err(format!("{live} tokens still work, {stored} are on disk")),
             };
         }
-        check_files(site)?;
+        check_files(site, self.end == End::AnswerKept)?;
         if !current_token(site).is_some_and(|token| works(site, &token)) {
             return Err("the token file holds a dead token".to_owned());
         }
@@ -176,7 +176,7 @@ impl Disturbed<'_> {
 }
 
 /// The customer allows access anew: to this program, or to the one whose tokens are imported.
-fn authorize_anew(site: &Site) {
+fn allow_access_anew(site: &Site) {
     if site.path(CREDENTIALS).exists() {
         write_credentials(site);
     } else {

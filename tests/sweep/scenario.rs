@@ -58,6 +58,8 @@ pub(crate) enum End {
     Complete,
     /// As [`End::Complete`], but a list that was forgotten may have been published once more.
     Forgotten,
+    /// As [`End::Complete`], but an answer of AWeber's that could not be parsed may be kept.
+    AnswerKept,
     /// AWeber accepts none of the tokens that the job held, and none is on disk.
     Revoked,
 }

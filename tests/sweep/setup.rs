@@ -115,16 +115,28 @@ pub(crate) fn write_credentials(site: &Site) {
     std::fs::write(site.path(CREDENTIALS), content.to_string()).unwrap();
 }
 
-/// AWeber issues tokens and does not say whose they are.
+/// AWeber issues tokens and does not tell the account.
 pub(crate) fn refuse_accounts(site: &Site) {
     let fault = Fault::on_path("/1.0/accounts").always();
     let fault = fault.answer(FaultKind::html(503));
     site.sandbox.with(|world| world.fault(fault));
 }
 
-/// Undoes [`refuse_accounts`].
-pub(crate) fn answer_accounts(site: &Site) {
+/// Undoes [`refuse_accounts`] and [`garble_next_answer`].
+pub(crate) fn answer_well(site: &Site) {
     site.sandbox.with(World::clear_faults);
+}
+
+/// The next answer with tokens cannot be parsed.
+pub(crate) fn garble_next_answer(site: &Site) {
+    let garbled = FaultKind::replace_bytes(|body| [b"<html>", body.as_slice()].concat());
+    let fault = Fault::on("/oauth2/token").times(1).answer(garbled);
+    site.sandbox.with(|world| world.fault(fault));
+}
+
+/// The customer allows access anew.
+pub(crate) fn authorize_anew(site: &Site) {
+    site.authorize_anew();
 }
 
 /// The customer opens the address that `authorize --print-url` prints, and is shown a code.

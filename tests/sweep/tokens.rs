@@ -21,33 +21,22 @@ pub(crate) fn has_working_token(site: &Site) -> bool {
     stored_tokens(site).iter().any(|token| works(site, token))
 }
 
-/// The tokens in all files in which the next command looks for them.
+/// The tokens in all files in which the next command looks for them, and in those set aside for people.
 pub(crate) fn stored_tokens(site: &Site) -> Vec<String> {
-    let suffixes = [
-        "",
-        ".next",
-        ".next.tmp",
-        ".candidate",
-        ".candidate.next",
-        ".candidate.next.tmp",
-    ];
-    let mut files = suffixes.map(|suffix| site.beside_token(suffix)).to_vec();
-    // Written here when the token's own directory cannot be written.
-    files.extend(files_below(&site.path(TEMPORARY)));
-    files.extend(rescued_files(site));
+    let files = token_files(site);
     files
         .iter()
         .filter_map(|file| refresh_token_in(file))
         .collect()
 }
 
-/// Whether a token is in an answer that was kept because it could not be parsed.
-pub(crate) fn is_in_kept_answer(site: &Site, token: &str) -> bool {
+/// Whether a token is in one of these files, also in an answer that could not be parsed.
+pub(crate) fn is_on_disk(site: &Site, token: &str) -> bool {
     let contains = |file: &PathBuf| {
-        let content = std::fs::read(file).unwrap();
+        let content = std::fs::read(file).unwrap_or_default();
         String::from_utf8_lossy(&content).contains(token)
     };
-    rescued_files(site).iter().any(contains)
+    token_files(site).iter().any(contains)
 }
 
 /// What was set aside for people: tokens that could not be put in force, and answers that could not be parsed.
@@ -61,5 +50,21 @@ pub(crate) fn rescued_files(site: &Site) -> Vec<PathBuf> {
         false => Vec::new(),
     };
     files.retain(is_rescued);
+    files
+}
+
+fn token_files(site: &Site) -> Vec<PathBuf> {
+    let suffixes = [
+        "",
+        ".next",
+        ".next.tmp",
+        ".candidate",
+        ".candidate.next",
+        ".candidate.next.tmp",
+    ];
+    let mut files = suffixes.map(|suffix| site.beside_token(suffix)).to_vec();
+    // Written here when the token's own directory cannot be written.
+    files.extend(files_below(&site.path(TEMPORARY)));
+    files.extend(rescued_files(site));
     files
 }

@@ -6,7 +6,7 @@
 
 use crate::setup::CREDENTIALS;
 use crate::support::Site;
-use crate::tokens::{current_token, is_in_kept_answer, stored_tokens, works};
+use crate::tokens::{current_token, is_on_disk, stored_tokens, works};
 use crate::trace::Trace;
 use aweber_sandbox::World;
 use serde_json::Value;
@@ -54,10 +54,10 @@ impl Watch {
         };
         let settled = site.sandbox.wait_until(PATIENCE, is_settled);
         assert!(settled, "AWeber has not worked on the token requests");
-        let stored = stored_tokens(site);
         let grants = site.sandbox.with(|world| world.refresh_tokens_by_grant());
         let newest = grants.into_iter().filter_map(|mut grant| grant.pop());
-        let unseen = newest.filter(|token| !self.before.contains(token) && !stored.contains(token));
+        let unseen =
+            newest.filter(|token| !self.before.contains(token) && !is_on_disk(site, token));
         self.excused.extend(unseen);
     }
 
@@ -86,8 +86,7 @@ impl Watch {
     }
 
     fn check_kept(&self, site: &Site) -> Result<(), String> {
-        let mut stored = stored_tokens(site);
-        stored.extend(token_of_other_program(site));
+        let others = token_of_other_program(site);
         let current = current_token(site);
         let grants = site.sandbox.with(|world| world.refresh_tokens_by_grant());
         let in_force = current.and_then(|token| {
@@ -96,7 +95,8 @@ impl Watch {
         });
         // Another authorization has replaced those before it.
         for grant in grants.iter().skip(in_force.unwrap_or(0)) {
-            let is_kept = |token: &String| stored.contains(token) || is_in_kept_answer(site, token);
+            let is_kept =
+                |token: &String| others.as_ref() == Some(token) || is_on_disk(site, token);
             let mut live = grant.iter().filter(|token| works(site, token)).rev();
             let newest = live.next();
             let is_excused = newest.is_some_and(|token| self.excused.contains(token));
