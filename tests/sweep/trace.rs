@@ -172,7 +172,7 @@ impl Trace {
             if returned && call.asks_for_tokens() {
                 has_asked = true;
             }
-            if returned && call.name == "pwrite64" && call.arguments.contains("/token.json.") {
+            if returned && call.name == "pwrite64" && call.arguments.contains(".next>") {
                 has_asked = false;
             }
             last = Some(call);
