@@ -38,7 +38,7 @@ impl Kind for Errno {
     }
 
     fn sample_size(&self) -> usize {
-        600
+        500
     }
 
     fn faults_at(&self, point: &Point) -> Vec<Fault> {

@@ -8,7 +8,8 @@
 //! - the published rows are those of all subscribed subscribers, once each, in complete records;
 //! - no unfinished file is left.
 //!
-//! What else must be true right after the fault depends on its kind: `kill.rs`, `errno.rs`.
+//! After each command what `watch.rs` says of refresh tokens is true. What else must be true right after the fault depends
+//! on its kind: `kill.rs`, `errno.rs`. The scenarios are in `single.rs` and `chains.rs`.
 //!
 //! `SWEEP=N` tries N faults of each kind, `SWEEP=all` every one. Arguments choose kinds by their names, then a scenario and
 //! a fault by parts of theirs: `cargo test --test sweep -- errno 'idle run' 'EIO at fsync 3'`. Needs strace, and root,
