@@ -1,6 +1,6 @@
 //! Random histories of lists and runs: `cargo test --test model`. Draws sequences of changes of the lists and of runs,
 //! undisturbed and disturbed, plays them against the sandbox with the real binary, and compares the published rows with
-//! the model after each run. `MODEL_CASES` is the number of sequences (500 unless set); the seed is fixed, or `MODEL_SEED`.
+//! the model after each run. `MODEL_CASES` is the number of sequences (320 unless set); the seed is fixed, or `MODEL_SEED`.
 
 #![allow(
     clippy::unwrap_used,
@@ -71,7 +71,7 @@ fn sequences(half: u8) {
     let number = |name: &str, unset: u64| {
         std::env::var(name).map_or(unset, |value| value.parse().expect("a number"))
     };
-    let cases = u32::try_from(number("MODEL_CASES", 500).div_ceil(2)).unwrap();
+    let cases = u32::try_from(number("MODEL_CASES", 320).div_ceil(2)).unwrap();
     let mut seed = [half; 32];
     seed[..8].copy_from_slice(&number("MODEL_SEED", 2_026).to_le_bytes());
     let config = Config {

@@ -79,7 +79,8 @@ impl Model {
     /// active ones.
     pub(crate) fn check_complete(&mut self, lists: &[u64], full: bool, subscribed: &BTreeSet<Key>) {
         for list in lists {
-            let exports_all = full || self.known_lists.insert(*list);
+            let is_first = self.known_lists.insert(*list);
+            let exports_all = full || is_first;
             let since = self.since.get(list).map_or("", String::as_str);
             let must_be_exported = |key: &&Key| {
                 key.0 == *list
