@@ -2,6 +2,7 @@
 
 use crate::cli::{Cli, Cmd, LogFormat};
 use crate::config::Env;
+use crate::printable::printable;
 use crate::progress;
 use chrono::Utc;
 use serde_json::{Map, Value};
@@ -115,6 +116,7 @@ where
             _ => String::new(),
         };
         for (i, line) in fields.into_text().lines().enumerate() {
+            let line = printable(line, usize::MAX);
             match (i, priority) {
                 (0, 3 | 4) => writeln!(out, "{prefix}aweber-sync: {word}: {line}")?,
                 (0, _) => writeln!(out, "{prefix}aweber-sync: {line}")?,

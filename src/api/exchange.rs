@@ -66,8 +66,10 @@ pub(crate) async fn exchange(
                     TokenAnswer::Unparsed { what, body } => {
                         if unparsed.is_new(&body) {
                             unparsed.keep(journal, body)?;
-                            journal = store.prepare().map_err(|e| unparsed.mention_in(e))?;
+                        } else {
+                            drop(journal);
                         }
+                        journal = store.prepare().map_err(|e| unparsed.mention_in(e))?;
                         failed_unparsed(grant, what)
                     }
                     other => failed(other),
@@ -146,6 +148,9 @@ impl Request {
             },
         };
         let TokenAnswer::Granted(renewal) = answer else {
+            if let TokenAnswer::Unparsed { body, .. } = &answer {
+                self.journal.note_unparsed(body);
+            }
             return Ok(Sent::NotGranted(answer, self.journal));
         };
         let Some(tokens) = self.grant.tokens(&renewal, sent_at) else {

@@ -6,6 +6,7 @@ use crate::catch_up::{CatchUp, Wanted};
 use crate::error::{Error, Failures, Kind, Result};
 use crate::ledger::Ledger;
 use crate::lists::{List, fetch_lists, select};
+use crate::printable::printable;
 use crate::progress;
 use crate::subscriber::Status;
 
@@ -125,7 +126,9 @@ fn to_look_at(ledger: &Ledger, list: &List, wanted: &[Status], full: bool) -> u6
 }
 
 fn named(list: &List) -> String {
-    format!("list {} ({})", list.this.id, list.this.name)
+    // A name with a line break could forge a `next:` of its own.
+    let name = printable(&list.this.name, usize::MAX);
+    format!("list {} ({name})", list.this.id)
 }
 
 /// One error for the lists that failed; the others are exported.

@@ -1,6 +1,7 @@
 //! The result of a run and its summary line.
 
 use crate::exit::Exit;
+use crate::printable::printable;
 use crate::rows::ListRef;
 use chrono::DateTime;
 use std::path::PathBuf;
@@ -105,7 +106,7 @@ impl Summary {
             .rows_by_list
             .iter()
             .filter(|(_, rows)| *rows > 0)
-            .map(|(list, rows)| format!("{} {rows}", list.name))
+            .map(|(list, rows)| format!("{} {rows}", printable(&list.name, usize::MAX)))
             .collect();
         if !with_rows.is_empty() {
             text += &format!(" ({})", with_rows.join(", "));

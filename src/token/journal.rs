@@ -103,19 +103,52 @@ impl Journal {
         })
     }
 
+    /// Writes an answer that could not be parsed into the reserved space, the first thing that is done with it.
+    /// [`Journal::keep_unparsed`] has to follow, or the journal has to be dropped.
+    pub(crate) fn note_unparsed(&self, answer: &[u8]) {
+        // Repeated by `keep_unparsed`, which reports a failure.
+        let _ = self.file.write_all_at(answer, 0);
+    }
+
     /// Keeps an answer that could not be parsed, in the reserved space; returns where.
     pub(crate) fn keep_unparsed(mut self, answer: &[u8]) -> Result<PathBuf> {
-        let written = self.file.write_all_at(answer, 0);
-        self.used = true;
-        written
+        let written = self
+            .file
+            .write_all_at(answer, 0)
             .and_then(|()| self.file.set_len(answer.len() as u64))
-            .and_then(|()| self.file.sync_all())
-            .and_then(|()| aside::set_aside(&self.path, self.home.path()))
-            .map_err(|e| {
-                Error::disk("cannot keep AWeber's answer beside", self.home.path(), &e).safe(
-                    format!("what could be written is in {}", self.path.display()),
-                )
-            })
+            .and_then(|()| self.file.sync_all());
+        self.used = true;
+        if let Err(e) = written
+            && atomic::replace_file(&self.path, answer, atomic::PRIVATE).is_err()
+        {
+            return Err(self.not_kept(answer, &e));
+        }
+        aside::set_aside(&self.path, self.home.path()).map_err(|e| self.not_kept(answer, &e))
+    }
+
+    /// The error for an answer that has not been set aside; one that is not in the journal either is put into the
+    /// [`fallback`].
+    fn not_kept(&self, answer: &[u8], cause: &io::Error) -> Error {
+        let error = Error::disk(
+            "cannot keep AWeber's answer beside",
+            self.home.path(),
+            cause,
+        );
+        let is_in_journal = std::fs::read(&self.path).is_ok_and(|found| found.starts_with(answer));
+        let kept = match is_in_journal {
+            true => Ok(self.path.clone()),
+            false => fallback::keep(self.home.path(), answer),
+        };
+        let error = match kept {
+            Ok(path) => error.safe(format!(
+                "the answer, which may contain the new token, is kept in {}: leave that file there",
+                path.display()
+            )),
+            Err(_) => error.safe(
+                "no export was touched; whether the old refresh token still works is unknown",
+            ),
+        };
+        error.next("repair the disk, then run aweber-sync again; if that ends with 77: aweber-sync authorize")
     }
 }
 

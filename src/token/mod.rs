@@ -7,6 +7,7 @@ mod fallback;
 pub(crate) mod grant;
 mod home;
 pub(crate) mod import;
+pub(crate) mod imported;
 pub(crate) mod journal;
 pub(crate) mod model;
 pub(crate) mod recovery;

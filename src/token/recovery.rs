@@ -82,9 +82,11 @@ fn recover_journal(store: &TokenStore, path: &Path) -> Result<()> {
 fn recover_copy(store: &TokenStore, path: &Path, copy: &[u8]) -> Result<()> {
     let shown = path.display();
     let present = store.peek()?.and_then(std::result::Result::ok);
-    if let Ok(new) = TokenFile::parse(copy)
-        && present.is_none_or(|old| new.generation > old.generation)
-    {
+    let Ok(new) = TokenFile::parse(copy) else {
+        // An answer that could not be parsed, which may contain the only live token.
+        return Ok(());
+    };
+    if present.is_none_or(|old| new.generation > old.generation) {
         store.install(&new).map_err(|e| {
             e.safe(format!(
                 "the newest tokens are in {shown}: leave that file there"
@@ -92,7 +94,7 @@ fn recover_copy(store: &TokenStore, path: &Path, copy: &[u8]) -> Result<()> {
         })?;
         tracing::warn!(event = "token_recovered", token_file = %store.path().display(), "the disk had failed when new tokens arrived: took them from {shown}");
     }
-    // Older than what is in force, or not tokens.
+    // Older than what is in force, or in force by now.
     atomic::remove_if_there(path).map_err(|e| {
         Error::disk("cannot remove", path, &e)
             .safe("the tokens are stored where they belong")

@@ -5,7 +5,7 @@ use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::code_at;
 use crate::support::token::refresh_token_in;
 use crate::support::{Done, Site, files_below, set_mode};
-use aweber_sandbox::{ClientKind, Fault, FaultKind};
+use aweber_sandbox::{ClientKind, Fault, FaultKind, Rotation, Settings};
 use serde_json::json;
 use std::path::Path;
 
@@ -76,6 +76,52 @@ fn an_import_killed_while_storing_tokens_is_finished_by_the_same_command() {
         let done = import(&site);
         assert_connected(&site, &done.case(&suffix));
     }
+}
+
+/// A job without tokens, with a server that revokes everything when an old refresh token is sent.
+fn unforgiven() -> Site {
+    let rotation = Rotation::FamilyKill;
+    let settings = Settings {
+        rotation,
+        ..Settings::default()
+    };
+    let site = Site::unauthorized(ClientKind::Public, settings);
+    write_credentials(&site);
+    site
+}
+
+#[test]
+fn a_file_that_was_imported_before_is_not_sent_to_aweber_again() {
+    for runs in [0, 1] {
+        let site = unforgiven();
+        import(&site).exits(0);
+        (0..runs).for_each(|_| drop(site.run_ok(&[])));
+        let requests = site.requests();
+        let done = import(&site);
+        done.exits(0).prints("Imported before");
+        assert_eq!(site.requests(), requests, "{done}");
+        assert!(site.token_is_live(), "{done}");
+
+        // The other program was authorized anew.
+        write_credentials(&site);
+        assert_connected(&site, &import(&site));
+    }
+}
+
+#[test]
+fn an_import_that_an_account_on_hold_has_interrupted_does_not_send_the_token_of_the_file_again() {
+    let site = unforgiven();
+    let suspended = FaultKind::envelope_a(403, "ForbiddenError", "Account Temporarily Suspended");
+    let fault = Fault::on("/1.0/accounts").always().answer(suspended);
+    site.sandbox.with(|world| world.fault(fault));
+    for _ in 0..2 {
+        let done = import(&site);
+        done.exits(78);
+        assert_eq!(site.token_requests(), 1, "{done}");
+        assert_no_token_lost(&site, &done);
+    }
+    site.sandbox.with(|world| world.clear_faults());
+    assert_connected(&site, &import(&site));
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn run_on_small_disk(free_pages: u32) -> Option<(Site, Done, Value)> {
     let (site, command) = site_with_vault();
     // 1 MiB in total; the filler leaves the free pages.
     let script = format!(
-        "cp vault/token.json kept.json && mount -t tmpfs -o size=1m tmpfs vault && \
+        "cp vault/token.json kept.json && mount -t tmpfs -o size=1m,mode=0700 tmpfs vault && \
          cp -p kept.json vault/token.json && : >vault/token.json.lock && cat /dev/zero >vault/filler 2>/dev/null; \
          size=$(stat -c %s vault/filler) && truncate -s $((size - {free_pages} * 4096)) vault/filler && \
          \"$@\"; code=$?; cp vault/token.json after.json; ls vault >names; exit $code"
@@ -148,7 +148,7 @@ fn run_on_filling_disk(
     on: &str,
     nth: u32,
 ) -> Option<(Done, Value)> {
-    let script = "cp vault/token.json kept.json && mount -t tmpfs -o size=1m tmpfs vault && \
+    let script = "cp vault/token.json kept.json && mount -t tmpfs -o size=1m,mode=0700 tmpfs vault && \
          cp -p kept.json vault/token.json && { \"$@\"; code=$?; cp vault/token.json after.json; exit $code; }";
     let mut command = in_mount_namespace(script, command)?;
     let (send_id, id) = mpsc::channel::<u32>();

@@ -1,6 +1,6 @@
 //! Random histories of lists and runs: `cargo test --test model`. Draws sequences of changes of the lists and of runs,
 //! undisturbed and disturbed, plays them against the sandbox with the real binary, and compares the published rows with
-//! the model after each run. `MODEL_CASES` is the number of sequences (500 unless set); the seed is fixed, or `MODEL_SEED`.
+//! the model after each run. `MODEL_CASES` is the number of sequences (320 unless set); the seed is fixed, or `MODEL_SEED`.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,11 +17,12 @@ mod model;
 mod play;
 
 use play::Step::{
-    self, Add, AddUnconfirmed, Confirm, Days, Delete, Import, Late, Move, Resubscribe, Run,
-    RunTwice, Unsubscribe,
+    self, Add, AddUnconfirmed, Confirm, Days, Delete, Forget, FullStopped, Import, Late, Move,
+    Resubscribe, RunTwice, Unsubscribe,
 };
-use play::{Disturbance, play};
+use play::{Disturbance, Run, play};
 use proptest::collection::vec;
+use proptest::option::weighted;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
@@ -32,9 +33,20 @@ fn step() -> impl Strategy<Value = Step> {
         5 => Just(Disturbance::None),
         3 => (1..12_u32, any::<bool>()).prop_map(|(nth, work_done)| Disturbance::Killed { nth, work_done }),
         1 => (1..12_u32).prop_map(Disturbance::AnswerLost),
+        1 => (1..8_u32).prop_map(Disturbance::Stopped),
         1 => Just(Disturbance::RefreshLost),
         1 => (1..8_u32).prop_map(Disturbance::TokenExpires),
     ];
+    let since = weighted(0.15, 0..12_u8);
+    let full = proptest::bool::weighted(0.1);
+    let run = (lists, any::<bool>(), full, since, disturbance);
+    let run = run.prop_map(|(lists, by_exclusion, full, since, disturbance)| Run {
+        lists,
+        by_exclusion,
+        full,
+        since,
+        disturbance,
+    });
     prop_oneof![
         3 => (list.clone(), 1..4_u8).prop_map(|(list, count)| Add(list, count)),
         1 => (list.clone(), 90..130_u8).prop_map(|(list, count)| Add(list, count)),
@@ -47,8 +59,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (list.clone(), 1..400_u16).prop_map(|(list, days)| Import(list, days)),
         2 => (1..9_u8).prop_map(Days),
         2 => (list.clone(), 1..25_u8).prop_map(|(list, days)| Late(list, days)),
-        8 => (lists, proptest::bool::weighted(0.1), disturbance).prop_map(|(lists, full, disturbance)| Run { lists, full, disturbance }),
+        8 => run.prop_map(Step::Run),
         1 => Just(RunTwice),
+        1 => (2..8_u32, list.clone(), 1..400_u16).prop_map(|(nth, list, days)| FullStopped { nth, list, days }),
+        1 => (list, weighted(0.5, 0..12_u8)).prop_map(|(list, days)| Forget(list, days)),
     ]
 }
 
@@ -57,7 +71,7 @@ fn sequences(half: u8) {
     let number = |name: &str, unset: u64| {
         std::env::var(name).map_or(unset, |value| value.parse().expect("a number"))
     };
-    let cases = u32::try_from(number("MODEL_CASES", 500).div_ceil(2)).unwrap();
+    let cases = u32::try_from(number("MODEL_CASES", 320).div_ceil(2)).unwrap();
     let mut seed = [half; 32];
     seed[..8].copy_from_slice(&number("MODEL_SEED", 2_026).to_le_bytes());
     let config = Config {

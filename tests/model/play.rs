@@ -2,11 +2,13 @@
 
 use crate::model::{Key, Model};
 use crate::support::Site;
+use crate::support::interrupt::KILLED;
 use aweber_sandbox::{
     ClientKind, Clock, Fault, FaultKind, NewSubscriber, Resubscribe, Settings, Status, Subscriber,
     World,
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -29,15 +31,46 @@ pub(crate) enum Step {
     /// A late confirmation: an unconfirmed subscriber, a run, so many days, another subscriber, a run; then the first
     /// one confirms.
     Late(usize, u8),
-    /// `lists` has a bit for each list.
-    Run {
-        lists: u8,
-        full: bool,
-        disturbance: Disturbance,
+    Run(Run),
+    /// A full run that is stopped, a subscriber with a `subscribed_at` so many days ago, a full run.
+    FullStopped {
+        nth: u32,
+        list: usize,
+        days: u16,
     },
+    /// A list is forgotten, from so many days ago on or completely.
+    Forget(usize, Option<u8>),
     /// The second run has nothing to export.
     RunTwice,
 }
+
+/// A run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    /// A bit for each list.
+    pub(crate) lists: u8,
+    /// A list that is not wanted is excluded; otherwise the other one is named.
+    pub(crate) by_exclusion: bool,
+    pub(crate) full: bool,
+    /// `--since` so many days ago.
+    pub(crate) since: Option<u8>,
+    pub(crate) disturbance: Disturbance,
+}
+
+/// Over all lists, undisturbed.
+const PLAIN: Run = Run {
+    lists: 0b11,
+    by_exclusion: false,
+    full: false,
+    since: None,
+    disturbance: Disturbance::None,
+};
+
+/// As [`PLAIN`], with `--full`.
+const FULL: Run = Run {
+    full: true,
+    ..PLAIN
+};
 
 /// What disturbs a run.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +81,8 @@ pub(crate) enum Disturbance {
         nth: u32,
         work_done: bool,
     },
+    /// Told to stop while it waits for the answer to its nth request to the API.
+    Stopped(u32),
     /// AWeber carries out the nth request, and the connection is reset before the answer.
     AnswerLost(u32),
     /// AWeber issues new tokens, and the connection is reset before the answer.
@@ -55,6 +90,9 @@ pub(crate) enum Disturbance {
     /// The access token expires before the nth request.
     TokenExpires(u32),
 }
+
+/// How a run ends that was told to stop.
+const STOPPED: i32 = 128 + 15;
 
 /// How long AWeber's confirmation link works.
 const LINK: TimeDelta = TimeDelta::days(30);
@@ -67,8 +105,8 @@ pub(crate) fn play(steps: &[Step]) {
         player.step(step);
     }
     player.pass(TimeDelta::minutes(7));
-    player.run(0b11, false, Disturbance::None);
-    player.run(0b11, true, Disturbance::None);
+    player.run(PLAIN);
+    player.run(FULL);
 }
 
 struct Player {
@@ -111,6 +149,7 @@ impl Player {
         self.site.set_now(self.now);
     }
 
+    #[allow(clippy::too_many_lines, reason = "one arm for each kind of step")]
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Add(list, count) => (0..count).for_each(|_| self.add(list, Status::Subscribed)),
@@ -166,22 +205,27 @@ impl Player {
                     self.pass(TimeDelta::minutes(7));
                     self.step(&part);
                     if !matches!(part, Step::Days(_)) {
-                        self.run(0b11, false, Disturbance::None);
+                        self.run(PLAIN);
                     }
                 }
                 // With few unconfirmed subscribers, one of these is the one added above.
                 self.step(&Step::Confirm(u8::MAX));
                 self.step(&Step::Confirm(0));
             }
-            Step::Run {
-                lists,
-                full,
-                disturbance,
-            } => self.run(lists, full, disturbance),
+            Step::Run(run) => self.run(run),
+            Step::FullStopped { nth, list, days } => {
+                self.run(Run {
+                    disturbance: Disturbance::Stopped(nth),
+                    ..FULL
+                });
+                self.step(&Step::Import(list, days));
+                self.run(FULL);
+            }
+            Step::Forget(list, days) => self.forget(self.lists[list], days),
             Step::RunTwice => {
-                self.run(0b11, false, Disturbance::None);
+                self.run(PLAIN);
                 let before = self.site.contents_of_exports();
-                self.run(0b11, false, Disturbance::None);
+                self.run(PLAIN);
                 assert!(
                     self.site.contents_of_exports() == before,
                     "an idle run has changed a file"
@@ -242,38 +286,70 @@ impl Player {
         })
     }
 
-    fn run(&mut self, lists: u8, full: bool, disturbance: Disturbance) {
-        let chosen: Vec<u64> = (0..2)
-            .filter(|bit| lists >> bit & 1 == 1)
-            .map(|bit| self.lists[bit])
-            .collect();
-        let named: Vec<String> = chosen.iter().map(|list| format!("--list={list}")).collect();
-        let mut arguments: Vec<&str> = vec!["run"];
-        if named.len() < 2 {
-            arguments.extend(named.iter().map(String::as_str));
+    fn run(&mut self, run: Run) {
+        let is_chosen = |bit: &usize| run.lists >> bit & 1 == 1;
+        let (chosen, others): (Vec<usize>, Vec<usize>) = (0..2).partition(is_chosen);
+        let ids = |bits: &[usize]| {
+            bits.iter()
+                .map(|bit| self.lists[*bit])
+                .collect::<Vec<u64>>()
+        };
+        let (chosen, others) = (ids(&chosen), ids(&others));
+        let since = run.since.map(|days| self.days_ago(days));
+        let mut arguments = vec!["run".to_owned()];
+        match run.by_exclusion {
+            true => arguments.extend(others.iter().map(|list| format!("--exclude-list={list}"))),
+            false if others.is_empty() => {}
+            false => arguments.extend(chosen.iter().map(|list| format!("--list={list}"))),
         }
-        if full {
-            arguments.push("--full");
-        }
+        arguments.extend(run.full.then(|| "--full".to_owned()));
+        arguments.extend(since.iter().map(|day| format!("--since={day}")));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let subscribed = self.subscribed();
-        self.model.start_run(&subscribed);
-        self.order_faults(disturbance);
-        let code = match disturbance {
-            Disturbance::Killed { .. } => self.run_and_kill(&arguments),
+        self.model.start_run(&chosen, since.as_deref(), &subscribed);
+        self.order_faults(run.disturbance);
+        let code = match run.disturbance {
+            Disturbance::Killed { .. } => self.run_and_signal(&arguments, Signal::KILL),
+            Disturbance::Stopped(_) => self.run_and_signal(&arguments, Signal::TERM),
             _ => self.site.finish(self.site.command(&arguments)).code,
         };
         self.site.sandbox.with(World::clear_faults);
         self.model.check_published(self.site.keys());
         match code {
-            0 => self.model.check_complete(&chosen, full, &subscribed),
-            137 => {}
+            0 => self.model.check_complete(&chosen, run.full, &subscribed),
+            KILLED | STOPPED => {}
             77 if self.token_at_risk => {
                 self.token_at_risk = false;
                 self.site.authorize_anew();
-                self.run(lists, full, Disturbance::None);
+                self.run(Run {
+                    disturbance: Disturbance::None,
+                    ..run
+                });
             }
             code => panic!("a run ended with {code}"),
         }
+    }
+
+    fn forget(&mut self, list: u64, days: Option<u8>) {
+        let since = days.map(|days| self.days_ago(days));
+        let mut arguments = vec!["forget".to_owned(), format!("--list={list}")];
+        arguments.extend(since.iter().map(|day| format!("--since={day}")));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        match self.site.finish(self.site.command(&arguments)).code {
+            0 => self.model.forget(list, since.as_deref()),
+            // A stopped run left a batch, or no run has exported the list.
+            75 | 78 => {}
+            77 if self.token_at_risk => {
+                self.token_at_risk = false;
+                self.site.authorize_anew();
+            }
+            code => panic!("forget ended with {code}"),
+        }
+    }
+
+    fn days_ago(&self, days: u8) -> String {
+        let then = self.now - TimeDelta::days(days.into());
+        then.format("%Y-%m-%d").to_string()
     }
 
     fn order_faults(&mut self, disturbance: Disturbance) {
@@ -293,6 +369,10 @@ impl Player {
                         .skip(nth - 1)
                         .answer(FaultKind::Never { work_done }),
                 );
+            }
+            Disturbance::Stopped(nth) => {
+                let never = FaultKind::Never { work_done: false };
+                world.fault(Fault::on("/1.0/").skip(nth - 1).answer(never));
             }
             Disturbance::AnswerLost(nth) => {
                 world.fault(
@@ -315,8 +395,8 @@ impl Player {
         });
     }
 
-    /// A run that is killed while it waits for the answer that never comes; it may end before that request.
-    fn run_and_kill(&self, arguments: &[&str]) -> i32 {
+    /// A run that gets a signal while it waits for the answer that never comes; it may end before that request.
+    fn run_and_signal(&self, arguments: &[&str], signal: Signal) -> i32 {
         let mut held = self.site.start(self.site.command(arguments));
         let end = Instant::now() + Duration::from_secs(4);
         while held.is_running() && !self.site.is_unanswered() {
@@ -324,7 +404,7 @@ impl Player {
             std::thread::sleep(Duration::from_millis(1));
         }
         if held.is_running() {
-            self.site.kill(held).code
+            self.site.stop(held, signal).0.code
         } else {
             self.site.end(held).code
         }

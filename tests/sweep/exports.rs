@@ -1,17 +1,32 @@
 //! The published rows and the files of a site, compared with a job that was never disturbed.
 
-use crate::scenario::GROWING_FILE;
-use crate::support::{Site, files_below, read_csv, sorted};
+use crate::scenario::{GROWING_FILE, ROTATED_FILE};
+use crate::setup::{CREDENTIALS, LIST, TRADED_CODE};
+use crate::support::token::refresh_token_in;
+use crate::support::{Row, Site, files_below, read_csv, sorted};
+use crate::tokens::{rescued_files, works};
 use aweber_sandbox::Status;
+use std::path::PathBuf;
 
-/// The rows are as [`check_rows`] says, and no unfinished file is left.
-pub(crate) fn check_exports_and_files(site: &Site) -> Result<(), String> {
-    check_rows(site)?;
+/// No unfinished file is left, except tokens that were set aside and that AWeber no longer accepts, and, if `with_answers`,
+/// answers that could not be parsed.
+pub(crate) fn check_files(site: &Site, with_answers: bool) -> Result<(), String> {
+    let rescued = rescued_files(site);
+    let is_for_people = |file: &PathBuf| {
+        rescued.contains(file)
+            && match refresh_token_in(file) {
+                Some(token) => !works(site, &token),
+                None => with_answers,
+            }
+    };
     let root = site.path("");
-    let names = files_below(&root).into_iter().map(|file| {
-        let name = file.strip_prefix(&root).unwrap();
-        name.display().to_string()
-    });
+    let names = files_below(&root)
+        .into_iter()
+        .filter(|file| !is_for_people(file))
+        .map(|file| {
+            let name = file.strip_prefix(&root).unwrap();
+            name.display().to_string()
+        });
     let left: Vec<String> = names.filter(|name| !is_final(name)).collect();
     if left.is_empty() {
         Ok(())
@@ -22,16 +37,53 @@ pub(crate) fn check_exports_and_files(site: &Site) -> Result<(), String> {
 
 /// The published rows are those of all subscribed subscribers, once each.
 pub(crate) fn check_rows(site: &Site) -> Result<(), String> {
-    let mut rows = site.rows();
-    let growing = site.path(GROWING_FILE);
-    if growing.exists() {
-        rows.extend(read_csv(&growing));
+    let (published, expected) = (published_rows(site), subscribed_rows(site));
+    if published == expected {
+        Ok(())
+    } else {
+        let (rows, wanted) = (published.len(), expected.len());
+        Err(format!("{rows} rows, which are not the {wanted} expected"))
     }
-    let published = sorted(
-        rows.iter()
-            .map(|row| format!("{} {} {}", row["list_id"], row["id"], row["email"])),
-    );
-    let expected = site.sandbox.with(|world| {
+}
+
+/// As [`check_rows`], where [`LIST`] was forgotten: its rows that had been `published` by then are there once more. If it
+/// is not certain that it was forgotten, they need not be.
+pub(crate) fn check_rows_after_forget(
+    site: &Site,
+    published: &[String],
+    is_certain: bool,
+) -> Result<(), String> {
+    let list = site.sandbox.with(|world| {
+        let list = world.lists().find(|list| list.name == LIST).unwrap();
+        format!("{} ", list.id)
+    });
+    let expected = subscribed_rows(site);
+    let forgotten = published.iter().filter(|row| row.starts_with(&list));
+    let again = sorted(expected.iter().chain(forgotten).cloned());
+    let found = published_rows(site);
+    if found == again || (!is_certain && found == expected) {
+        return Ok(());
+    }
+    let (rows, once, more) = (found.len(), expected.len(), again.len());
+    Err(format!(
+        "{rows} rows, which are neither the {once} of a list that is remembered nor the {more} of a forgotten one"
+    ))
+}
+
+/// The published rows, sorted, repeats kept.
+pub(crate) fn published_rows(site: &Site) -> Vec<String> {
+    let mut rows = site.rows();
+    for file in [GROWING_FILE, ROTATED_FILE].map(|name| site.path(name)) {
+        if file.exists() {
+            rows.extend(read_csv(&file));
+        }
+    }
+    let text = |row: &Row| format!("{} {} {}", row["list_id"], row["id"], row["email"]);
+    sorted(rows.iter().map(text))
+}
+
+fn subscribed_rows(site: &Site) -> Vec<String> {
+    site.sandbox.with(|world| {
         let lists = world.lists().map(|list| list.id);
         let subscribed = lists.flat_map(|list| {
             let all = world.subscribers(list);
@@ -39,13 +91,7 @@ pub(crate) fn check_rows(site: &Site) -> Result<(), String> {
             subscribed.map(move |one| format!("{list} {} {}", one.id, one.email))
         });
         sorted(subscribed)
-    });
-    if published == expected {
-        Ok(())
-    } else {
-        let (rows, wanted) = (published.len(), expected.len());
-        Err(format!("{rows} rows, which are not the {wanted} expected"))
-    }
+    })
 }
 
 /// Whether an undisturbed job has such a file.
@@ -58,6 +104,9 @@ fn is_final(name: &str) -> bool {
         "state/token.json.requests",
         "state/lock",
         GROWING_FILE,
+        ROTATED_FILE,
+        CREDENTIALS,
+        TRADED_CODE,
     ];
     is_export || is_ledger || others.contains(&name)
 }

@@ -1,7 +1,7 @@
 //! Kills: SIGKILL just before a call.
 //!
-//! A working refresh token must be on disk. The one excuse: AWeber had been asked for new tokens, and the write of its
-//! answer had not returned, as the trace of the killed command shows.
+//! No refresh token may be lost, as [`crate::watch`] says. The one excuse: AWeber had been asked for new tokens, and the
+//! write of its answer had not returned, as the trace of the killed command shows.
 
 use crate::fault::{Fault, Kind};
 use crate::judge::{Disturbed, Judgement, LostToken, TOKEN_LOST};
@@ -41,23 +41,14 @@ impl Kind for Kill {
     fn judge(&self, disturbed: &Disturbed<'_>) -> Result<Judgement, String> {
         let column = match disturbed.done.code {
             KILLED => "recovered",
-            0 => "not reached",
+            code if code == disturbed.code_without_fault => "not reached",
             code => return Err(format!("ended with {code} instead of being killed")),
         };
-        let live = disturbed
-            .site
-            .sandbox
-            .with(|world| world.live_refresh_tokens());
-        let had_none = disturbed.command.is_authorize() && live.is_empty();
-        let is_lost = !had_none && !has_working_token(disturbed.site);
-        let window = disturbed.trace.token_window();
-        if is_lost && window.is_none() {
-            return Err("the refresh token is lost".to_owned());
-        }
+        let is_lost = !has_working_token(disturbed.site);
         Ok(Judgement {
             column,
             note: None,
-            lost_token: window.map(|at| LostToken {
+            lost_token: disturbed.trace.token_window().map(|at| LostToken {
                 at,
                 // `authorize` gets other tokens when it is repeated.
                 is_certain: is_lost && !disturbed.command.is_authorize(),

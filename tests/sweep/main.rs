@@ -8,7 +8,8 @@
 //! - the published rows are those of all subscribed subscribers, once each, in complete records;
 //! - no unfinished file is left.
 //!
-//! What else must be true right after the fault depends on its kind: `kill.rs`, `errno.rs`.
+//! After each command what `watch.rs` says of refresh tokens is true. What else must be true right after the fault depends
+//! on its kind: `kill.rs`, `errno.rs`. The scenarios are in `single.rs` and `chains.rs`.
 //!
 //! `SWEEP=N` tries N faults of each kind, `SWEEP=all` every one. Arguments choose kinds by their names, then a scenario and
 //! a fault by parts of theirs: `cargo test --test sweep -- errno 'idle run' 'EIO at fsync 3'`. Needs strace, and root,
@@ -26,6 +27,7 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 
+mod chains;
 mod errno;
 mod exports;
 mod fault;
@@ -35,11 +37,13 @@ mod report;
 mod sample;
 mod scenario;
 mod setup;
+mod single;
 mod tokens;
 mod trace;
+mod watch;
 
 use fault::{Fault, KINDS, Kind};
-use scenario::{Scenario, scenarios};
+use scenario::Scenario;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -67,7 +71,8 @@ fn main() -> ExitCode {
     }
     let choice = Choice::from_arguments();
     let began = Instant::now();
-    let mut scenarios = scenarios();
+    let mut scenarios = single::scenarios();
+    scenarios.extend(chains::scenarios());
     scenarios.retain(|one| one.name.contains(&choice.scenario));
     let points = find_points(&scenarios, &choice.kinds);
     let cases = choice.kinds.iter().map(|kind| {

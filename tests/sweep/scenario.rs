@@ -1,34 +1,37 @@
-//! The scenarios: each is a new site and a list of steps, one of which is the command that a fault disturbs. The steps
-//! after it are what a user does next; when they are done, no harm may be found.
+//! What a scenario is: a new site and a list of steps, one of which is the command that a fault disturbs. The steps after it
+//! are what a user does next; when they are done, no harm may be found. `single.rs` and `chains.rs` list them.
 
-use crate::setup::{
-    authorized, break_disk_at_new_token, expire_access_token, kill_at_append, kill_at_publication,
-    kill_at_token_rename, stop_first_export, subscribe_more, unauthorized,
-};
+use crate::setup::{TRADED_CODE, start};
 use crate::support::browser::code_at;
 use crate::support::process::through;
 use crate::support::{Done, Site};
 use crate::trace::{TRACED_CALLS, Trace};
-use Step::{Change, Disturbed, Plain};
+use Step::{Change, Disturbed, Ends, Failing, OnFailure, Plain};
+use aweber_sandbox::Rotation;
 use std::process::Command;
 
 /// The growing file, below the site's directory.
 pub(crate) const GROWING_FILE: &str = "grown.csv";
 
+/// The growing file after a log rotation, below the site's directory.
+pub(crate) const ROTATED_FILE: &str = "grown.csv.1";
+
 /// The directory for temporary files, below the site's directory.
 pub(crate) const TEMPORARY: &str = "tmp";
 
-const RUN: CommandLine = CommandLine(&["run"]);
-const APPEND: CommandLine = CommandLine(&["run", "--output", GROWING_FILE]);
-const AUTHORIZE: CommandLine = CommandLine(&["authorize"]);
+pub(crate) const RUN: CommandLine = CommandLine(&["run"]);
+pub(crate) const APPEND: CommandLine = CommandLine(&["run", "--output", GROWING_FILE]);
 
 /// A site and what happens on it.
 pub(crate) struct Scenario {
     pub(crate) name: String,
-    /// Starts a server with an account, and creates a directory for the job.
-    start: fn() -> Site,
-    /// Exactly one is [`Step::Disturbed`].
-    steps: Vec<Step>,
+    /// Whether the job holds tokens at the start.
+    pub(crate) is_authorized: bool,
+    /// What a refresh does to the old refresh token.
+    pub(crate) rotation: Rotation,
+    /// Exactly one is [`Step::Disturbed`] or [`Step::Failing`].
+    pub(crate) steps: Vec<Step>,
+    pub(crate) end: End,
 }
 
 /// One step of a scenario.
@@ -36,85 +39,80 @@ pub(crate) struct Scenario {
 pub(crate) enum Step {
     /// A command that must succeed.
     Plain(CommandLine),
+    /// A command that must end with one of these codes.
+    Ends(CommandLine, &'static [i32]),
     /// The command that the fault disturbs.
     Disturbed(CommandLine),
+    /// As [`Step::Disturbed`], where the command ends with this code without the fault.
+    Failing(CommandLine, i32),
     /// A change of the account, or of what an earlier failure has left on disk.
     Change(fn(&Site)),
+    /// A change made only if the command before it failed.
+    OnFailure(fn(&Site)),
 }
 
-/// The arguments of a command; `authorize` is given its code on standard input.
-#[derive(Clone, Copy)]
-pub(crate) struct CommandLine(&'static [&'static str]);
+/// What must be true when all steps are done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The current token works, and each row is published once.
+    Complete,
+    /// As [`End::Complete`], but a list that was forgotten may have been published once more.
+    Forgotten,
+    /// As [`End::Complete`], but an answer of AWeber's that could not be parsed may be kept.
+    AnswerKept,
+    /// AWeber accepts none of the tokens that the job held, and none is on disk.
+    Revoked,
+}
 
-/// All scenarios.
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    let (add, run, append) = (Change(subscribe_more), Plain(RUN), Plain(APPEND));
-    let (disturbed_run, disturbed_append) = (Disturbed(RUN), Disturbed(APPEND));
-    let half_append = Change(kill_at_append);
-    let authorize_twice = [Disturbed(AUTHORIZE), Plain(AUTHORIZE), run];
-    let scenario = |name: &str, steps: &[Step]| Scenario {
-        name: name.to_owned(),
-        start: authorized,
-        steps: steps.to_vec(),
-    };
-    let second_run = |name: &str, change: fn(&Site)| {
-        scenario(name, &[run, add, Change(change), disturbed_run, run])
-    };
-    vec![
-        scenario("first export", &[disturbed_run, run]),
-        scenario(
-            "first export into a growing file",
-            &[disturbed_append, append],
-        ),
-        scenario("incremental run", &[run, add, disturbed_run, run]),
-        scenario(
-            "incremental run, growing file",
-            &[append, add, disturbed_append, append],
-        ),
-        scenario("idle run", &[run, disturbed_run, run]),
-        second_run("run with a 401", expire_access_token),
-        Scenario {
-            start: unauthorized,
-            ..scenario("authorize", &authorize_twice)
-        },
-        scenario("authorize again", &authorize_twice),
-        second_run("recovery of a stored token", kill_at_token_rename),
-        second_run("recovery of tokens kept elsewhere", break_disk_at_new_token),
-        scenario(
-            "recovery of an open batch",
-            &[Change(stop_first_export), disturbed_run, run],
-        ),
-        second_run("recovery of a ready batch", kill_at_publication),
-        scenario(
-            "recovery of half an append",
-            &[append, add, half_append, disturbed_append, append],
-        ),
-    ]
+/// The arguments of a command; `authorize` is given its code on standard input, or in place of [`TRADED_CODE`].
+#[derive(Clone, Copy)]
+pub(crate) struct CommandLine(pub(crate) &'static [&'static str]);
+
+/// A scenario that has come to its disturbed command.
+pub(crate) struct AtFault<'a> {
+    pub(crate) site: Site,
+    pub(crate) command: CommandLine,
+    /// The exit code of the command without a fault.
+    pub(crate) code: i32,
+    pub(crate) steps_after: &'a [Step],
 }
 
 impl Scenario {
-    /// Plays the steps before the disturbed one; returns that one and the steps after it.
-    pub(crate) fn play_to_fault(&self) -> (Site, CommandLine, &[Step]) {
-        let site = (self.start)();
+    /// Plays the steps before the disturbed one.
+    pub(crate) fn play_to_fault(&self) -> AtFault<'_> {
+        let site = start(self.rotation, self.is_authorized);
         std::fs::create_dir(site.path(TEMPORARY)).unwrap();
         for (n, step) in self.steps.iter().enumerate() {
-            match step {
-                Disturbed(command) => return (site, *command, &self.steps[n + 1..]),
-                Change(change) => change(&site),
-                Plain(command) => {
-                    let done = command.run(&site);
-                    assert_eq!(done.code, 0, "{}: {}", self.name, done);
+            let (command, codes) = match step {
+                Plain(command) => (command, &[0][..]),
+                Ends(command, codes) => (command, *codes),
+                Disturbed(command) => return self.at_fault(site, *command, 0, n),
+                Failing(command, code) => return self.at_fault(site, *command, *code, n),
+                Change(change) | OnFailure(change) => {
+                    change(&site);
+                    continue;
                 }
-            }
+            };
+            let done = command.run(&site);
+            assert!(codes.contains(&done.code), "{}: {}", self.name, done);
         }
         panic!("{}: no step is disturbed", self.name);
     }
 
+    fn at_fault(&self, site: Site, command: CommandLine, code: i32, n: usize) -> AtFault<'_> {
+        AtFault {
+            site,
+            command,
+            code,
+            steps_after: &self.steps[n + 1..],
+        }
+    }
+
     /// The trace of its disturbed command without a fault.
     pub(crate) fn undisturbed_trace(&self) -> Trace {
-        let (site, command, _) = self.play_to_fault();
-        let (done, trace) = command.run_traced(&site, &[]);
-        assert_eq!(done.code, 0, "{}: {}", self.name, done);
+        let at = self.play_to_fault();
+        let (done, trace) = at.command.run_traced(&at.site, &[]);
+        assert_eq!(done.code, at.code, "{}: {}", self.name, done);
         trace
     }
 }
@@ -123,6 +121,11 @@ impl CommandLine {
     /// Whether it connects an account.
     pub(crate) fn is_authorize(self) -> bool {
         self.0[0] == "authorize"
+    }
+
+    /// Whether it exports.
+    pub(crate) fn is_run(self) -> bool {
+        self.0[0] == "run"
     }
 
     /// Runs it to its end.
@@ -145,7 +148,12 @@ impl CommandLine {
     }
 
     fn command(self, site: &Site) -> Command {
-        let mut command = site.command(self.0);
+        let code = std::fs::read_to_string(site.path(TRADED_CODE)).unwrap_or_default();
+        let given = self.0.iter().map(|argument| match *argument {
+            TRADED_CODE => code.as_str(),
+            other => other,
+        });
+        let mut command = site.command(&given.collect::<Vec<_>>());
         command.env("TMPDIR", site.path(TEMPORARY));
         if self.is_authorize() {
             command.env("AWEBER_CLIENT_ID", site.client_id());

@@ -1,31 +1,46 @@
 //! How scenarios start, and the changes among their steps: new subscribers, and earlier failures whose traces the next
 //! command has to clean up.
 
-use crate::scenario::{GROWING_FILE, TEMPORARY};
+use crate::scenario::{GROWING_FILE, ROTATED_FILE, TEMPORARY};
+use crate::support::browser::code_at;
 use crate::support::disk::with_failing_token_write;
 use crate::support::interrupt::{KILLED, KillPoint};
 use crate::support::{Site, files_below};
-use aweber_sandbox::{ClientKind, NewSubscriber, Settings, Status, World};
+use aweber_sandbox::{
+    ClientKind, Fault, FaultKind, NewSubscriber, Rotation, Settings, Status, World,
+};
 use rustix::process::Signal;
+use serde_json::json;
 use std::path::Path;
+use std::time::Duration;
 
-/// An account with subscribers, and a job that holds tokens for it.
-pub(crate) fn authorized() -> Site {
-    let site = Site::new();
-    site.sandbox.with(add_lists);
-    site
-}
+/// The credentials file of another program, below the site's directory.
+pub(crate) const CREDENTIALS: &str = "user/credentials.json";
 
-/// As [`authorized`], without tokens.
-pub(crate) fn unauthorized() -> Site {
-    let site = Site::unauthorized(ClientKind::Public, Settings::default());
+/// Holds the code that AWeber showed last, below the site's directory.
+pub(crate) const TRADED_CODE: &str = "user/code";
+
+/// The longer list.
+pub(crate) const LIST: &str = "News";
+
+/// An account with subscribers, and a job that holds tokens for it or not.
+pub(crate) fn start(rotation: Rotation, is_authorized: bool) -> Site {
+    let settings = Settings {
+        rotation,
+        ..Settings::default()
+    };
+    let site = Site::unauthorized(ClientKind::Public, settings);
+    if is_authorized {
+        site.authorize_anew();
+    }
+    std::fs::create_dir(site.path("user")).unwrap();
     site.sandbox.with(add_lists);
     site
 }
 
 /// Two lists, one longer than a page, and one subscriber who has not confirmed.
 fn add_lists(world: &mut World) {
-    let (news, offers) = (world.add_list("News"), world.add_list("Offers"));
+    let (news, offers) = (world.add_list(LIST), world.add_list("Offers"));
     world.add_subscribers(news, 130);
     world.add_subscribers(offers, 5);
     world.add_subscriber(
@@ -71,6 +86,79 @@ pub(crate) fn stop_first_export(site: &Site) {
     let held = site.hold_on("status=subscribed", &[], 2);
     let (stopped, _) = site.stop(held, Signal::TERM);
     assert_eq!(stopped.code, 143, "{}", stopped);
+}
+
+/// A `--full` stopped after a checkpoint, before the last page.
+pub(crate) fn stop_full_export(site: &Site) {
+    let held = site.hold_on("status=subscribed", &["--full"], 2);
+    let (stopped, _) = site.stop(held, Signal::TERM);
+    assert_eq!(stopped.code, 143, "{}", stopped);
+}
+
+/// A subscriber whom only `--full` finds, on the first page.
+pub(crate) fn add_with_old_date(site: &Site) {
+    site.sandbox.with(|world| {
+        let list = world.lists().find(|list| list.name == LIST).unwrap().id;
+        let long_ago = world.ago(Duration::from_secs(700 * 86_400));
+        let new = NewSubscriber::new("old@example.com").subscribed_at(long_ago);
+        world.add_subscriber(list, new);
+    });
+}
+
+/// Puts a refresh token, without an access token, into the file of another program.
+pub(crate) fn write_credentials(site: &Site) {
+    let tokens = site.sandbox.with(|world| world.grant(site.client_id()));
+    let content = json!({
+        "client_id": site.client_id(),
+        "token": { "refresh_token": tokens.refresh_token },
+    });
+    std::fs::write(site.path(CREDENTIALS), content.to_string()).unwrap();
+}
+
+/// AWeber issues tokens and does not tell the account.
+pub(crate) fn refuse_accounts(site: &Site) {
+    let fault = Fault::on_path("/1.0/accounts").always();
+    let fault = fault.answer(FaultKind::html(503));
+    site.sandbox.with(|world| world.fault(fault));
+}
+
+/// Undoes [`refuse_accounts`] and [`garble_next_answer`].
+pub(crate) fn answer_well(site: &Site) {
+    site.sandbox.with(World::clear_faults);
+}
+
+/// The next answer with tokens cannot be parsed.
+pub(crate) fn garble_next_answer(site: &Site) {
+    let garbled = FaultKind::replace_bytes(|body| [b"<html>", body.as_slice()].concat());
+    let fault = Fault::on("/oauth2/token").times(1).answer(garbled);
+    site.sandbox.with(|world| world.fault(fault));
+}
+
+/// The customer allows access anew.
+pub(crate) fn authorize_anew(site: &Site) {
+    site.authorize_anew();
+}
+
+/// The customer opens the address that `authorize --print-url` prints, and is shown a code.
+pub(crate) fn ask_for_code(site: &Site) {
+    let mut command = site.command(&["authorize", "--print-url"]);
+    command.env("AWEBER_CLIENT_ID", site.client_id());
+    let done = site.finish(command);
+    assert_eq!(done.code, 0, "{}", done);
+    std::fs::write(site.path(TRADED_CODE), code_at(done.stdout.trim())).unwrap();
+}
+
+/// A log rotation takes the growing file away.
+pub(crate) fn rotate_growing_file(site: &Site) {
+    let file = site.path(GROWING_FILE);
+    if file.exists() {
+        std::fs::rename(file, site.path(ROTATED_FILE)).unwrap();
+    }
+}
+
+/// Undoes [`rotate_growing_file`].
+pub(crate) fn undo_rotation(site: &Site) {
+    std::fs::rename(site.path(ROTATED_FILE), site.path(GROWING_FILE)).unwrap();
 }
 
 /// A run killed before the rename that publishes its batch.

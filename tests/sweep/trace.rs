@@ -86,6 +86,10 @@ impl<'a> Call<'a> {
         Some(rest[..end].to_owned())
     }
 
+    fn asks_for_tokens(&self) -> bool {
+        self.arguments.contains("POST /oauth2/token ")
+    }
+
     /// The name of the file it is on, or `the connection`.
     fn target(&self) -> &'a str {
         let on = self.arguments.split(['<', '>']).nth(1).unwrap_or_default();
@@ -146,6 +150,16 @@ impl Trace {
         failed
     }
 
+    /// How many token requests were sent.
+    pub(crate) fn token_requests(&self) -> usize {
+        let calls = self
+            .text
+            .lines()
+            .filter(|line| has_returned(line))
+            .filter_map(Call::parse);
+        calls.filter(Call::asks_for_tokens).count()
+    }
+
     /// The call at which a command was killed that had asked for new tokens and had not written the answer yet.
     pub(crate) fn token_window(&self) -> Option<String> {
         let mut has_asked = false;
@@ -154,11 +168,11 @@ impl Trace {
             let Some(call) = Call::parse(line) else {
                 continue;
             };
-            let returned = !line.contains("unfinished") && !line.trim_end().ends_with("= ?");
-            if returned && call.arguments.contains("POST /oauth2/token ") {
+            let returned = has_returned(line);
+            if returned && call.asks_for_tokens() {
                 has_asked = true;
             }
-            if returned && call.name == "pwrite64" && call.arguments.contains("/token.json.") {
+            if returned && call.name == "pwrite64" && call.arguments.contains(".next>") {
                 has_asked = false;
             }
             last = Some(call);
@@ -177,6 +191,11 @@ impl Trace {
         }
         shown.join("\n")
     }
+}
+
+/// Whether the call on that line of a trace was carried out.
+fn has_returned(line: &str) -> bool {
+    !line.contains("unfinished") && !line.trim_end().ends_with("= ?")
 }
 
 /// How strace marks a call that it has made to fail.

@@ -8,8 +8,10 @@ use crate::connect::session;
 use crate::disk::atomic;
 use crate::error::{Error, Kind, Result};
 use crate::locks::Locks;
+use crate::printable::printable;
 use crate::secret::SecretString;
 use crate::stop::Stop;
+use crate::token::imported;
 use crate::token::model::TokenFile;
 use crate::token::recovery;
 use crate::token::store::TokenStore;
@@ -53,7 +55,7 @@ impl Authorizer {
         let tokens = TokenFile {
             generation: new.generation.max(generation) + 1,
             account_id: Some(account.id.clone()),
-            other: kept.map(|kept| kept.other.clone()).unwrap_or_default(),
+            other: imported::merged(&new.other, kept.map(|kept| &kept.other)),
             ..new
         };
         store.adopt(&candidate, &tokens)?;
@@ -132,7 +134,7 @@ fn other_account(
 
 fn named(account: &Account) -> String {
     match &account.company {
-        Some(company) => format!("{company} ({})", account.id),
+        Some(company) => format!("{} ({})", printable(company, usize::MAX), account.id),
         None => account.id.clone(),
     }
 }

@@ -1,11 +1,14 @@
 //! Taking the tokens over from another program's credentials file.
 
 use super::Authorizer;
+use crate::commands::print;
 use crate::error::{Error, Result};
-use crate::json::OwnPairs;
 use crate::stop::Stop;
 use crate::token::import::{ImportedCredentials, parse_credentials};
+use crate::token::imported;
 use crate::token::model::TokenFile;
+use crate::token::recovery;
+use crate::token::store::TokenStore;
 use std::path::Path;
 
 /// The largest credentials file of another program that we read.
@@ -24,12 +27,22 @@ impl Authorizer {
         };
         let mut stop = Stop::listen(None)?;
         let locks = self.take_locks(&mut stop).await?;
-        if !self.make_room(&locks, &stop, "the file").await? {
-            return Ok(());
-        }
         // The file's own secret first: another client's would make AWeber refuse its tokens.
         let secret = found.client_secret.clone();
         let secret = secret.or_else(|| self.secret_of(&client_id));
+        if has_imported(&locks.store.candidate(), &found)? {
+            // The file's refresh token may be spent: what was interrupted goes on, whatever the outcome.
+            return self.adopt(&locks, secret, stop).await;
+        }
+        if !self.config.force && has_imported(&locks.store, &found)? {
+            return print(&format!(
+                "Imported before: {} holds these tokens or newer ones\nNext: aweber-sync run\n",
+                locks.store.path().display()
+            ));
+        }
+        if !self.make_room(&locks, &stop, "the file").await? {
+            return Ok(());
+        }
         locks
             .store
             .candidate()
@@ -53,9 +66,16 @@ impl Authorizer {
             refresh_token: found.refresh_token.clone(),
             token_type: found.token_type.clone(),
             expires_at: found.expires_at.unwrap_or(0),
-            other: OwnPairs::default(),
+            other: imported::mark(&found.refresh_token),
         }
     }
+}
+
+/// Whether the stored tokens stem from that file.
+fn has_imported(store: &TokenStore, found: &ImportedCredentials) -> Result<bool> {
+    recovery::recover(store)?;
+    let stored = store.peek()?.and_then(std::result::Result::ok);
+    Ok(stored.is_some_and(|stored| imported::stem_from(&stored, &found.refresh_token)))
 }
 
 fn read(file: &Path) -> Result<ImportedCredentials> {

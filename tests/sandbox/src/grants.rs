@@ -85,6 +85,16 @@ impl World {
         self.live_refresh_tokens().iter().any(|own| own == token)
     }
 
+    /// The refresh tokens of each authorization, valid or not, oldest first.
+    pub fn refresh_tokens_by_grant(&self) -> Vec<Vec<String>> {
+        self.tokens.refresh_by_family()
+    }
+
+    /// The refresh token that an access token was issued with.
+    pub fn refresh_token_with(&self, access_token: &str) -> Option<String> {
+        self.tokens.refresh_with(access_token).map(str::to_owned)
+    }
+
     /// The valid access tokens, oldest first.
     pub fn live_access_tokens(&self) -> Vec<String> {
         self.tokens.live_access(self.now())

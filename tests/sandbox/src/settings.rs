@@ -15,6 +15,8 @@ pub enum Rotation {
     DeadAtOnce,
     /// It stays valid.
     Tolerated,
+    /// It stays valid until a newer one of the same authorization, or an access token issued with that, is used.
+    UntilUsed,
     /// It is invalid, and using it revokes all tokens of the same authorization.
     FamilyKill,
 }

@@ -69,6 +69,8 @@ struct AccessToken {
     expires_at: DateTime<Utc>,
     revoked: bool,
     uses: u32,
+    /// As [`RefreshToken::issue`], of the token that it was issued with.
+    issue: usize,
 }
 
 #[derive(Debug)]
@@ -77,6 +79,8 @@ struct RefreshToken {
     family: usize,
     issued_at: DateTime<Utc>,
     revoked: bool,
+    /// Grows with each pair of tokens issued.
+    issue: usize,
 }
 
 impl RefreshToken {
@@ -157,18 +161,21 @@ impl TokenStore {
         };
         self.record_secret(&tokens.access_token);
         self.record_secret(&tokens.refresh_token);
+        let issue = self.access.len();
         self.access.push(AccessToken {
             token: tokens.access_token.clone(),
             family,
             expires_at,
             revoked: false,
             uses: 0,
+            issue,
         });
         self.refresh.push(RefreshToken {
             token: tokens.refresh_token.clone(),
             family,
             issued_at: now,
             revoked: false,
+            issue,
         });
         tokens
     }
@@ -202,15 +209,30 @@ impl TokenStore {
                 .filter(|own| own.family == family)
                 .for_each(|own| own.revoked = true);
         }
+        if settings.rotation == Rotation::UntilUsed {
+            self.revoke_older(family, self.refresh[at].issue);
+        }
         let mut tokens = self.issue(family, settings, now);
         if settings.omit_refresh_token {
             // The client never receives the new one, so the old one must stay valid.
-            self.refresh.pop();
+            let unsent = self.refresh.pop();
+            self.refresh[at].issue = unsent.map_or(0, |unsent| unsent.issue);
             tokens.refresh_token = token.to_owned();
-        } else if settings.rotation != Rotation::Tolerated {
+        } else if matches!(
+            settings.rotation,
+            Rotation::DeadAtOnce | Rotation::FamilyKill
+        ) {
             self.refresh[at].revoked = true;
         }
         Some(tokens)
+    }
+
+    /// Revokes the refresh tokens of an authorization that were issued before this issue.
+    fn revoke_older(&mut self, family: usize, issue: usize) {
+        self.refresh
+            .iter_mut()
+            .filter(|own| own.family == family && own.issue < issue)
+            .for_each(|own| own.revoked = true);
     }
 
     /// Uses an access token for one API request; returns true if it is valid.
@@ -234,6 +256,10 @@ impl TokenStore {
             return false;
         }
         own.uses += 1;
+        let (family, issue) = (own.family, own.issue);
+        if settings.rotation == Rotation::UntilUsed {
+            self.revoke_older(family, issue);
+        }
         true
     }
 
@@ -289,6 +315,22 @@ impl TokenStore {
             .filter(is_live)
             .map(|own| own.token.clone())
             .collect()
+    }
+
+    /// The refresh tokens of each authorization, oldest first.
+    pub(crate) fn refresh_by_family(&self) -> Vec<Vec<String>> {
+        let of = |family| {
+            let own = self.refresh.iter().filter(move |own| own.family == family);
+            own.map(|own| own.token.clone()).collect()
+        };
+        (0..self.families.len()).map(of).collect()
+    }
+
+    /// The refresh token that an access token was issued with.
+    pub(crate) fn refresh_with(&self, access_token: &str) -> Option<&str> {
+        let access = self.access.iter().find(|own| own.token == access_token)?;
+        let refresh = self.refresh.iter().find(|own| own.issue == access.issue)?;
+        Some(&refresh.token)
     }
 
     pub(crate) fn live_access(&self, now: DateTime<Utc>) -> Vec<String> {

@@ -52,6 +52,71 @@ fn the_old_refresh_token_stays_valid_if_tolerated() {
 }
 
 #[test]
+fn the_old_refresh_token_stays_valid_until_the_new_one_is_used() {
+    let (sandbox, first) = with_rotation(Rotation::UntilUsed);
+    let stranger = sandbox.with(|world| world.grant("public-client").refresh_token);
+    let second = refresh_token(&refresh(&sandbox, &first));
+    let third = refresh_token(&refresh(&sandbox, &first));
+    assert_eq!(
+        sandbox.with(|world| world.live_refresh_tokens()),
+        [&first, &stranger, &second, &third].map(String::clone)
+    );
+    let fourth = refresh_token(&refresh(&sandbox, &third));
+    assert_eq!(refresh(&sandbox, &first).error(), "invalid_grant");
+    assert_eq!(refresh(&sandbox, &second).error(), "invalid_grant");
+    assert_eq!(
+        sandbox.with(|world| world.live_refresh_tokens()),
+        [stranger, third, fourth]
+    );
+}
+
+#[test]
+fn the_old_refresh_token_stays_valid_until_the_new_access_token_is_used() {
+    let (sandbox, first) = with_rotation(Rotation::UntilUsed);
+    let reply = refresh(&sandbox, &first);
+    let second = refresh_token(&reply);
+    let reader = Reader {
+        sandbox: &sandbox,
+        token: reply.json()["access_token"].as_str().unwrap().to_owned(),
+    };
+    assert!(sandbox.with(|world| world.is_live_refresh_token(&first)));
+    assert_eq!(reader.get("/accounts").status, 200);
+    assert_eq!(refresh(&sandbox, &first).error(), "invalid_grant");
+    assert_eq!(sandbox.with(|world| world.live_refresh_tokens()), [second]);
+}
+
+#[test]
+fn a_refresh_token_that_is_not_replaced_stays_valid_when_used() {
+    let (sandbox, first) = with_rotation(Rotation::UntilUsed);
+    sandbox.with(|world| world.settings.omit_refresh_token = true);
+    let access = refresh(&sandbox, &first).json()["access_token"].clone();
+    let reader = Reader {
+        sandbox: &sandbox,
+        token: access.as_str().unwrap().to_owned(),
+    };
+    assert_eq!(reader.get("/accounts").status, 200);
+    assert_eq!(refresh(&sandbox, &first).status, 200);
+    assert_eq!(sandbox.with(|world| world.live_refresh_tokens()), [first]);
+}
+
+#[test]
+fn refresh_tokens_are_listed_by_authorization_and_found_by_access_token() {
+    let (sandbox, first) = with_rotation(Rotation::DeadAtOnce);
+    let reply = refresh(&sandbox, &first);
+    let second = refresh_token(&reply);
+    let access = reply.json()["access_token"].as_str().unwrap().to_owned();
+    sandbox.with(|world| {
+        let other = world.grant("public-client").refresh_token;
+        assert_eq!(
+            world.refresh_tokens_by_grant(),
+            [vec![first, second.clone()], vec![other]]
+        );
+        assert_eq!(world.refresh_token_with(&access), Some(second));
+        assert_eq!(world.refresh_token_with("AT-unknown"), None);
+    });
+}
+
+#[test]
 fn using_an_old_refresh_token_revokes_its_authorization() {
     let (sandbox, first) = with_rotation(Rotation::FamilyKill);
     let stranger = sandbox.with(|world| world.grant("public-client").refresh_token);

@@ -1,0 +1,60 @@
+//! Scenarios in which one command is disturbed and repeated, also one that recovers from an earlier failure.
+
+use crate::scenario::Step::{Change, Disturbed, Plain};
+use crate::scenario::{APPEND, CommandLine, End, RUN, Scenario, Step};
+use crate::setup::{
+    break_disk_at_new_token, expire_access_token, kill_at_append, kill_at_publication,
+    kill_at_token_rename, stop_first_export, subscribe_more,
+};
+use crate::support::Site;
+use aweber_sandbox::Rotation;
+
+const AUTHORIZE: CommandLine = CommandLine(&["authorize"]);
+
+/// These scenarios.
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    let (add, run, append) = (Change(subscribe_more), Plain(RUN), Plain(APPEND));
+    let (disturbed_run, disturbed_append) = (Disturbed(RUN), Disturbed(APPEND));
+    let half_append = Change(kill_at_append);
+    let authorize_twice = [Disturbed(AUTHORIZE), Plain(AUTHORIZE), run];
+    let scenario = |name: &str, steps: &[Step]| Scenario {
+        name: name.to_owned(),
+        is_authorized: true,
+        rotation: Rotation::DeadAtOnce,
+        steps: steps.to_vec(),
+        end: End::Complete,
+    };
+    let second_run = |name: &str, change: fn(&Site)| {
+        scenario(name, &[run, add, Change(change), disturbed_run, run])
+    };
+    vec![
+        scenario("first export", &[disturbed_run, run]),
+        scenario(
+            "first export into a growing file",
+            &[disturbed_append, append],
+        ),
+        scenario("incremental run", &[run, add, disturbed_run, run]),
+        scenario(
+            "incremental run, growing file",
+            &[append, add, disturbed_append, append],
+        ),
+        scenario("idle run", &[run, disturbed_run, run]),
+        second_run("run with a 401", expire_access_token),
+        Scenario {
+            is_authorized: false,
+            ..scenario("authorize", &authorize_twice)
+        },
+        scenario("authorize again", &authorize_twice),
+        second_run("recovery of a stored token", kill_at_token_rename),
+        second_run("recovery of tokens kept elsewhere", break_disk_at_new_token),
+        scenario(
+            "recovery of an open batch",
+            &[Change(stop_first_export), disturbed_run, run],
+        ),
+        second_run("recovery of a ready batch", kill_at_publication),
+        scenario(
+            "recovery of half an append",
+            &[append, add, half_append, disturbed_append, append],
+        ),
+    ]
+}
