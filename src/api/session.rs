@@ -113,7 +113,8 @@ impl Session {
                 Step::GiveUp(_) => is_unauthorized && !self.names_scope,
                 _ => false,
             };
-            if is_judged && self.control_succeeds().await? {
+            let is_control = path.split('?').next() == Some(CONTROL);
+            if is_judged && !is_control && self.control_succeeds().await? {
                 (self.path_refused, self.suspects_path) = (true, true);
                 return Err(refused_alone(path));
             }

@@ -70,15 +70,24 @@ pub(crate) struct Page {
 impl Page {
     /// Reads the answer to `query`. The error is the reason why it cannot be used, for instance an entry without an id.
     pub(crate) fn parse(body: Vec<u8>, query: &Query, origin: &Url) -> Result<Page, String> {
-        let page = Page::parse_rows(body, query, origin)?;
+        let page = Page::read(body, query, origin)?;
         match page.entries.iter().all(|entry| entry.has_id) {
             true => Ok(page),
             false => Err("an entry has no id".to_owned()),
         }
     }
 
-    /// As [`Page::parse`], but an entry without an id keeps its place.
+    /// As [`Page::parse`], but an entry without an id keeps its position among others that have one. If none has, it is
+    /// not a page of subscribers.
     pub(crate) fn parse_rows(body: Vec<u8>, query: &Query, origin: &Url) -> Result<Page, String> {
+        let page = Page::read(body, query, origin)?;
+        match page.entries.is_empty() || page.entries.iter().any(|entry| entry.has_id) {
+            true => Ok(page),
+            false => Err("no entry has an id".to_owned()),
+        }
+    }
+
+    fn read(body: Vec<u8>, query: &Query, origin: &Url) -> Result<Page, String> {
         let body = utf8(body);
         let envelope =
             Envelope::read(&body).map_err(|e| format!("it is not a collection ({e})"))?;

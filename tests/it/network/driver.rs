@@ -1,6 +1,6 @@
 //! One case: a run with the fault, and then a run without it.
 
-use super::step::{SLOW_ANSWER, Scenario};
+use super::step::{SLOW_ANSWER, Scenario, Step};
 use super::table::{Case, Cause, Outcome, Times, TokenPolicy};
 use crate::support::process::through_shell;
 use crate::support::{Done, files_below};
@@ -138,7 +138,10 @@ fn check_faulty_run(scenario: &Scenario, case: &Case, done: &Done) -> Result<(),
         69 if case.step.is_of_one_list() => offers,
         _ => BTreeSet::new(),
     };
-    let deleted = missing_person(scenario, case);
+    let deleted = match stays_pending(case) {
+        true => Some(pending_person(scenario)),
+        false => missing_person(scenario, case),
+    };
     let missing: Vec<_> = difference(&due, &rows)
         .into_iter()
         .filter(|person| deleted.as_ref() != Some(person))
@@ -149,6 +152,9 @@ fn check_faulty_run(scenario: &Scenario, case: &Case, done: &Done) -> Result<(),
 /// No output on success; otherwise the cause, what is safe and the next step.
 fn check_messages(case: &Case, done: &Done) -> Result<(), String> {
     check(done.stdout.is_empty(), || "stdout is not empty".to_owned())?;
+    if done.code == 0 && stays_pending(case) {
+        return check(done.stderr.contains(&case.says), || "no warning".to_owned());
+    }
     if done.code == 0 {
         return check(done.stderr.is_empty(), || "stderr is not empty".to_owned());
     }
@@ -216,8 +222,17 @@ fn prefetched(scenario: &Scenario) -> bool {
 
 /// The subscriber that AWeber has reported as missing.
 fn missing_person(scenario: &Scenario, case: &Case) -> Option<Person> {
-    (case.outcome == Outcome::Missing)
-        .then(|| (scenario.news.to_string(), scenario.early.to_string()))
+    (case.outcome == Outcome::Missing).then(|| pending_person(scenario))
+}
+
+/// Who is asked for by id.
+fn pending_person(scenario: &Scenario) -> Person {
+    (scenario.news.to_string(), scenario.early.to_string())
+}
+
+/// Whether the request for one pending subscriber is rejected with a token that works elsewhere.
+fn stays_pending(case: &Case) -> bool {
+    case.outcome == Outcome::Refreshes && case.step == Step::One && case.times != Times::Once
 }
 
 /// List and subscriber of each published row; fails on duplicates.

@@ -16,7 +16,8 @@ pub(super) enum Outcome {
     Retries,
     /// 0 if it ends within the waits for the rate limit; 75 if it is permanent.
     RateLimited,
-    /// 0 with one more refresh; 77 if the new token is rejected too.
+    /// 0 with one more refresh. If the new token is rejected too, but works for the account: 69, for that path only; 0
+    /// for one pending subscriber, who is named. If it is rejected there as well: 77.
     Refreshes,
     /// This code at the first occurrence.
     Ends(i32),
@@ -198,7 +199,11 @@ impl Case {
             | (Outcome::Refreshes, Once) => 0,
             (Outcome::Retries | Outcome::TokensLost, Always) => 69,
             (Outcome::RateLimited, Always) => 75,
-            (Outcome::Refreshes, Twice | Always) => 77,
+            (Outcome::Refreshes, Twice | Always) => match self.step {
+                Step::Account => 77,
+                Step::One => 0,
+                _ => 69,
+            },
         }
     }
 }
