@@ -313,6 +313,8 @@ impl<'a> CatchUp<'a> {
             let at = subscribed_at.earliest();
             self.newest = self.newest.max(at);
             if self.is_before_since(subscribed_at) {
+                // Not exported whatever the status: no need to ask again.
+                others.push(subscriber.id());
                 continue;
             }
             let status = match (subscriber.status(), asked) {
@@ -329,7 +331,9 @@ impl<'a> CatchUp<'a> {
                     let now = self.now().timestamp();
                     self.ledger.note_pending(seen, at, now)?;
                 }
-                StatusCell::Known(_) => others.push(subscriber.id()),
+                // Confirmed, but not wanted by this run: a later one that wants it must still find it.
+                StatusCell::Known(Status::Subscribed) => self.ledger.touch_pending(seen)?,
+                StatusCell::Known(Status::Unsubscribed) => others.push(subscriber.id()),
                 // A word that we do not know: neither exported nor forgotten.
                 StatusCell::Other => self.ledger.touch_pending(seen)?,
             }
@@ -343,7 +347,7 @@ impl<'a> CatchUp<'a> {
                 self.ledger.resolve_pending(list, subscriber.id(), batch)?;
             }
             for id in others {
-                // Left before confirming.
+                // Left before confirming, or before the day that this list begins with.
                 self.ledger.resolve_pending(list, id, None)?;
             }
         }

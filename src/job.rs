@@ -101,6 +101,12 @@ impl Job<'_> {
         // 4. Page through the lists; 5. collect who is new.
         let mut collector = self.collector(output);
         let collected = self.bring_lists_up_to_date(&mut collector).await;
+        let collected = collected.map_err(|error| match error.kind() {
+            Kind::TimeBudget | Kind::Signal(_) if self.config.full => {
+                error.next("aweber-sync run --full with more time: it starts from the beginning")
+            }
+            _ => error,
+        });
         progress::end();
         warn_of_unseen_custom_fields(&collector);
 

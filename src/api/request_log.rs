@@ -12,6 +12,9 @@ use std::path::PathBuf;
 /// How many requests are kept; more than AWeber allows a minute.
 pub(super) const SLOTS: usize = 1000;
 
+/// A request of a killed process was over this long after it was sent: four times the default `--timeout`.
+const LONGEST_MS: i64 = 120_000;
+
 /// Bytes of a slot: a sign, Unix milliseconds, a line feed.
 const SLOT: usize = 16;
 
@@ -31,7 +34,7 @@ pub(super) struct Slot(usize);
 
 impl RequestLog {
     /// The log at `path`, which the first request creates, and the times in it, Unix milliseconds. Requests that never
-    /// ended, of a killed process, are taken as sent at `now_ms`.
+    /// ended, of a killed process, may have been under way until `now_ms`.
     pub(super) fn open(path: PathBuf, now_ms: i64) -> (RequestLog, Vec<i64>) {
         let content = atomic::read_own(&path, (SLOTS * SLOT) as u64).unwrap_or_default();
         let slots = parse(&content);
@@ -42,9 +45,10 @@ impl RequestLog {
             is_usable: true,
             path,
         };
-        let times = slots
-            .iter()
-            .map(|(_, at)| if *at < 0 { now_ms } else { *at });
+        let times = slots.iter().map(|(_, at)| match *at {
+            began if began < 0 => now_ms.min(LONGEST_MS - began),
+            ended => ended,
+        });
         (log, times.collect())
     }
 

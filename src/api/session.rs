@@ -228,6 +228,7 @@ impl Session {
             stopped = stop.requested() => {
                 // AWeber may have counted it.
                 self.client.end_request(slot, Instant::now());
+                self.drop_lookahead();
                 return Err(stopped);
             }
         };

@@ -9,7 +9,7 @@ use self::ask::{ask_for_code, read_code};
 use super::print;
 use crate::authorization::{PendingAuthorization, read_pasted};
 use crate::config::{self, Flow};
-use crate::disk::atomic;
+use crate::disk::{atomic, ownership};
 use crate::error::{Error, Kind, Result};
 use crate::locks::{Locks, make_directory};
 use crate::secret::SecretString;
@@ -17,6 +17,7 @@ use crate::stop::Stop;
 use crate::token::model::TokenFile;
 use crate::token::recovery;
 use crate::token::store::TokenStore;
+use chrono::Utc;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -57,8 +58,11 @@ impl Authorizer {
 
     /// Both halves in one process.
     async fn prompt(&self) -> Result<()> {
+        let mut stop = Stop::listen(None)?;
+        if self.store.directory().is_dir() {
+            ownership::check_directory(self.store.directory())?;
+        }
         if self.store.has_candidate() {
-            let mut stop = Stop::listen(None)?;
             let locks = self.take_locks(&mut stop).await?;
             if self.finish_candidate(&locks, &stop).await? {
                 return Ok(());
@@ -66,7 +70,7 @@ impl Authorizer {
         }
         let pending = self.begin()?;
         let url = pending.url(&self.config.base.network.auth);
-        let pasted = ask_for_code(&url)?;
+        let pasted = ask_for_code(&url, &mut stop).await?;
         let code = read_pasted(&pasted, &pending.state)?;
         self.trade(&pending, &code).await
     }
@@ -76,6 +80,7 @@ impl Authorizer {
         let pending = self.begin()?;
         let file = self.pending_file();
         make_directory(self.store.directory())?;
+        ownership::check_directory(self.store.directory())?;
         atomic::replace_file(&file, &pending.to_bytes(), atomic::PRIVATE)
             .map_err(|e| Error::disk("cannot write", &file, &e).safe("nothing was changed"))?;
         print(&format!(
@@ -86,9 +91,12 @@ impl Authorizer {
 
     /// The second half.
     async fn finish_pending(&self, pasted: &str) -> Result<()> {
-        let pending = std::fs::read(self.pending_file())
-            .ok()
-            .and_then(|content| PendingAuthorization::parse(&content));
+        let file = self.pending_file();
+        let pending = match std::fs::read(&file) {
+            Ok(content) => PendingAuthorization::parse(&content),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+            Err(e) => return Err(Error::disk("cannot read", &file, &e).safe("nothing was changed")),
+        };
         let Some(pending) = pending else {
             return Err(Error::config("no authorization was begun here, so the code cannot be traded")
                 .safe("nothing was changed")
@@ -142,11 +150,12 @@ impl Authorizer {
         }
     }
 
-    /// The generation in force.
+    /// The generation in force; without one the time, so that no older copy of tokens revoked since then is newer.
     fn generation(&self) -> u64 {
+        let now = u64::try_from(Utc::now().timestamp()).unwrap_or(0);
         self.present
             .as_ref()
-            .map_or(0, |present| present.generation)
+            .map_or(now, |present| present.generation)
     }
 
     async fn take_locks(&self, stop: &mut Stop) -> Result<Locks> {

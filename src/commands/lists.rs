@@ -14,12 +14,15 @@ pub(crate) async fn lists(config: config::Lists) -> Result<()> {
     stdout::check_open()?;
     let mut connected = connect(&config.base).await?;
     let lists = fetch_lists(&mut connected.session, &connected.account, false).await?;
-    if config.json {
-        print(&format!("{:#}\n", to_json(&connected.account, &lists)))?;
+    let text = if config.json {
+        format!("{:#}\n", to_json(&connected.account, &lists))
     } else {
-        print(&table(&lists))?;
-    }
-    connected.finish()
+        table(&lists)
+    };
+    // The locks are released first: a reader that does not read must not keep a run waiting.
+    let finished = connected.finish();
+    print(&text)?;
+    finished
 }
 
 fn to_json(account: &str, lists: &[List]) -> Value {

@@ -25,10 +25,18 @@ pub(crate) fn check_file(path: &Path) -> Result<()> {
     };
     check_owner(path, &found)?;
     let shown = path.display();
-    if !found.is_file() || found.nlink() != 1 {
+    if !found.is_file() {
         return Err(
-            untouched(format!("{shown} is not a regular file with one name")).next(format!(
-                "find out who made it; if it is of no use: rm '{shown}'"
+            untouched(format!("{shown} is not a regular file")).next(format!(
+                "find out who made it, then mv '{shown}' '{shown}.foreign'"
+            )),
+        );
+    }
+    if found.nlink() != 1 {
+        // Another directory may hold the other name, after a backup by hard links for example.
+        return Err(
+            untouched(format!("{shown} has another name (a hard link)")).next(format!(
+                "cp -p '{shown}' '{shown}.copy' && mv '{shown}.copy' '{shown}'"
             )),
         );
     }

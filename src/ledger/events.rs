@@ -5,6 +5,7 @@ use super::Ledger;
 use super::errors::failed;
 use crate::error::Result;
 use crate::subscriber::{RowKey, SubscribedAt};
+use crate::timestamp;
 use rusqlite::params;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
@@ -73,16 +74,30 @@ impl Ledger {
         Ok(())
     }
 
-    /// Deletes the events of `list`: all, or those at or after `since` (Unix seconds) and those without an exact time;
-    /// returns their number.
+    /// Deletes the events of `list`: all, or those at or after `since` (Unix seconds); returns their number. A time
+    /// without an offset is read in the latest zone of the world.
     pub(super) fn delete_events(&mut self, list: i64, since: Option<i64>) -> Result<usize> {
-        match since {
-            None => self.change("DELETE FROM subscription WHERE list = ?1", [list]),
-            Some(since) => self.change(
-                "DELETE FROM subscription
-                 WHERE list = ?1 AND (typeof(subscribed_at) != 'integer' OR subscribed_at >= ?2)",
-                [list, since],
-            ),
+        let Some(since) = since else {
+            return self.change("DELETE FROM subscription WHERE list = ?1", [list]);
+        };
+        let mut deleted = self.change(
+            "DELETE FROM subscription
+             WHERE list = ?1 AND typeof(subscribed_at) = 'integer' AND subscribed_at >= ?2",
+            [list, since],
+        )?;
+        let texts: Vec<String> = self.rows(
+            "SELECT DISTINCT subscribed_at FROM subscription WHERE list = ?1 AND typeof(subscribed_at) = 'text'",
+            [list],
+            |row| row.get(0),
+        )?;
+        for text in texts {
+            if timestamp::latest(&text).is_some_and(|at| at.timestamp() >= since) {
+                deleted += self.change(
+                    "DELETE FROM subscription WHERE list = ?1 AND subscribed_at = ?2",
+                    rusqlite::params![list, text],
+                )?;
+            }
         }
+        Ok(deleted)
     }
 }

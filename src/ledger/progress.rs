@@ -165,11 +165,5 @@ mod tests {
         assert_eq!(keys[2].subscribed_at, SubscribedAt::Text("".into()));
         assert_eq!(serde_json::to_string(&progress).unwrap(), json);
         assert_eq!(serde_json::to_string(&Progress::default()).unwrap(), "{}");
-        // Earlier versions noted the time of the walk, too.
-        let earlier = json.replace(r#""newest":null}"#, r#""newest":null,"at":1763800001}"#);
-        assert_eq!(
-            serde_json::from_str::<Progress>(&earlier).unwrap(),
-            progress
-        );
     }
 }

@@ -192,7 +192,9 @@ impl Walker {
     /// and returns false.
     async fn is_complete(&mut self, session: &mut Session) -> Result<bool> {
         let is_empty_again = self.unexpectedly_empty && self.walk.seen() == 0;
-        let is_one_page = self.pages <= 1 && !is_empty_again;
+        // One page that holds all that AWeber claims for the list needs no count.
+        let is_one_page =
+            self.pages <= 1 && !is_empty_again && self.walk.seen() >= self.claimed_rows;
         if self.verify == Verify::EndOnly || is_one_page || self.reached_newer {
             return Ok(true);
         }

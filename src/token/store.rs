@@ -177,6 +177,9 @@ impl TokenStore {
                 .and_then(|()| atomic::sync_parent(&path))
                 .map_err(|e| Error::disk("cannot remove", &path, &e))?;
         }
+        for (copy, _) in fallback::find(self.path()) {
+            atomic::remove_if_there(&copy).map_err(|e| Error::disk("cannot remove", &copy, &e))?;
+        }
         self.home
             .remove()
             .map_err(|e| Error::disk("cannot remove", self.path(), &e))

@@ -160,3 +160,29 @@ fn a_failed_revoke_keeps_everything() {
     std::fs::remove_file(site.token_file()).unwrap();
     command(&site, &["revoke"]).exits(78);
 }
+
+#[test]
+fn forgetting_from_a_day_on_keeps_older_rows_whose_time_has_no_offset() {
+    let site = Site::new();
+    let list = site.add_list(2);
+    let without_offset = aweber_sandbox::FaultKind::replace(|mut page| {
+        if let Some(first) = page["entries"].get_mut(0) {
+            first["subscribed_at"] = "2020-10-01T00:00:00".into();
+        }
+        page
+    });
+    site.sandbox.with(|world| {
+        world.fault(
+            aweber_sandbox::Fault::on("/subscribers")
+                .always()
+                .answer(without_offset),
+        );
+    });
+    site.run_ok(&[]);
+    assert_eq!(site.emails().len(), 2);
+    let list = list.to_string();
+    let said = stdout_of(&site, &["forget", "--list", &list, "--since", "2020-11-20"]);
+    assert!(said.contains("1 subscription"), "{said}");
+    site.run_ok(&["--full"]);
+    assert_eq!(site.emails().len(), 3, "the old one is not exported again");
+}

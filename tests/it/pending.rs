@@ -362,3 +362,67 @@ fn an_exported_unconfirmed_subscriber_is_not_exported_again_on_confirming() {
     site.run_exports(&status, &[]);
     site.run_exports(&[], &[]);
 }
+
+#[test]
+fn a_failed_run_for_another_status_does_not_forget_who_has_confirmed() {
+    let (site, list) = site_with_list();
+    let late =
+        ["a@example.com", "b@example.com"].map(|email| site.add(list, sign_up(email, day(0))));
+    site.run_ok(&[]);
+    site.set_now(day(9));
+    site.add(list, reader("n@example.com", day(9)));
+    site.run_ok(&[]);
+    site.set_now(day(10));
+    let second = format!("/subscribers/{}", late[1]);
+    site.sandbox.with(|w| {
+        late.iter().for_each(|id| w.confirm(list, *id));
+        w.fault(Fault::on(&second).always().answer(FaultKind::html(503)));
+    });
+    // It asks for both by id: the first is seen as subscribed, then the run fails.
+    site.run(&["--status", "unsubscribed"]).exits(69);
+    site.sandbox.with(|w| w.clear_faults());
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn unconfirmed_subscribers_hidden_by_a_short_first_page_are_found_by_its_count() {
+    let (site, list) = site_with_list();
+    let late = [1, 2, 3, 4].map(|n| site.add(list, sign_up(&format!("{n}@example.com"), day(0))));
+    let shorten = FaultKind::replace(|mut page| {
+        if let Some(entries) = page["entries"].as_array_mut() {
+            entries.truncate(2);
+        }
+        page
+    });
+    site.sandbox
+        .with(|w| w.fault(Fault::on("status=unconfirmed").answer(shorten)));
+    site.run_ok(&[]);
+    site.set_now(day(9));
+    site.add(list, reader("n@example.com", day(9)));
+    site.run_ok(&[]);
+    site.set_now(day(10));
+    site.sandbox
+        .with(|w| late.iter().for_each(|id| w.confirm(list, *id)));
+    site.run_ok(&[]);
+    assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn sign_ups_from_before_since_are_not_asked_for_again_and_again() {
+    let (site, list) = site_with_list();
+    for n in 0..6 {
+        site.add(list, sign_up(&format!("{n}@example.com"), day(0)));
+    }
+    site.run_ok(&[]);
+    site.set_now(day(3));
+    let list_id = list.to_string();
+    site.finish(site.command(&["forget", "--list", &list_id]))
+        .exits(0);
+    site.run_ok(&["--since", "2026-03-04"]);
+    site.run_ok(&["--since", "2026-03-04"]);
+    site.forget_requests();
+    site.run_ok(&["--since", "2026-03-04"]);
+    let asked = site.sandbox.with(|w| w.count("/subscribers/"));
+    assert_eq!(asked, 0);
+}

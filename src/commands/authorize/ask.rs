@@ -2,11 +2,12 @@
 
 use crate::commands::print;
 use crate::error::{Error, Kind, Result};
+use crate::stop::Stop;
 use std::io::{self, BufRead, IsTerminal};
 use std::process::{Command, Stdio};
 
 /// Shows the URL and reads the code: from a prompt on a terminal, else one line of standard input.
-pub(super) fn ask_for_code(url: &url::Url) -> Result<String> {
+pub(super) async fn ask_for_code(url: &url::Url, stop: &mut Stop) -> Result<String> {
     let terminal = io::stdin().is_terminal();
     print(&format!(
         "Open this page in a browser, log in to AWeber and allow access:\n\n  {url}\n\n"
@@ -15,7 +16,16 @@ pub(super) fn ask_for_code(url: &url::Url) -> Result<String> {
         open_browser(url.as_str());
         print("Paste the code that AWeber shows (or the whole address of the page you end on): ")?;
     }
-    let line = read_code()?;
+    // On another thread: our handlers catch Ctrl-C, and a blocked read would not notice.
+    let reading = tokio::task::spawn_blocking(read_code);
+    let line = tokio::select! {
+        line = reading => line.unwrap_or_else(|e| {
+            Err(Error::new(Kind::LocalIo, format!("cannot read the code: {e}")))
+        })?,
+        stopped = stop.requested() => {
+            return Err(stopped.safe("nothing was changed").next("aweber-sync authorize"));
+        }
+    };
     if line.trim().is_empty() && !terminal {
         return Err(Error::config(
             "there is no terminal to ask for the code on, and standard input is empty",
