@@ -112,7 +112,7 @@ pub(crate) fn read_pasted(pasted: &str, state: &str) -> Result<SecretString> {
             return Err(again("the pasted address holds no code".to_owned()));
         }
         None if pasted.contains(char::is_whitespace) => {
-            return Err(again("that is no code: it holds blanks".to_owned()));
+            return Err(again("invalid code: contains white space".to_owned()));
         }
         None => return Ok(pasted.into()),
     };

@@ -75,8 +75,8 @@ impl<'a> CatchUp<'a> {
         })
     }
 
-    /// Does it; says how many rows are new. On an error everything found so far is in the batch and the progress
-    /// made is noted.
+    /// Runs the catch-up; returns the number of new rows. On an error, the rows found so far stay in the batch and the
+    /// progress is recorded.
     pub(crate) async fn run(mut self) -> Result<u64> {
         // Whoever signs up from here on is not hidden by the mark, however long the queries take.
         let began = self.now();
@@ -181,7 +181,7 @@ impl<'a> CatchUp<'a> {
                 counted,
                 seen,
                 "list {list} ({name}): AWeber counts {counted} subscribers, but its pages held the same {seen} twice: \
-                 nobody else can be exported"
+                 any others cannot be exported"
             );
         }
     }

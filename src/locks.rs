@@ -30,7 +30,7 @@ impl Locks {
     pub(crate) async fn take(paths: &Paths, wait: Duration, stop: &mut Stop) -> Result<Locks> {
         let store = TokenStore::at(&paths.token_file)?;
         if !store.directory().is_dir() && store.directory() != paths.state_dir {
-            // A slip of the pen makes no directories; `authorize` makes the right one.
+            // A mistyped --token-file must not create directories; only `authorize` does.
             store.load()?;
         }
         make_directory(&paths.state_dir)?;

@@ -188,5 +188,5 @@ fn stopped(kind: Kind) -> Error {
     };
     Error::new(kind, what)
         .safe(safe)
-        .next("nothing: the next run goes on from there")
+        .next("nothing: the next run resumes there")
 }

@@ -116,7 +116,7 @@ fn rate_limited(answered: &str) -> Error {
         Kind::RateLimited,
         format!("{answered}, and again after every wait"),
     )
-    .safe("nothing is lost: the next run goes on from here")
+    .safe("nothing is lost: the next run resumes here")
     .next("nothing, or a lower --requests-per-minute: other integrations of the account share the limit")
 }
 

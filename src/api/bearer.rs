@@ -118,7 +118,7 @@ impl Bearer {
         self.refresh_at = None;
         self.lost = false;
         self.deferred = Some(error.or_safe(
-            "no row is lost: this run went on with the access token while it lived, the next one goes on from there",
+            "no row is lost: this run continued with the access token; the next run resumes where it stopped",
         ));
         Ok(())
     }

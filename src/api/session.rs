@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// The advice for failures that most likely pass.
 const IF_IT_PASSES: &str =
-    "nothing, if it passes: the next run goes on from here; see status.aweber.com";
+    "nothing if the failure is temporary: the next run resumes here; see status.aweber.com";
 
 /// The answer to a request for one thing.
 #[derive(Debug)]

@@ -68,7 +68,7 @@ pub(super) fn ping_url(env: Env<'_>) -> Result<Option<SecretString>> {
     };
     let text = text.trim().trim_end_matches('/');
     if !Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
-        return Err(Error::config("the ping URL is no http or https URL")
+        return Err(Error::config("invalid ping URL: expected http or https")
             .next("copy it from the check's page, or unset AWEBER_SYNC_PING_URL"));
     }
     Ok(Some(text.into()))

@@ -34,7 +34,7 @@ fn cannot_open(path: &Path, cause: &io::Error) -> Error {
     let error = match (cause.kind(), owner(path).or_else(|| owner(directory))) {
         (io::ErrorKind::PermissionDenied, Some((owner, me))) if owner != me => {
             Error::config(format!(
-                "{} belongs to the user {owner}, not to {me}: cannot open the lock file {}: {cause}",
+                "{} belongs to user {owner}, not to {me}: cannot open the lock file {}: {cause}",
                 directory.display(),
                 path.display()
             ))

@@ -1,4 +1,4 @@
-//! Output formats: rows in, bytes out. A new format is a file with an [`Exporter`], a variant of [`Format`] and a line
+//! Output formats: rows in, bytes out. A new format is a file with an `Exporter`, a variant of [`Format`] and a line
 //! in [`Layout::exporter`]. Pure.
 
 mod csv;

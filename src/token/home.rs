@@ -59,7 +59,7 @@ impl Home {
             return ownership::check_file(path);
         }
         Err(Error::config(format!(
-            "other users can get at the token file {shown} (mode {:04o})",
+            "other users can read or change the token file {shown} (mode {:04o})",
             mode & 0o7777
         ))
         .safe("no request was sent and no token was spent")

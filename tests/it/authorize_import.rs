@@ -73,7 +73,9 @@ fn credentials_of_every_supported_program_are_imported_and_run_works() {
         let credentials = write_credentials(&site, file, mark, &tokens);
         let before = std::fs::read(&credentials).unwrap();
         let done = site.finish(import(&site, &credentials, named));
-        done.case(&file).exits(0).says("token is dead");
+        done.case(&file)
+            .exits(0)
+            .says("invalidates that program's token");
         let imported = site.tokens();
         assert_eq!(imported["client_id"], site.client_id(), "{file}");
         assert_eq!(

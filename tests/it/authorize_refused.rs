@@ -71,7 +71,7 @@ fn an_expired_code_asks_for_a_new_one() {
         &site,
         &done,
         77,
-        &["does not accept the code", "older than some minutes"],
+        &["does not accept the code", "has expired"],
     );
 
     site.sandbox

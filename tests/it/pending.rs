@@ -388,7 +388,9 @@ fn a_failed_run_for_another_status_does_not_forget_who_has_confirmed() {
 #[test]
 fn unconfirmed_subscribers_hidden_by_a_short_first_page_are_found_by_its_count() {
     let (site, list) = site_with_list();
-    let late = [1, 2, 3, 4].map(|n| site.add(list, sign_up(&format!("{n}@example.com"), day(0))));
+    let signed_up = day(-10);
+    let late =
+        [1, 2, 3, 4].map(|n| site.add(list, sign_up(&format!("{n}@example.com"), signed_up)));
     let shorten = FaultKind::replace(|mut page| {
         if let Some(entries) = page["entries"].as_array_mut() {
             entries.truncate(2);

@@ -127,7 +127,7 @@ fn the_ping_url_can_come_from_a_file_and_an_invalid_one_is_rejected_without_prin
 
     site.forget_requests();
     let done = with_file(&format!("ftp://127.0.0.1/{PING_KEY}"));
-    done.exits(78).says("no http or https URL");
+    done.exits(78).says("expected http or https");
     assert_key_not_printed(&done);
     std::fs::remove_file(&file).unwrap();
     let mut command = site.command(&["run"]);

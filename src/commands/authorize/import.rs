@@ -49,7 +49,7 @@ impl Authorizer {
             .install(&self.tokens_of(&found, client_id))?;
         tracing::warn!(
             event = "imported",
-            "read {}; from our first refresh on that program's token is dead: stop using it",
+            "read {}; the first refresh here invalidates that program's token: stop using it there",
             found.format
         );
         self.adopt(&locks, secret, stop).await

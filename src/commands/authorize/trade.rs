@@ -88,7 +88,7 @@ fn refused_code(error: Error) -> Error {
         (_, Some((_, advice))) => error.next(*advice),
         (Kind::NeedsHuman, None) => Error::new(
             Kind::NeedsHuman,
-            "AWeber does not accept the code: it was used already, is older than some minutes, or belongs to another client (invalid_grant)",
+            "AWeber does not accept the code: it was used already, has expired, or belongs to another client (invalid_grant)",
         )
         .next("aweber-sync authorize, and paste the new code at once"),
         (_, None) => error,
