@@ -6,12 +6,10 @@ use crate::connect::connect;
 use crate::error::Result;
 use crate::lists::{List, fetch_lists};
 use crate::printable::printable;
-use crate::stdout;
 use serde_json::{Value, json};
 
 /// Prints the lists as a table or as JSON.
 pub(crate) async fn lists(config: config::Lists) -> Result<()> {
-    stdout::check_open()?;
     let mut connected = connect(&config.base).await?;
     let lists = fetch_lists(&mut connected.session, &connected.account, false).await?;
     let text = if config.json {

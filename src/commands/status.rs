@@ -10,16 +10,12 @@ use self::snapshot::Snapshot;
 use super::print;
 use crate::config;
 use crate::error::{Error, Kind, Result};
-use crate::stdout;
 use chrono::Utc;
 
 /// Prints the state of the job.
 ///
 /// Errors: with `--max-age` 1 if the job is not healthy for any reason; 74 if the ledger is damaged, 78 if it has a newer version.
 pub(crate) fn status(config: config::Status) -> Result<()> {
-    if config.json {
-        stdout::check_open()?;
-    }
     let now = Utc::now().timestamp();
     let snapshot = Snapshot::take(&config.paths, now)?;
     let problem = problem(&snapshot, now, config.max_age);
