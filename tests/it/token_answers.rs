@@ -151,7 +151,7 @@ fn a_lost_answer_that_revoked_the_refresh_token_still_exports_while_the_access_t
     site.run(&[])
         .exits(77)
         .says_next("aweber-sync authorize")
-        .says("went on with the access token");
+        .says("this run continued with the access token");
     assert_eq!(site.emails(), subscribed(&site, &[list]));
     assert!(site.token_bytes() == before);
 }
