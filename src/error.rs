@@ -119,6 +119,16 @@ impl Error {
         self
     }
 
+    /// What holds for every failure of a local file, where the failing code does not know better.
+    pub(crate) fn completed(self) -> Error {
+        match self.kind {
+            Kind::LocalIo | Kind::Output => self
+                .or_safe("what was stored before this error is kept")
+                .or_next("check that path and its disk, then run the same command again"),
+            _ => self,
+        }
+    }
+
     /// Puts the work that failed in front: "list 7: cannot …".
     pub(crate) fn during(mut self, doing: impl fmt::Display) -> Error {
         self.what = format!("{doing}: {}", self.what);

@@ -81,6 +81,7 @@ fn main() -> ExitCode {
     let exit = match Command::new(cli, &config::process_env).and_then(run) {
         Ok(()) => Exit::Done,
         Err(error) => {
+            let error = error.completed();
             error.log();
             error.exit()
         }

@@ -122,7 +122,7 @@ enum Sent {
 
 impl Request {
     /// Runs as a task of its own: the runtime turns to it straight from the task that read the last byte off the
-    /// socket, so that no system call stands between that and the write; and cancelling the caller does not cancel the
+    /// socket, so that no system call comes between that and the write; and cancelling the caller does not cancel the
     /// storing of the tokens. Errors: 74, the new tokens could not be stored as they should.
     async fn send(self) -> Result<Sent> {
         match tokio::spawn(self.send_and_store()).await {

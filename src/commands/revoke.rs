@@ -21,16 +21,6 @@ const REVOKE_PATH: &str = "/oauth2/revoke";
 /// What is safe after a failure.
 const KEPT: &str = "the token file was left as it is";
 
-/// Completes an error of the disk from before the file is removed.
-fn left(error: Error) -> Error {
-    if error.kind() != Kind::LocalIo {
-        return error;
-    }
-    error
-        .or_safe(KEPT)
-        .or_next("check the disk, then run aweber-sync revoke again")
-}
-
 /// Revokes the refresh token, and with it what it granted; then removes the file.
 pub(crate) async fn revoke(config: config::Revoke) -> Result<()> {
     let base = &config.base;
@@ -42,16 +32,16 @@ pub(crate) async fn revoke(config: config::Revoke) -> Result<()> {
         store,
     };
     let candidate = store.candidate();
-    recovery::recover(&candidate).map_err(left)?;
+    recovery::recover(&candidate)?;
     // Without a token file there may still be the tokens of an unfinished authorization.
     if store.exists() || !candidate.exists() {
-        let tokens = locks.load_tokens(base.client.id.as_deref()).map_err(left)?;
+        let tokens = locks.load_tokens(base.client.id.as_deref())?;
         let configured = base.client.secret();
         let secret = configured.or_else(|| tokens.client_secret.clone());
         revocation.revoke(&tokens, secret.as_ref()).await?;
     }
     // Whatever is wrong with the mode of that file.
-    if let Some(Ok(tokens)) = candidate.peek().map_err(left)? {
+    if let Some(Ok(tokens)) = candidate.peek()? {
         let own = tokens.client_secret.clone();
         let secret = own.or_else(|| base.client.secret());
         revocation.revoke(&tokens, secret.as_ref()).await?;

@@ -1,7 +1,7 @@
 //! Where the tokens live when nothing is under way. Today a file; another kind of home is another variant here.
 
 use crate::disk::{atomic, ownership};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use secrecy::zeroize::Zeroizing;
 use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -109,6 +109,17 @@ pub(super) fn read_if_there(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
         ))
         .safe("no request was sent")
         .next("run as the user that authorized, or chown the file to the user that runs the job")),
+        Err(e) if e.kind() == io::ErrorKind::IsADirectory => Err(is_a_directory(path)),
         Err(e) => Err(Error::disk("cannot read", path, &e)),
     }
+}
+
+/// What Docker makes of a bind mount whose source does not exist.
+fn is_a_directory(path: &Path) -> Error {
+    let shown = path.display();
+    Error::new(Kind::LocalIo, format!("{shown} is a directory, not a file"))
+        .next(format!(
+            "rmdir '{shown}', then run the same command again; in a container, mount the directory of the token \
+             file, not the file alone"
+        ))
 }

@@ -218,3 +218,56 @@ fn a_file_replacing_the_output_directory_is_detected_before_the_token_is_spent()
         job.assert_exported_once("without that file", &done);
     }
 }
+
+/// Docker makes a directory of a bind mount whose source does not exist; a typing error or a restored backup does it too.
+#[test]
+fn a_directory_in_the_place_of_a_file_has_its_advice_in_every_command() {
+    for name in [
+        "token.json",
+        "lock",
+        "token.json.lock",
+        "token.json.next",
+        "token.json.candidate",
+        "token.json.authorizing",
+        "token.json.requests",
+        "ledger-1234567.sqlite3",
+    ] {
+        for command in [
+            &["run"][..],
+            &["run", "--dry-run"],
+            &["lists"],
+            &["forget", "--list", "6000001"],
+            &["authorize", "--print-url"],
+            &["authorize", "--code", "a-code"],
+            &["revoke"],
+        ] {
+            let what = format!("{name}, {command:?}");
+            let mut job = Job::new(OutputKind::Directory);
+            job.add_subscribers(2);
+            job.run_ok();
+            let there = job.site.state_dir().join(name);
+            let aside = job.site.path("aside");
+            let existed = std::fs::rename(&there, &aside).is_ok();
+            std::fs::create_dir(&there).unwrap();
+            set_mode(&there, 0o700);
+            let done = job.site.finish(job.site.command(command));
+            if done.code != 0 {
+                done.case(&what).says("\n  safe: ").says("\n  next: ");
+            }
+            if name == "token.json" {
+                done.case(&what).exits(74).says("is a directory");
+            }
+            let forgot = command[0] == "forget" && done.code == 0;
+            if command[0] == "revoke" || forgot {
+                continue;
+            }
+            assert!(there.is_dir(), "{what}: {done}");
+            std::fs::remove_dir(&there).unwrap();
+            if existed {
+                std::fs::rename(&aside, &there).unwrap();
+            }
+            let done = job.run_ok();
+            job.assert_exported_once(&what, &done);
+        }
+    }
+}

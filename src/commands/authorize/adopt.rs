@@ -88,14 +88,7 @@ impl Authorizer {
 
     /// The tokens that would be replaced. What cannot be read might be another account's: only `--force` replaces it.
     fn check_present(&self, store: &TokenStore) -> Result<Option<TokenFile>> {
-        let present = store.peek().map_err(|error| {
-            let candidate = store.candidate();
-            let kept = format!("the new tokens are kept in {}", candidate.path().display());
-            error
-                .or_safe(kept)
-                .or_next("check the disk, then aweber-sync authorize, which finishes it")
-        });
-        match present? {
+        match store.peek()? {
             None => Ok(None),
             Some(Ok(present)) => Ok(Some(present)),
             Some(Err(_)) if self.config.force => Ok(None),
