@@ -163,7 +163,14 @@ impl Filter {
     pub(crate) fn parse(request: &Request, settings: &Settings) -> Result<Filter, Answer> {
         let mut conditions = Vec::new();
         for (key, kind) in &FILTERS {
-            if let Some(value) = request.param(key) {
+            let is_ignored = match *key {
+                "status" => settings.ignore_status,
+                "subscribed_after" | "subscribed_at" | "subscribed_before" => {
+                    settings.ignore_subscribed_days
+                }
+                _ => false,
+            };
+            if let Some(value) = request.param(key).filter(|_| !is_ignored) {
                 conditions.push(kind.parse(key, value)?);
             }
         }
@@ -239,9 +246,9 @@ pub(crate) fn sort_key(request: &Request) -> Result<SortKey, Answer> {
 }
 
 /// `sort_order`: true for `desc`.
-pub(crate) fn is_descending(request: &Request) -> Result<bool, Answer> {
+pub(crate) fn is_descending(request: &Request, settings: &Settings) -> Result<bool, Answer> {
     match request.param("sort_order") {
-        None | Some("asc") => Ok(false),
+        None | Some("asc") => Ok(settings.newest_first),
         Some("desc") => Ok(true),
         Some(_) => Err(bad_window(
             "\"sort_order\" parameter must be one of asc, desc.",
