@@ -7,6 +7,7 @@ use super::client::Client;
 use crate::envelope::Problem;
 use crate::error::{Error, Result};
 use crate::secret::SecretString;
+use crate::token::answer::RefreshAnswer;
 use crate::token::model::TokenFile;
 use url::Url;
 
@@ -78,6 +79,13 @@ impl Credential {
     pub(crate) fn set_tokens(&mut self, tokens: TokenFile) {
         match self {
             Credential::Bearer(bearer) => bearer.set_tokens(tokens),
+        }
+    }
+
+    /// What the answer to the latest renewal showed of AWeber.
+    pub(super) fn refresh_answer(&self) -> Option<RefreshAnswer> {
+        match self {
+            Credential::Bearer(bearer) => bearer.refresh_answer(),
         }
     }
 

@@ -18,10 +18,6 @@ pub(crate) fn with_offset(instant: DateTime<Utc>) -> String {
 pub(crate) fn in_form(instant: DateTime<Utc>, form: TimeForm) -> String {
     match form {
         TimeForm::Offset => with_offset(instant),
-        TimeForm::Fraction => {
-            let local = instant.with_timezone(&offset_at(instant));
-            local.format("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
-        }
         TimeForm::Utc => format!("{}Z", utc_wall_clock(instant)),
         TimeForm::NoOffset => wall_clock(instant),
     }

@@ -72,8 +72,6 @@ pub enum TimeForm {
     /// `2026-03-10T08:00:00-04:00`
     #[default]
     Offset,
-    /// `2026-03-10T08:00:00.000000-04:00`
-    Fraction,
     /// `2026-03-10T12:00:00Z`
     Utc,
     /// `2026-03-10T08:00:00`: US Eastern time without saying so.
