@@ -58,6 +58,7 @@ mod rotated;
 mod secrets;
 mod selection;
 mod shared_directory;
+mod shipped_scripts;
 mod signals;
 mod since;
 mod steady;
