@@ -92,7 +92,7 @@ do_package() {
     local files file said crates crate=$target/package/unpacked
     files=$(cargo package --list --allow-dirty) || return 1
     printf '%s\n' "$files"
-    for file in README.md docs/{options,files,deploy,monitoring,troubleshooting,design,reliability,performance}.md CHANGELOG.md CONTRIBUTING.md LICENSE-MIT LICENSE-APACHE examples/aweber-sync.env examples/crontab systemd/debian/build.sh src/main.rs; do
+    for file in README.md docs/{options,files,deploy,monitoring,troubleshooting,design,reliability,performance}.md CHANGELOG.md CONTRIBUTING.md LICENSE-MIT LICENSE-APACHE examples/aweber-sync.env examples/crontab examples/monitoring/prometheus-rules.yml systemd/debian/build.sh systemd/bin/aweber-sync-as build.rs src/main.rs; do
         grep -Fqx "$file" <<<"$files" || { echo "$file is missing in the package"; return 1; }
     done
     said=$(cargo package --locked --no-verify --allow-dirty --package aweber-sync 2>&1) || { printf '%s\n' "$said"; return 1; }

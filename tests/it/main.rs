@@ -36,6 +36,7 @@ mod locking;
 mod many_runs;
 mod missing_lists;
 mod monitoring;
+mod monitoring_examples;
 mod network;
 mod no_row_duplicated;
 mod no_row_lost;
