@@ -7,7 +7,8 @@ use crate::support::files_below;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Options of every program, and of cargo, gh, sha256sum, SQLite's shell, systemd-creds, systemctl, docker and kubectl that the pages may name.
+/// Options of every program, and of cargo, gh, sha256sum, SQLite's shell, systemd-creds, systemctl, docker and kubectl, that
+/// the pages may name.
 const FOREIGN: [&str; 23] = [
     "--repo",
     "--env-file",
