@@ -58,9 +58,6 @@ pub(crate) struct Authorize {
 /// and with the exit code that `run` would end with.
 #[derive(Args, Debug)]
 pub(crate) struct Check {
-    #[command(flatten)]
-    pub(crate) run: Run,
-
     /// Write a report to this file: shapes, counts and versions only, nothing personal, to attach to a bug report
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
@@ -81,6 +78,9 @@ pub(crate) struct Check {
     /// Print one JSON object; later versions may add fields but change none
     #[arg(long, env = "AWEBER_SYNC_JSON")]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) run: Run,
 }
 
 /// Show the account's lists: id, name, counts.

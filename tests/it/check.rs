@@ -40,9 +40,12 @@ pub(crate) fn telling_list(world: &mut World) -> u64 {
     }
     // An import that kept its date: the order of addition is not that of the times.
     let old = ago(world, 100 * HOUR);
+    let import = |email: &str| NewSubscriber::new(email).subscribed_at(old);
+    world.add_subscriber(list, import("import@example.com"));
+    let left = ago(world, 60 * HOUR);
     world.add_subscriber(
         list,
-        NewSubscriber::new("import@example.com").subscribed_at(old),
+        import("gone@example.com").unsubscribed_at(left, "customer cp"),
     );
     list
 }

@@ -23,7 +23,7 @@ pub(super) enum Link {
     OtherScheme,
     Relative,
     OtherHost,
-    NotALink,
+    Broken,
 }
 
 /// The form of `total_size`.
@@ -60,11 +60,11 @@ impl Link {
             None => return Link::Absent,
             Some(Value::Null) => return Link::Null,
             Some(Value::String(text)) => text,
-            Some(_) => return Link::NotALink,
+            Some(_) => return Link::Broken,
         };
         match Url::parse(text) {
             Err(url::ParseError::RelativeUrlWithoutBase) => Link::Relative,
-            Err(_) => Link::NotALink,
+            Err(_) => Link::Broken,
             Ok(url) if url.host() != origin.host() => Link::OtherHost,
             Ok(url) if url.scheme() != origin.scheme() => Link::OtherScheme,
             Ok(url) if url.port_or_known_default() != origin.port_or_known_default() => {
@@ -152,7 +152,7 @@ mod tests {
             ),
             (
                 r#"{"entries":[],"next_collection_link":7}"#,
-                Link::NotALink,
+                Link::Broken,
                 Total::Absent,
             ),
         ] {

@@ -10,6 +10,7 @@ use crate::api::transport::Reply;
 use crate::error::{Error, Kind, Result};
 use crate::lists::{List, account_path};
 use crate::pages::collection::{PAGE_SIZE, Page, Query};
+use crate::subscriber::feed::Feed;
 use chrono::{Days as Span, NaiveDate, Utc};
 
 /// The lists of more pages than this are not all looked at.
@@ -73,10 +74,7 @@ impl Probe<'_> {
 
     /// The account's lists, by requests that need `list.read`; at most the first few hundred.
     pub(super) async fn lists(&mut self, findings: &mut Findings) -> Result<Vec<List>> {
-        let query = Query {
-            path: format!("{}/lists", account_path(&self.account)),
-            parameters: vec![],
-        };
+        let query = Query::all(format!("{}/lists", account_path(&self.account)));
         let origin = self.session.origin().clone();
         let mut lists = Vec::new();
         for page in 0..LIST_PAGES {
@@ -112,12 +110,9 @@ impl Probe<'_> {
             account_path(&self.account),
             list.this.id
         );
-        let listed = Query {
-            path: path.clone(),
-            parameters: vec![],
-        };
+        let listed = Query::all(path.clone());
         self.ask_pages(&listed, list, facts).await?;
-        let found = find(&path, "subscribed_at");
+        let found = find(&path, Feed::Arrivals);
         self.ask_order(&found, facts).await?;
         let count = self.ok(&found.count()).await?;
         facts.count = count.map(|reply| read_count(&reply.body));
@@ -213,7 +208,7 @@ impl Probe<'_> {
 
     async fn ask_unsubscribed(&mut self, path: &str, facts: &mut Facts) -> Result<()> {
         let status = ("status", "unsubscribed".to_owned());
-        let query = with(&find(path, "unsubscribed_at"), &[status]);
+        let query = with(&find(path, Feed::Departures), &[status]);
         facts.unsubscribed = self.listing(&query.page(0)).await?;
         let Some(found) = &facts.unsubscribed else {
             return Ok(());
@@ -270,14 +265,15 @@ impl Probe<'_> {
 }
 
 /// The find of a list's subscribers, oldest first, as runs ask for it.
-fn find(path: &str, sort_key: &str) -> Query {
+fn find(path: &str, feed: Feed) -> Query {
     Query {
         path: path.to_owned(),
         parameters: vec![
             ("ws.op", "find".to_owned()),
-            ("sort_key", sort_key.to_owned()),
+            ("sort_key", feed.time_field().to_owned()),
             ("sort_order", "asc".to_owned()),
         ],
+        feed,
     }
 }
 

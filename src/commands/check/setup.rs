@@ -12,6 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::locks::{Held, Locks};
 use crate::stop::Stop;
+use crate::subscriber::feed::Feed;
 use crate::token::model::TokenFile;
 use crate::token::store::TokenStore;
 use std::path::{Path, PathBuf};
@@ -57,10 +58,9 @@ pub(super) async fn check(config: &config::Check, stop: &mut Stop) -> Result<Set
         named.extend(run.output.as_deref().map(|path| ("--output", path)));
     }
     check_paths(&named, &mut findings);
-    for error in [config.run.as_ref().err(), config.watchers.as_ref().err()] {
-        if let Some(error) = error {
-            findings.failed("options", error.clone());
-        }
+    let invalid = [config.run.as_ref().err(), config.watchers.as_ref().err()];
+    for error in invalid.into_iter().flatten() {
+        findings.failed("options", error.clone());
     }
     findings.take("certificates", Transport::new(&config.base.network));
     check_state_dir(&paths.state_dir, &mut findings);
@@ -195,7 +195,7 @@ fn note_since(ledger: &Ledger, findings: &mut Findings) {
     let remembered: Vec<String> = lists
         .iter()
         .filter_map(|list| {
-            let since = ledger.progress(list.id).ok()?.since?;
+            let since = ledger.progress(list.id, Feed::Arrivals).ok()?.since?;
             Some(format!("list {} from {since}", list.id))
         })
         .collect();

@@ -131,7 +131,7 @@ fn a_report_has_every_assumption_and_is_private() {
     assert_eq!(of("count_truth")["effect"], "more_requests");
     assert_eq!(
         of("count_truth")["seen"],
-        "fewer rows than the count of 136"
+        "fewer rows than the count of 137"
     );
     assert_eq!((&json["version"], &json["lists"]), (&json!(1), &json!(1)));
     assert_eq!(json["connection"]["protocol"], "HTTP/1.1");

@@ -11,7 +11,7 @@ type Case = (
     &'static [(&'static str, &'static str)],
 );
 
-const CASES: [Case; 23] = [
+const CASES: [Case; 25] = [
     (
         "pages of 50",
         |s| (s.largest_page, s.larger_page) = (50, LargerPage::Cut),
@@ -97,13 +97,26 @@ const CASES: [Case; 23] = [
     ),
     (
         "no filter by day",
-        |s| s.ignore_subscribed_days = true,
+        |s| s.ignored_parameters = vec!["subscribed_after"],
         &[("subscribed_after", "more_requests")],
     ),
     (
         "no filter by status",
-        |s| s.ignore_status = true,
+        |s| s.ignored_parameters = vec!["status"],
         &[("status_filter", "more_requests")],
+    ),
+    (
+        "no filter by the day of leaving",
+        |s| s.ignored_parameters = vec!["unsubscribed_after"],
+        &[("unsubscribed_after", "more_requests")],
+    ),
+    (
+        "no sort key",
+        |s| s.ignored_parameters = vec!["sort_key"],
+        &[
+            ("sort_key", "more_requests"),
+            ("unsubscribed_order", "more_requests"),
+        ],
     ),
     (
         "times in UTC",
@@ -206,9 +219,12 @@ fn the_answer_to_the_last_refresh_is_judged() {
     }
 }
 
+/// A change of the world, and the odd assumption that it makes.
+type Change = (&'static str, fn(&Site, u64), &'static str, &'static str);
+
 #[test]
 fn other_answers_are_judged_too() {
-    let cases: [(&str, fn(&Site, u64), &str, &str); 6] = [
+    let cases: [Change; 6] = [
         (
             "410",
             |site, _| site.sandbox.with(|w| w.settings.vanished_status = 410),

@@ -152,7 +152,7 @@ pub(crate) fn find_in_list(
     let found = list
         .find(
             &filter,
-            sort_key(request)?,
+            sort_key(request, &settings)?,
             is_descending(request, &settings)?,
         )
         .to_vec();

@@ -103,12 +103,11 @@ pub struct Settings {
     pub token_calls_count: bool,
     /// Offset from UTC, in hours, of the time zone of the days in filters.
     pub day_zone_hours: i32,
+    /// Filters and orders of subscriber finds that are ignored although they are documented, e.g. `unsubscribed_after`,
+    /// `sort_key`.
+    pub ignored_parameters: Vec<&'static str>,
     /// The "after" and "before" filters include the day they name, as documented.
     pub after_includes_day: bool,
-    /// The filters on the day of subscription are ignored.
-    pub ignore_subscribed_days: bool,
-    /// The filter on the status is ignored.
-    pub ignore_status: bool,
     /// The largest page.
     pub largest_page: usize,
     /// What happens to requests for a larger one.
@@ -190,9 +189,8 @@ impl Default for Settings {
             rate_limit: Some(RateLimit::default()),
             token_calls_count: false,
             day_zone_hours: 0,
+            ignored_parameters: Vec::new(),
             after_includes_day: true,
-            ignore_subscribed_days: false,
-            ignore_status: false,
             largest_page: 100,
             larger_page: LargerPage::Rejected,
             newest_first: false,

@@ -84,24 +84,19 @@ pub(super) fn sort_key(facts: &Facts) -> Judgement {
         id: "sort_key",
         expected: "sort_key=subscribed_at sorts by that time",
     };
-    let (Some(found), Some(plain)) = (&facts.oldest, &facts.plain) else {
-        return assumption.unseen(NO_PAGE);
-    };
-    match direction(found, "subscribed_at") {
-        Some(_) => assumption.holds("sorted"),
-        None if found.rows.len() < 2 => assumption.unseen("too few rows"),
-        None if found.times("subscribed_at").iter().flatten().next().is_none() => {
-            assumption.unseen("the times have no offset")
-        }
-        None if found.times("subscribed_at").windows(2).all(|pair| pair[0] == pair[1]) => {
-            assumption.unseen("all rows have the same time")
-        }
-        None if found.ids() == plain.ids() => assumption.costs(
-            "ignored: the order in which rows were added",
-            "the overlap of pages holds in any fixed order; more lists are counted to be sure of their end",
-        ),
-        None => assumption.costs(
-            "another order",
+    let pages = [&facts.oldest, &facts.newest];
+    let times: Vec<Vec<i64>> = pages
+        .into_iter()
+        .flatten()
+        .map(|page| page.times("subscribed_at").into_iter().flatten().collect())
+        .collect();
+    let is_ordered = |times: &Vec<i64>| times.is_sorted() || times.iter().rev().is_sorted();
+    match times.iter().map(Vec::len).sum() {
+        0usize if pages.into_iter().flatten().next().is_none() => assumption.unseen(NO_PAGE),
+        0 | 1 => assumption.unseen("too few rows with a time and an offset"),
+        _ if times.iter().all(is_ordered) => assumption.holds("sorted"),
+        _ => assumption.costs(
+            "not sorted by that time",
             "the overlap of pages holds in any fixed order; more lists are counted to be sure of their end",
         ),
     }
@@ -119,7 +114,7 @@ pub(super) fn next_link(facts: &Facts) -> Judgement {
     let rest =
         "links only tell whether a page follows; the next request is made from the configured host";
     match (page.next, last) {
-        (Link::OtherHost | Link::NotALink, _) => assumption.risks(
+        (Link::OtherHost | Link::Broken, _) => assumption.risks(
             "a link to another host, or no link",
             "such pages are refused, so that no token goes there, and the run ends with 69: please report this",
         ),
