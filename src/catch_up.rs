@@ -3,6 +3,7 @@
 
 mod left_out;
 mod pending;
+mod without_email;
 
 use crate::api::session::Session;
 use crate::batch::collect::Collector;
@@ -291,6 +292,7 @@ impl<'a> CatchUp<'a> {
 
     /// The new rows of a page: export, remember as pending, or let go.
     fn take(&mut self, rows: &Rows, asked: Option<Status>) -> Result<()> {
+        self.check_addresses(rows);
         let subscribers = rows.fresh.iter().map(|i| rows.page.subscriber(*i));
         self.take_subscribers(subscribers, asked)
     }

@@ -4,6 +4,7 @@ use crate::account::{checked_account, learn_account};
 use crate::api::bearer::Bearer;
 use crate::api::client::Client;
 use crate::api::credential::Credential;
+use crate::api::oauth1::OAuth1;
 use crate::api::session::Session;
 use crate::config::Base;
 use crate::error::Result;
@@ -24,8 +25,12 @@ pub(crate) fn session(
     stop: Stop,
 ) -> Result<Session> {
     let client = Client::new(&base.network, request_log(base)?, stop)?;
-    let bearer = Bearer::new(store.clone(), tokens, client_secret);
-    Ok(Session::new(client, Credential::Bearer(bearer)))
+    let credential = if tokens.is_oauth1() {
+        Credential::OAuth1(OAuth1::new(tokens, client_secret)?)
+    } else {
+        Credential::Bearer(Bearer::new(store.clone(), tokens, client_secret))
+    };
+    Ok(Session::new(client, credential))
 }
 
 /// Where requests are noted, for everything that uses these tokens.
