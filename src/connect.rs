@@ -20,10 +20,19 @@ use std::path::PathBuf;
 pub(crate) fn session(
     base: &Base,
     store: &TokenStore,
-    tokens: TokenFile,
+    mut tokens: TokenFile,
     client_secret: Option<SecretString>,
     stop: Stop,
 ) -> Result<Session> {
+    if base.client.secret_is_in_a_file() {
+        // A copy from the time before that file is not written again.
+        let had_copy = tokens.client_secret.take().is_some();
+        if had_copy && tokens.is_oauth1() {
+            // No refresh will rewrite the file.
+            tokens.generation += 1;
+            store.install(&tokens)?;
+        }
+    }
     let client = Client::new(&base.network, request_log(base)?, stop)?;
     let credential = if tokens.is_oauth1() {
         Credential::OAuth1(OAuth1::new(tokens, client_secret)?)

@@ -5,18 +5,22 @@ use crate::error::{Error, Kind};
 use crate::token::answer::{Renewal, TokenAnswer, read_answer};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroize as _;
 
 /// Classifies a whole answer. None of `secrets` appears in an error. A body that was cut off is never read: half a
 /// secret looks like a whole one.
 pub(crate) fn read_signed_answer(
     status: u16,
-    body: Vec<u8>,
+    mut body: Vec<u8>,
     date: Option<DateTime<Utc>>,
     secrets: &[&SecretString],
 ) -> TokenAnswer {
     if (200..300).contains(&status) {
         return match read_pair(&body) {
-            Some(renewal) => TokenAnswer::Granted(renewal),
+            Some(renewal) => {
+                body.zeroize();
+                TokenAnswer::Granted(renewal)
+            }
             None => TokenAnswer::Unparsed {
                 what: format!("AWeber answered {status} without a token"),
                 body,

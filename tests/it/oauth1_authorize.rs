@@ -129,6 +129,22 @@ fn a_consumer_secret_from_a_file_stays_there() {
 }
 
 #[test]
+fn a_copy_of_the_consumer_secret_leaves_the_token_file_once_it_is_in_a_file() {
+    let site = unauthorized();
+    connect(&site).exits(0);
+    let before = site.tokens();
+    assert_eq!(before["client_secret"], json!(site.client_secret()));
+    let file = site.path("secret");
+    std::fs::write(&file, site.client_secret().unwrap()).unwrap();
+    let mut run = site.command(&["run"]);
+    run.env("AWEBER_CLIENT_SECRET_FILE", &file);
+    site.finish(run).exits(0);
+    let tokens = site.tokens();
+    assert!(tokens.get("client_secret").is_none());
+    assert_eq!(tokens["access_token_secret"], before["access_token_secret"]);
+}
+
+#[test]
 fn authorizing_again_needs_no_option_and_leads_to_oauth_2_with_another_client() {
     let site = unauthorized();
     connect(&site).exits(0);

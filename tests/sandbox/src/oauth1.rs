@@ -32,7 +32,7 @@ pub struct SignedTokens {
     pub secret: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct RequestToken {
     token: SignedTokens,
     consumer: String,
@@ -42,7 +42,7 @@ struct RequestToken {
     spent: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct AccessToken {
     token: SignedTokens,
     consumer: String,
@@ -50,7 +50,7 @@ struct AccessToken {
 }
 
 /// Consumers, tokens, and the nonces seen.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct OAuth1 {
     consumers: Vec<Consumer>,
     requests: Vec<RequestToken>,
