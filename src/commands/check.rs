@@ -113,7 +113,13 @@ async fn ask_with(
     outcome: &mut Outcome,
 ) -> Result<Option<u64>> {
     let findings = &mut outcome.connection;
-    if config.refresh {
+    let is_oauth1 = session.tokens().is_oauth1();
+    if is_oauth1 {
+        findings.note(
+            "token",
+            "OAuth 1.0a: it never expires, and no run refreshes it",
+        );
+    } else if config.refresh {
         session.refresh().await?;
         facts.refresh = session.refresh_answer();
         findings.good("token", "refreshed, and the new tokens are stored");
@@ -126,7 +132,7 @@ async fn ask_with(
     }
     let mut probe = Probe { session, account };
     match probe.check_account(findings).await {
-        Err(error) if is_dead_token(&error) && !config.refresh => {
+        Err(error) if is_dead_token(&error) && !config.refresh && !is_oauth1 => {
             findings.note(
                 "token",
                 "AWeber no longer accepts the access token, which lives two hours: aweber-sync check --refresh tries the rest",

@@ -11,7 +11,7 @@ use crate::locks::Locks;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::stop::Stop;
 use crate::token::grant::Grant;
-use crate::token::model::TokenFile;
+use crate::token::model::{TokenFile, TokenKind};
 use std::io::{BufRead, IsTerminal};
 
 /// The most token requests of one probe; the longest path below takes five.
@@ -64,6 +64,13 @@ pub(super) async fn probe(base: &Base, without_asking: bool, json: bool) -> Resu
     }
     let locks = Locks::take(&base.paths, base.lock_wait, &mut stop).await?;
     let tokens = locks.load_tokens(base.client.id.as_deref())?;
+    if tokens.is_oauth1() {
+        return Err(Error::new(
+            Kind::Usage,
+            "tokens of OAuth 1.0a are never refreshed: there is nothing to probe",
+        )
+        .safe("nothing was changed"));
+    }
     let mut client = Client::new(&base.network, request_log(base)?, stop.clone())?;
     client.limit(MOST_REQUESTS);
     let secret = base
@@ -152,7 +159,7 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     async fn run(&mut self) -> Result<Behaviour> {
-        let first = self.newest.refresh_token.clone();
+        let first = self.newest.lasting_secret().clone();
         let grant = Grant::Refresh(self.newest.clone());
         let issued = exchange(
             &mut self.client,
@@ -162,7 +169,7 @@ impl Trial<'_> {
         )
         .await?;
         self.newest = issued.tokens;
-        if self.newest.refresh_token.expose_secret() == first.expose_secret() {
+        if self.newest.lasting_secret().expose_secret() == first.expose_secret() {
             return Ok(Behaviour::Kept);
         }
         if !self.is_granted(&first).await? {
@@ -170,7 +177,7 @@ impl Trial<'_> {
         }
         // Both are newer than the first one: an access token, and a refresh token.
         self.use_access_token().await?;
-        let newest = self.newest.refresh_token.clone();
+        let newest = self.newest.lasting_secret().clone();
         if !self.is_granted(&newest).await? {
             return Ok(Behaviour::EndsAuthorization);
         }
@@ -182,7 +189,7 @@ impl Trial<'_> {
 
     /// After a refusal: whether the newest tokens still work.
     async fn still_works(&mut self, behaviour: Behaviour) -> Result<Behaviour> {
-        let newest = self.newest.refresh_token.clone();
+        let newest = self.newest.lasting_secret().clone();
         Ok(match self.is_granted(&newest).await? {
             true => behaviour,
             false => Behaviour::EndsAuthorization,
@@ -192,7 +199,9 @@ impl Trial<'_> {
     /// Trades a refresh token; what is granted is stored as the newest tokens.
     async fn is_granted(&mut self, refresh_token: &SecretString) -> Result<bool> {
         let grant = Grant::Refresh(TokenFile {
-            refresh_token: refresh_token.clone(),
+            kind: TokenKind::OAuth2 {
+                refresh_token: refresh_token.clone(),
+            },
             ..self.newest.clone()
         });
         let secret = self.secret.as_ref();

@@ -142,15 +142,14 @@ fn check_tokens(
         "tokens",
         Locks::read_tokens(store, config.base.client.id.as_deref()),
     )?;
-    let kind = match config.base.client.secret.is_some() || tokens.client_secret.is_some() {
-        true => "confidential",
-        false => "public",
+    let has_secret = config.base.client.secret.is_some() || tokens.client_secret.is_some();
+    let kind = match (tokens.is_oauth1(), has_secret) {
+        (true, _) => "OAuth 1.0a",
+        (false, true) => "confidential client",
+        (false, false) => "public client",
     };
     let account = tokens.account_id.as_deref().unwrap_or("not known yet");
-    findings.good(
-        "tokens",
-        format!("{shown}: account {account}, {kind} client"),
-    );
+    findings.good("tokens", format!("{shown}: account {account}, {kind}"));
     if store.is_unfinished() {
         findings.note(
             "storing",

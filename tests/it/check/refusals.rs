@@ -1,6 +1,7 @@
 //! `check` ends as a run would: a missing scope, a refusal, no answer, an expired token.
 
-use super::{check, odd, telling_site};
+use super::{check, odd, telling_list, telling_site};
+use crate::support::Site;
 use aweber_sandbox::{EXPORT_SCOPES, Fault, FaultKind, Settings};
 use std::collections::BTreeMap;
 
@@ -94,4 +95,21 @@ fn an_expired_access_token_needs_refresh() {
         assert_ne!(site.tokens(), before);
         assert!(site.token_is_live());
     }
+}
+
+#[test]
+fn tokens_of_oauth1_are_checked_and_have_no_rotation() {
+    let site = Site::oauth1(Settings::default());
+    site.sandbox.with(telling_list);
+    let before = site.tokens();
+    for arguments in [&["--json"][..], &["--json", "--refresh"]] {
+        let done = check(&site, arguments);
+        done.exits(0).prints("OAuth 1.0a: it never expires");
+        assert_eq!(odd(&done).len(), 1, "{done}");
+        assert_eq!(odd(&done)["refresh"], "not_seen");
+    }
+    let done = check(&site, &["--probe-rotation", "--yes"]);
+    done.exits(2)
+        .says("tokens of OAuth 1.0a are never refreshed");
+    assert_eq!(site.tokens(), before);
 }

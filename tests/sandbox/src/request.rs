@@ -8,6 +8,8 @@ use url::form_urlencoded;
 
 use crate::record::{Authorization, Origin, value_of};
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// A request whose body has been read.
 #[derive(Clone)]
 pub(crate) struct Request {
@@ -66,11 +68,19 @@ impl Request {
             .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(expected))
     }
 
+    /// The fields of a form body; empty for other bodies.
+    pub(crate) fn form(&self) -> Vec<(String, String)> {
+        match self.has_type(FORM) {
+            true => form_urlencoded::parse(&self.body).into_owned().collect(),
+            false => Vec::new(),
+        }
+    }
+
     /// The fields of a POST: a form, an object of JSON (as AWeber's PHP samples send a refresh), or the query with an
     /// empty body (as they trade a code). `None` for any other body.
     pub(crate) fn fields(&self) -> Option<Vec<(String, String)>> {
-        if self.has_type("application/x-www-form-urlencoded") && !self.body.is_empty() {
-            Some(form_urlencoded::parse(&self.body).into_owned().collect())
+        if self.has_type(FORM) && !self.body.is_empty() {
+            Some(self.form())
         } else if self.has_type("application/json") {
             let object: Map<String, Value> = serde_json::from_slice(&self.body).ok()?;
             let texts = object.into_iter().filter_map(|(name, value)| match value {
