@@ -76,6 +76,7 @@ first() {
     is 'the group reads the export' su -s /bin/sh reader -c 'cat /srv/subscribers/*.csv | grep -aq group@example.com'
     is 'others do not' eval '! su -s /bin/sh nobody -c "cat /srv/subscribers/*.csv" 2>/dev/null'
 
+    recipes
     failures
     two_instances
 
@@ -86,6 +87,40 @@ first() {
     post lists/6000001/subscribers '{"email": "missed@example.com", "name": "Missed", "status": "subscribed"}'
     is 'no run before the machine goes off' eval '! grep -aq missed@ /srv/subscribers/*.csv'
     printf '%s\n' "$due" >/lab/due
+}
+
+# block TEXT: the first block of docs/deploy.md after that text.
+block() { awk -v text="$1" 'index($0, text) { found = 1 } found && /^```/ { if (inside++) exit; next } inside' /lab/deploy.md; }
+
+recipes() {
+    local exports=/var/lib/private/aweber-sync/exports before loaded
+    before=$(rows $exports)
+    block /etc/tmpfiles.d/aweber-sync.conf >/etc/tmpfiles.d/aweber-sync.conf
+    cp --preserve=ownership "$(ls $exports/*.csv | head -1)" $exports/subscribers-20200101T000000Z.csv
+    touch -m -d '100 days ago' $exports/subscribers-20200101T000000Z.csv
+    is 'tmpfiles takes the recipe' systemd-tmpfiles --clean /etc/tmpfiles.d/aweber-sync.conf
+    is 'an old export is removed' [ ! -e $exports/subscribers-20200101T000000Z.csv ]
+    same 'new ones stay' "$before" "$(rows $exports)"
+
+    printf '#!/bin/sh\ncat "$1" >>/var/tmp/database\n' >/usr/local/bin/your-loader
+    local file
+    for file in /etc/systemd/system/load-subscribers.path /etc/systemd/system/load-subscribers.service /usr/local/bin/load-subscribers; do
+        block "$file" >$file
+    done
+    chmod 755 /usr/local/bin/your-loader /usr/local/bin/load-subscribers
+    for file in load-subscribers.path load-subscribers.service; do
+        same "verify $file says nothing" '' "$(systemd-analyze verify /etc/systemd/system/$file 2>&1)"
+    done
+    loaded=$(rows /srv/subscribers)
+    systemctl enable --now --quiet load-subscribers.path
+    wait_for 'the exports to be loaded' eval '! ls /srv/subscribers/*.csv 2>/dev/null'
+    post lists/6000001/subscribers '{"email": "watched@example.com", "name": "Watched", "status": "subscribed"}'
+    run
+    wait_for 'the next export to be loaded' grep -aq watched@example.com /var/tmp/database
+    systemctl disable --now --quiet load-subscribers.path
+    wait_for 'the loader to end' state_is load-subscribers.service inactive
+    same 'each row is loaded once' "$((loaded + 1))" "$(grep -acE '^[0-9]+,[^,]*,[0-9]+,' /var/tmp/database)"
+    mv /srv/loaded/* /srv/subscribers/
 }
 
 failures() {
