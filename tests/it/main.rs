@@ -21,6 +21,7 @@ mod closed_output;
 mod commands;
 mod csv;
 mod day_filters;
+mod departures;
 mod dry_run;
 mod failing_disk;
 mod failing_lists;
