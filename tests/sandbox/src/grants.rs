@@ -73,6 +73,7 @@ impl World {
     /// Revokes all tokens, as a customer does who revokes the app.
     pub fn revoke_everything(&mut self) {
         self.tokens.revoke_all();
+        self.oauth1.revoke_all();
     }
 
     /// The valid refresh tokens, oldest first.
@@ -85,9 +86,13 @@ impl World {
         self.live_refresh_tokens().iter().any(|own| own == token)
     }
 
-    /// The refresh tokens of each authorization, valid or not, oldest first.
+    /// The refresh tokens of each authorization, valid or not, oldest first; then the access token of each authorization
+    /// by OAuth 1.0a, which is never replaced.
     pub fn refresh_tokens_by_grant(&self) -> Vec<Vec<String>> {
-        self.tokens.refresh_by_family()
+        let mut grants = self.tokens.refresh_by_family();
+        let signed = self.oauth1.access_tokens();
+        grants.extend(signed.map(|token| vec![token.to_owned()]));
+        grants
     }
 
     /// The refresh token that an access token was issued with.
