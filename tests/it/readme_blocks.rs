@@ -284,11 +284,11 @@ fn the_commands_that_erase_a_person_do_so() {
         assert_eq!((done.code, done.stdout.as_str()), (0, ""), "{done}");
     }
     assert_eq!(count(), (before.0 - 1, before.1 - 1));
-    let departures: usize = site
+    let departures: i64 = site
         .ledger()
         .query_row("SELECT count(*) FROM unsubscription", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(departures, everyone - 1);
+    assert_eq!(departures, everyone as i64 - 1);
     site.run_ok(&["--full"]);
     assert_eq!(site.rows().len(), 123);
     assert_eq!(count(), (before.0 - 1, before.1 - 1));
