@@ -4,8 +4,8 @@
 use crate::disk::Disk;
 use crate::judge::{Disturbed, Judgement, LostToken, TOKEN_LOST};
 use crate::record::{Event, OPTIONS, events};
-use crate::scenario::{AtFault, CommandLine, Scenario, Step};
-use crate::states::{State, Survivors};
+use crate::scenario::{AtFault, CommandLine, GROWING_FILE, Scenario, Step};
+use crate::states::{State, Survivors, What};
 use crate::support::interrupt::KILLED;
 use crate::support::{Done, Site};
 use crate::tokens::has_working_token;
@@ -46,6 +46,15 @@ impl Cut {
             then: Then::PowerCut,
         }
     }
+
+    /// Whether very many others are like this one: writes into the ledger and of the times of requests.
+    pub(crate) fn is_repetitive(&self) -> bool {
+        let is_often_written =
+            |file: &String| file.contains("ledger-") || file.ends_with(".requests");
+        self.point.as_ref().is_some_and(|point| {
+            point.call == "pwrite64" && point.file.as_ref().is_some_and(is_often_written)
+        })
+    }
 }
 
 impl fmt::Display for Cut {
@@ -81,7 +90,11 @@ pub(crate) struct PowerCut<'a> {
 
 /// The columns of the report.
 pub(crate) const RECOVERED: &str = "recovered";
-pub(crate) const COLUMNS: [&str; 2] = [RECOVERED, TOKEN_LOST];
+pub(crate) const ASKED: &str = "asked";
+pub(crate) const COLUMNS: [&str; 3] = [RECOVERED, ASKED, TOKEN_LOST];
+
+/// The exit code of a run that asks what became of its growing file.
+const OUTPUT_FAILED: i32 = 73;
 
 /// Plays a scenario up to the cut, hands it over; `None` if the commands did not come to that point.
 pub(crate) fn with_power_cut<T>(
@@ -218,26 +231,49 @@ impl PowerCut<'_> {
         if is_waiting {
             watch.excuse(site, &disturbed.trace);
         }
+        let checked = watch.check(site);
+        checked.map_err(|harm| disturbed.report(&harm, &disturbed.done))?;
+        let is_asked = self.is_emptied(state) && self.follows_advice()?;
         let judgement = Judgement {
-            column: RECOVERED,
+            column: if is_asked { ASKED } else { RECOVERED },
             note: None,
             lost_token: is_waiting.then(|| LostToken {
                 at: "the answer was not durable".to_owned(),
                 is_certain: !has_working_token(site) && !disturbed.command.is_authorize(),
             }),
         };
-        let checked = watch.check(site);
-        checked
-            .map_err(|harm| disturbed.report(&harm, &disturbed.done))
-            .and_then(|()| disturbed.play_after(self.steps_after, watch, judgement))
+        let played = disturbed.play_after(self.steps_after, watch, judgement);
+        played
             .map(|judgement| judgement.column)
             .map_err(|harm| format!("{harm}\n--- the disk\n{state}"))
+    }
+
+    /// Whether the growing file is empty and has the time of a write: as if a log rotation had copied and emptied it.
+    fn is_emptied(&self, state: &State) -> bool {
+        let content = |item: &crate::states::Item| matches!(&item.what, What::File(bytes) if bytes.is_empty());
+        let changed = self.root().join(GROWING_FILE);
+        let created = changed.metadata().and_then(|found| found.created());
+        let file = state.0.get(GROWING_FILE);
+        file.is_some_and(|item| content(item) && created.is_ok_and(|created| item.time > created))
+    }
+
+    /// Whether the next command asks what became of the growing file; then does what it says.
+    fn follows_advice(&self) -> Result<bool, String> {
+        let disturbed = &self.disturbed;
+        let done = disturbed.command.run(disturbed.site);
+        if done.code != OUTPUT_FAILED {
+            return Ok(false);
+        }
+        let advice = done.stderr.split("rm '").nth(1);
+        let stage = advice.and_then(|text| text.split('\'').next());
+        let stage = stage.ok_or_else(|| disturbed.report("no advice", &done))?;
+        std::fs::remove_file(stage).map_err(|_| disturbed.report("useless advice", &done))?;
+        Ok(true)
     }
 }
 
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use crate::states::What;
         for (path, item) in &self.0 {
             let what = match &item.what {
                 What::File(content) => {

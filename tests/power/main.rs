@@ -42,6 +42,9 @@ use trace::Point;
 /// Cuts that are tried unless `POWER` is set.
 const SAMPLE: usize = 150;
 
+/// One cut in how many of a sample is like very many others.
+const REPETITIVE_SHARE: usize = 5;
+
 /// Random states of each disk, in a sample and with `POWER=all`.
 const DRAWN: (u64, u64) = (4, 12);
 
@@ -89,12 +92,16 @@ fn try_cuts(scenarios: &[Scenario], part: &str) -> usize {
     }
     cases.retain(|case| case.cut.to_string().contains(part));
     let all = cases.len();
+    let (repetitive, others): (Vec<_>, Vec<_>) =
+        cases.into_iter().partition(|case| case.cut.is_repetitive());
     let (size, drawn) = match std::env::var("POWER").ok().as_deref() {
         Some("all") => (all, DRAWN.1),
         Some(number) => (number.parse().expect("a number or `all`"), DRAWN.0),
         None => (SAMPLE, DRAWN.0),
     };
-    let chosen = sample::spread(cases, size);
+    let share = (size / REPETITIVE_SHARE).max(size.saturating_sub(others.len()));
+    let mut chosen = sample::spread(others, size - share);
+    chosen.extend(sample::spread(repetitive, share));
     println!("{} of {all} cuts are tried", chosen.len());
     let results = sample::try_all(&chosen, |case| (case, try_case(case, drawn)));
     report(&results)
@@ -177,7 +184,7 @@ fn try_case(case: &PowerCase<'_>, drawn: u64) -> Vec<TriedDisk> {
 
 /// Prints what became of all disks; returns how many have failed.
 fn report(results: &[(&PowerCase<'_>, Vec<TriedDisk>)]) -> usize {
-    let mut rows: BTreeMap<&str, [usize; 5]> = BTreeMap::new();
+    let mut rows: BTreeMap<&str, [usize; 6]> = BTreeMap::new();
     for (case, disks) in results {
         for name in [case.scenario.name.as_str(), "~all"] {
             let row = rows.entry(name).or_default();
@@ -202,5 +209,5 @@ fn report(results: &[(&PowerCase<'_>, Vec<TriedDisk>)]) -> usize {
         let numbers: String = row.iter().map(|number| format!(" {number:11}")).collect();
         println!("{:42}{numbers}", name.trim_start_matches('~'));
     }
-    rows.get("~all").map_or(0, |row| row[4])
+    rows.get("~all").map_or(0, |row| row[5])
 }
