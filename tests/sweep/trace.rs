@@ -87,7 +87,9 @@ impl<'a> Call<'a> {
     }
 
     fn asks_for_tokens(&self) -> bool {
-        self.arguments.contains("POST /oauth2/token ")
+        // strace shows 24 characters.
+        let requests = ["POST /oauth2/token ", "POST /1.0/oauth/access_t"];
+        requests.iter().any(|begin| self.arguments.contains(begin))
     }
 
     /// The name of the file it is on, or `the connection`.
