@@ -181,6 +181,7 @@ impl Job<'_> {
         let summary = &mut *self.summary;
         summary.requests = self.session.requests();
         summary.refreshes = self.session.refreshes();
+        summary.lowered_pace = self.session.lowered_pace();
         summary.token_expires_at = Some(self.session.tokens().expires_at);
         summary.previous_success = self.ledger.last_success().unwrap_or_default();
         summary.pending = self.ledger.pending().ok();

@@ -17,5 +17,5 @@ pub(crate) mod exchange;
 pub(crate) mod bearer;
 pub(crate) mod credential;
 
-mod lookahead;
+mod sent;
 pub(crate) mod session;
