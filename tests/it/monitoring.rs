@@ -213,7 +213,7 @@ fn every_json_line_is_one_object_with_time_level_event_and_message() {
     for name in ["retry", "refreshed", "list_done", "run_done"] {
         assert_eq!(events(name), 1, "{name}: {}", done.stderr);
     }
-    assert_eq!(events("ping_failed"), 4);
+    assert_eq!(events("ping_failed"), 1);
     let end = lines
         .iter()
         .find(|line| line["event"] == "run_done")
