@@ -76,4 +76,5 @@ mod tokens;
 mod trusted_hosts;
 mod unreachable;
 mod unreadable;
+mod upgrade;
 mod wrong_directories;
