@@ -20,6 +20,7 @@ mod clock;
 mod closed_output;
 mod commands;
 mod csv;
+mod custom_columns;
 mod day_filters;
 mod departures;
 mod dry_run;
