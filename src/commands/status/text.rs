@@ -38,7 +38,11 @@ fn overview(snapshot: &Snapshot, problem: Option<&str>, now: i64) -> String {
         None => {
             let account = snapshot.account.as_deref().unwrap_or("not known yet");
             let file = snapshot.token_file.display();
-            text += &format!("account   {account}\ntoken     {file} (refreshed by every run)\n");
+            let life = match snapshot.oauth1 {
+                true => "OAuth 1.0a: never expires",
+                false => "refreshed by every run",
+            };
+            text += &format!("account   {account}\ntoken     {file} ({life})\n");
         }
     }
     if let Some(batch) = &snapshot.unpublished {
