@@ -11,6 +11,10 @@ use aweber_sandbox::Rotation;
 
 const AUTHORIZE: CommandLine = CommandLine(&["authorize"]);
 
+/// The client secret is in the token file.
+const AUTHORIZE_OAUTH1: CommandLine =
+    CommandLine(&["authorize", "--oauth1", "--client-id", "oauth1-consumer"]);
+
 /// These scenarios.
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let (add, run, append) = (Change(subscribe_more), Plain(RUN), Plain(APPEND));
@@ -26,6 +30,13 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         steps: steps.to_vec(),
         end: End::Complete,
     };
+    // Authorizing again also exercises the candidate.
+    let authorize_oauth1_twice = [
+        Change(Site::authorize_oauth1),
+        Disturbed(AUTHORIZE_OAUTH1),
+        Plain(AUTHORIZE_OAUTH1),
+        run,
+    ];
     let second_run = |name: &str, change: fn(&Site)| {
         scenario(name, &[run, add, Change(change), disturbed_run, run])
     };
@@ -72,6 +83,17 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             ..scenario("authorize", &authorize_twice)
         },
         scenario("authorize again", &authorize_twice),
+        Scenario {
+            is_authorized: false,
+            ..scenario(
+                "first export, OAuth 1.0a",
+                &[Change(Site::authorize_oauth1), disturbed_run, run],
+            )
+        },
+        Scenario {
+            is_authorized: false,
+            ..scenario("authorize again, OAuth 1.0a", &authorize_oauth1_twice)
+        },
         second_run("recovery of a stored token", kill_at_token_rename),
         second_run("recovery of tokens kept elsewhere", break_disk_at_new_token),
         scenario(
