@@ -113,3 +113,17 @@ fn tokens_of_oauth1_are_checked_and_have_no_rotation() {
         .says("tokens of OAuth 1.0a are never refreshed");
     assert_eq!(site.tokens(), before);
 }
+
+#[test]
+fn a_failing_aweber_with_many_lists_costs_no_more_than_thirty_requests() {
+    let (site, _) = telling_site(Settings::default());
+    site.sandbox.with(|world| {
+        (0..450).for_each(|n| drop(world.add_list(&format!("List {n}")).to_string()));
+        let failing = Fault::on("/oauth2/token").times(4);
+        world.fault(failing.answer(FaultKind::status(503)));
+    });
+    let done = check(&site, &["--refresh"]);
+    done.exits(0).prints("451, all exported");
+    let requests = site.requests();
+    assert!((20..=30).contains(&requests), "{requests}\n{done}");
+}
