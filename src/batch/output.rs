@@ -81,7 +81,12 @@ fn check_directory(path: &Path, known: bool, dry_run: bool) -> Result<()> {
             "{shown} was a directory and no longer is one"
         ))
         .next(format!("move {shown} away, or give another --output"))),
-        Ok(_) => writable(path),
+        Ok(_) if known || dry_run => writable(path),
+        Ok(_) => {
+            // Made a moment ago, perhaps. If its parent cannot be read, that is not for this program to do.
+            let _ = atomic::sync_parent(path);
+            writable(path)
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && known => Err(cannot(format!(
             "the output directory {shown} is missing, although it was used before"
         ))

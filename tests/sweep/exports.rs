@@ -1,12 +1,15 @@
 //! The published rows and the files of a site, compared with a job that was never disturbed.
 
-use crate::scenario::{CommandLine, GROWING_FILE, ROTATED_FILE};
+use crate::scenario::{CommandLine, GROWING_FILE, ROTATED_FILE, SHARED};
 use crate::setup::{CREDENTIALS, LIST, TRADED_CODE};
 use crate::support::token::refresh_token_in;
-use crate::support::{Row, Site, files_below, mode, read_csv, sorted};
+use crate::support::{Row, Site, files_below, mode, published, read_csv, sorted};
 use crate::tokens::{rescued_files, works};
 use aweber_sandbox::Status;
 use std::path::PathBuf;
+
+/// The default output, below the site's directory.
+const EXPORTS: &str = "state/exports/";
 
 /// No unfinished file is left, except tokens that were set aside and that AWeber no longer accepts, and, if `with_answers`,
 /// answers that could not be parsed.
@@ -40,7 +43,8 @@ pub(crate) fn check_modes(site: &Site, command: CommandLine) -> Result<(), Strin
     let wanted = command.output_mode();
     let growing = site.path(GROWING_FILE);
     let growing = growing.exists().then_some(growing);
-    for file in site.files().into_iter().chain(growing) {
+    let shared = published(&site.path(SHARED));
+    for file in site.files().into_iter().chain(shared).chain(growing) {
         let found = mode(&file);
         if found != wanted {
             let shown = file.display();
@@ -88,6 +92,8 @@ pub(crate) fn check_rows_after_forget(
 /// The published rows, sorted, repeats kept.
 pub(crate) fn published_rows(site: &Site) -> Vec<String> {
     let mut rows = site.rows();
+    let shared = published(&site.path(SHARED));
+    rows.extend(shared.iter().flat_map(|file| read_csv(file)));
     for file in [GROWING_FILE, ROTATED_FILE].map(|name| site.path(name)) {
         if file.exists() {
             rows.extend(read_csv(&file));
@@ -111,7 +117,10 @@ fn subscribed_rows(site: &Site) -> Vec<String> {
 
 /// Whether an undisturbed job has such a file.
 fn is_final(name: &str) -> bool {
-    let is_export = name.starts_with("state/exports/subscribers-") && name.ends_with("Z.csv");
+    let is_export = [EXPORTS, SHARED].into_iter().any(|directory| {
+        let name = name.strip_prefix(directory);
+        name.is_some_and(|name| name.starts_with("subscribers-") && name.ends_with("Z.csv"))
+    });
     let is_ledger = name.starts_with("state/ledger-") && name.ends_with(".sqlite3");
     let others = [
         "state/token.json",

@@ -198,7 +198,8 @@ impl Trace {
 
     /// For a failure report: the calls that were made to fail, or else the end of the trace.
     pub(crate) fn excerpt(&self) -> String {
-        let lines: Vec<&str> = self.text.lines().collect();
+        let is_dull = |line: &&str| line.contains(" fcntl(") || line.contains(" close(");
+        let lines: Vec<&str> = self.text.lines().filter(|line| !is_dull(line)).collect();
         let injected = lines.iter().filter(|line| line.contains(INJECTED));
         let mut shown: Vec<&str> = injected.copied().collect();
         if shown.is_empty() {
