@@ -1,10 +1,10 @@
 //! Scenarios in which one command is disturbed and repeated, also one that recovers from an earlier failure.
 
 use crate::scenario::Step::{Change, Disturbed, Plain};
-use crate::scenario::{APPEND, CommandLine, End, RUN, RUN_SHARED, Scenario, Step};
+use crate::scenario::{APPEND, CommandLine, End, RUN, RUN_BOTH, RUN_SHARED, Scenario, Step};
 use crate::setup::{
-    break_disk_at_new_token, expire_access_token, kill_at_append, kill_at_publication,
-    kill_at_token_rename, stop_first_export, subscribe_more,
+    break_disk_at_new_token, downgrade_ledger, expire_access_token, kill_at_append,
+    kill_at_publication, kill_at_token_rename, some_leave, stop_first_export, subscribe_more,
 };
 use crate::support::Site;
 use aweber_sandbox::Rotation;
@@ -19,6 +19,8 @@ const AUTHORIZE_OAUTH1: CommandLine =
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let (add, run, append) = (Change(subscribe_more), Plain(RUN), Plain(APPEND));
     let (disturbed_run, disturbed_append) = (Disturbed(RUN), Disturbed(APPEND));
+    let (both, leave) = (Plain(RUN_BOTH), Change(some_leave));
+    let downgrade = Change(downgrade_ledger);
     let half_append = Change(kill_at_append);
     let authorize_twice = [Disturbed(AUTHORIZE), Plain(AUTHORIZE), run];
     let scenario = |name: &str, steps: &[Step]| Scenario {
@@ -54,6 +56,27 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             &[append, add, disturbed_append, append],
         ),
         scenario("idle run", &[run, disturbed_run, run]),
+        scenario(
+            "first export of departures",
+            &[run, leave, add, Disturbed(RUN_BOTH), both],
+        ),
+        scenario(
+            "incremental run with departures",
+            &[both, leave, add, Disturbed(RUN_BOTH), both],
+        ),
+        scenario(
+            "upgrade of the ledger",
+            &[run, downgrade, leave, add, Disturbed(RUN_BOTH), both],
+        ),
+        scenario(
+            "upgrade with an open batch",
+            &[
+                Change(stop_first_export),
+                downgrade,
+                Disturbed(RUN_BOTH),
+                both,
+            ],
+        ),
         second_run("run with a 401", expire_access_token),
         Scenario {
             is_authorized: false,
