@@ -15,8 +15,8 @@ use url::Url;
 pub(crate) struct OAuth1 {
     tokens: TokenFile,
     signer: Signer,
-    /// Of the latest request and of one sent ahead of its turn, to be redacted.
-    signatures: [SecretString; 2],
+    /// Of the latest requests, as many as may be under way at once, to be redacted.
+    signatures: [SecretString; 4],
 }
 
 impl OAuth1 {
@@ -43,7 +43,7 @@ impl OAuth1 {
             self.signer
                 .sign("GET", url, &[], &Stamp::at(clock.signing_time()));
         self.signatures.rotate_left(1);
-        self.signatures[1] = signature;
+        self.signatures[3] = signature;
         header
     }
 
