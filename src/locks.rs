@@ -28,7 +28,7 @@ const POLL: Duration = Duration::from_millis(50);
 impl Locks {
     /// Takes the locks (75 if they stay taken for that long) and recovers the token file.
     pub(crate) async fn take(paths: &Paths, wait: Duration, stop: &mut Stop) -> Result<Locks> {
-        let store = TokenStore::at(&paths.token_file)?;
+        let store = TokenStore::new(paths)?;
         if !store.directory().is_dir() && store.directory() != paths.state_dir {
             // A mistyped --token-file must not create directories; only `authorize` does.
             store.load()?;
@@ -52,7 +52,7 @@ impl Locks {
     /// The tokens, if they belong to the client that is configured.
     pub(crate) fn load_tokens(&self, client_id: Option<&str>) -> Result<TokenFile> {
         let tokens = match self.store.load() {
-            Err(error) if !self.store.exists() && self.store.has_candidate() => {
+            Err(error) if self.store.has_candidate() && !self.store.exists() => {
                 return Err(
                     error.safe("an authorization was begun and not finished; its tokens are kept")
                 );

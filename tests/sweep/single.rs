@@ -3,8 +3,8 @@
 use crate::scenario::Step::{Change, Disturbed, Plain};
 use crate::scenario::{APPEND, CommandLine, End, RUN, Scenario, Step};
 use crate::setup::{
-    break_disk_at_new_token, expire_access_token, kill_at_append, kill_at_publication,
-    kill_at_token_rename, stop_first_export, subscribe_more,
+    break_disk_at_new_token, expire_access_token, fail_to_store, keep_tokens_by_command,
+    kill_at_append, kill_at_publication, kill_at_token_rename, stop_first_export, subscribe_more,
 };
 use crate::support::Site;
 use aweber_sandbox::Rotation;
@@ -27,7 +27,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let second_run = |name: &str, change: fn(&Site)| {
         scenario(name, &[run, add, Change(change), disturbed_run, run])
     };
-    vec![
+    let by_command = Change(keep_tokens_by_command);
+    let mut all = vec![
         scenario("first export", &[disturbed_run, run]),
         scenario(
             "first export into a growing file",
@@ -56,5 +57,38 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             "recovery of half an append",
             &[append, add, half_append, disturbed_append, append],
         ),
-    ]
+    ];
+    all.extend([
+        scenario(
+            "idle run, token command",
+            &[by_command, run, disturbed_run, run],
+        ),
+        scenario(
+            "run with a 401, token command",
+            &[
+                by_command,
+                run,
+                add,
+                Change(expire_access_token),
+                disturbed_run,
+                run,
+            ],
+        ),
+        scenario(
+            "recovery of a stored token, token command",
+            &[by_command, run, Change(fail_to_store), disturbed_run, run],
+        ),
+        Scenario {
+            is_authorized: false,
+            ..scenario(
+                "authorize, token command",
+                &[by_command, Disturbed(AUTHORIZE), Plain(AUTHORIZE), run],
+            )
+        },
+        scenario(
+            "authorize again, token command",
+            &[by_command, Disturbed(AUTHORIZE), Plain(AUTHORIZE), run],
+        ),
+    ]);
+    all
 }

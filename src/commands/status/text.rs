@@ -37,8 +37,8 @@ fn overview(snapshot: &Snapshot, problem: Option<&str>, now: i64) -> String {
         }
         None => {
             let account = snapshot.account.as_deref().unwrap_or("not known yet");
-            let file = snapshot.token_file.display();
-            text += &format!("account   {account}\ntoken     {file} (refreshed by every run)\n");
+            let place = &snapshot.token_place;
+            text += &format!("account   {account}\ntoken     {place} (refreshed by every run)\n");
         }
     }
     if let Some(batch) = &snapshot.unpublished {
