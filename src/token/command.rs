@@ -63,18 +63,17 @@ impl TokenCommand {
         Ok(Some(printed).filter(|_| !is_blank))
     }
 
-    /// Stores the content of `file` and reads it back: a script may end with 0 although one of its lines failed.
-    /// `tokens`: the content, if it can be parsed.
-    pub(super) fn store(&self, file: &Path, tokens: Option<&TokenFile>) -> io::Result<()> {
-        self.call("store", file, tokens)?;
+    /// Stores `tokens`, which are the content of `file`, and reads them back: a script may end with 0 although one of
+    /// its lines failed.
+    pub(super) fn store(&self, file: &Path, tokens: &TokenFile) -> io::Result<()> {
+        self.call("store", file, Some(tokens))?;
         let stored = self.get()?;
-        let stored = stored.and_then(|stored| TokenFile::parse(&stored).ok());
-        let is_stored = tokens.is_none_or(|new| stored.is_some_and(|stored| stored.is_same(new)));
-        is_stored.then_some(()).ok_or_else(|| {
-            io::Error::other(
+        match stored.map(|stored| TokenFile::parse(&stored)) {
+            Some(Ok(stored)) if stored.is_same(tokens) => Ok(()),
+            _ => Err(io::Error::other(
                 "`store` ended with exit code 0, but `get` does not return what it was given",
-            )
-        })
+            )),
+        }
     }
 
     /// Removes the stored tokens.

@@ -151,23 +151,27 @@ impl Home {
         let file = atomic::create_private(journal)?;
         file.write_all_at(present, 0)?;
         file.sync_all()?;
-        self.put_in_force(journal)
+        match self {
+            // What cannot be used is not handed back to a command.
+            Home::Command(..) if TokenFile::parse(present).is_err() => Ok(()),
+            _ => self.put_in_force(journal),
+        }
     }
 
     /// Replaces the stored tokens by the synced journal, durably, and removes that.
     pub(super) fn put_in_force(&self, journal: &Path) -> io::Result<()> {
-        match self {
-            Home::File(path) => atomic::rename(journal, path),
-            Home::Command(command, _) => {
-                let tokens = cut_blanks(journal)?;
-                command.store(journal, tokens.as_ref())?;
-                let generation = tokens.map_or(0, |tokens| tokens.generation);
-                let noted = format!("{generation}\n");
-                atomic::replace_file(&self.beside(".stored"), noted.as_bytes(), atomic::PRIVATE)?;
-                atomic::remove_if_there(journal)?;
-                atomic::sync_parent(journal)
-            }
-        }
+        let (command, path) = match self {
+            Home::File(path) => return atomic::rename(journal, path),
+            Home::Command(command, _) => (command, self.beside(".stored")),
+        };
+        let tokens = cut_blanks(journal)?;
+        command.store(journal, &tokens)?;
+        // Killed in between, it is missing or empty: then any generation is accepted.
+        let noted = atomic::create_private(&path)?;
+        noted.write_all_at(format!("{}\n", tokens.generation).as_bytes(), 0)?;
+        noted.sync_all()?;
+        atomic::remove_if_there(journal)?;
+        atomic::sync_parent(journal)
     }
 
     /// Makes the candidate, which is complete, what [`Home::put_in_force`] is to be given: the tokens are never in two
@@ -221,12 +225,13 @@ impl Home {
 }
 
 /// Cuts off the blanks of reserved space; returns the tokens before them.
-fn cut_blanks(journal: &Path) -> io::Result<Option<TokenFile>> {
+fn cut_blanks(journal: &Path) -> io::Result<TokenFile> {
     let content = Zeroizing::new(std::fs::read(journal)?);
+    let tokens = TokenFile::parse(&content).map_err(|e| io::Error::other(e.to_string()))?;
     let end = content.trim_ascii_end().len();
     let line_feed = usize::from(content.get(end) == Some(&b'\n'));
     atomic::open_to_write(journal)?.set_len((end + line_feed) as u64)?;
-    Ok(TokenFile::parse(&content).ok())
+    Ok(tokens)
 }
 
 /// The content of a file of ours; `None` if there is none.

@@ -198,11 +198,17 @@ impl TokenStore {
     /// Stores what a failing command has left in the journal.
     pub(crate) fn finish(&self) -> Result<()> {
         let journal = self.journal_path();
-        if self.is_file() || !journal.exists() {
+        if self.is_file() {
             return Ok(());
         }
-        let stored = self.home.put_in_force(&journal);
-        stored.map_err(|e| self.home.not_in_force(&journal, &e))
+        match read_if_there(&journal)? {
+            // Half a rehearsal, or an answer that could not be parsed, is left to the recovery.
+            Some(content) if TokenFile::parse(&content).is_ok() => self
+                .home
+                .put_in_force(&journal)
+                .map_err(|e| self.home.not_in_force(&journal, &e)),
+            _ => Ok(()),
+        }
     }
 
     /// Stores `tokens` durably, by all of these steps.

@@ -3,7 +3,8 @@
 
 use crate::support::authorization::authorize;
 use crate::support::browser::code_at;
-use crate::support::interrupt::{KILLED, wait_until};
+use crate::support::disk::with_failing_calls;
+use crate::support::interrupt::{KILLED, has_strace_with_paths, wait_until};
 use crate::support::{Done, Site, subscribed};
 use aweber_sandbox::{ClientKind, Rotation, Settings};
 use rustix::process::Signal;
@@ -126,6 +127,25 @@ fn a_store_that_cannot_store_is_found_before_the_token_is_spent() {
         assert_eq!(site.token_requests(), 0, "{what}: {done}");
         site.hook("");
         assert_next_run_is_well(&site, what);
+    }
+}
+
+#[test]
+fn a_full_disk_under_the_journal_leaves_the_store_as_it_is() {
+    if !has_strace_with_paths() {
+        return;
+    }
+    for nth in 1..=3 {
+        let site = site_with_command();
+        let fails = format!("pwrite64:error=ENOSPC:when={nth}+");
+        let journal = site.beside_token(".next");
+        let run = with_failing_calls(&site.command(&["run"]), &[&journal], &[&fails]);
+        let done = site.finish(run);
+        if nth < 3 {
+            done.case(&nth).exits(74).says_safe("found before");
+            assert!(site.token_is_live(), "{nth}: {done}");
+        }
+        assert_next_run_is_well(&site, &nth.to_string());
     }
 }
 
