@@ -58,6 +58,10 @@ lint:
 deny:
     @bash .ci/steps.sh deny
 
+# Known vulnerabilities of the dependencies; needs the network
+advisories:
+    @bash .ci/steps.sh advisories
+
 # The release binary, its size and its number of crates
 release:
     @bash .ci/steps.sh release

@@ -92,7 +92,7 @@ do_package() {
     local files file said crates crate=$target/package/unpacked
     files=$(cargo package --list --allow-dirty) || return 1
     printf '%s\n' "$files"
-    for file in README.md docs/{options,files,deploy,monitoring,troubleshooting,design,reliability,performance}.md CHANGELOG.md CONTRIBUTING.md LICENSE-MIT LICENSE-APACHE examples/aweber-sync.env examples/crontab systemd/debian/build.sh src/main.rs; do
+    for file in README.md docs/{options,files,deploy,monitoring,troubleshooting,design,reliability,performance}.md CHANGELOG.md CONTRIBUTING.md LICENSE-MIT LICENSE-APACHE examples/aweber-sync.env examples/crontab examples/monitoring/prometheus-rules.yml systemd/debian/build.sh systemd/bin/aweber-sync-as build.rs src/main.rs; do
         grep -Fqx "$file" <<<"$files" || { echo "$file is missing in the package"; return 1; }
     done
     said=$(cargo package --locked --no-verify --allow-dirty --package aweber-sync 2>&1) || { printf '%s\n' "$said"; return 1; }
@@ -112,7 +112,7 @@ do_package() {
 do_workflows() {
     local venv=$target/workflows-venv node=$target/workflows-node
     if [ -x "$venv/bin/zizmor" ] || { python3 -m venv "$venv" && timeout 180 "$venv/bin/pip" -q install zizmor==1.32.0; } >/dev/null 2>&1; then
-        "$venv/bin/zizmor" --offline --no-progress .github/workflows || return 1
+        "$venv/bin/zizmor" --offline --no-progress .github || return 1
     else
         echo 'skipped: zizmor cannot be installed here'
     fi
@@ -145,7 +145,8 @@ begin_deny() {
     fi
 }
 
-do_deny() {
+# Fails if cargo-deny cannot be installed, and says so.
+have_deny() {
     [ ${#deny[@]} -gt 0 ] || begin_deny
     if [ -n "${deny_install:-}" ]; then
         local installed=0
@@ -154,10 +155,30 @@ do_deny() {
         rm -rf "$tools_dir/build"
         if [ "$installed" -ne 0 ]; then
             echo "skipped: cargo-deny cannot be installed ($installed): $(tail -n 1 "$tools_dir/deny.log")"
-            return 0
+            deny=(false)
         fi
+        unset deny_install
     fi
+    [ "${deny[0]}" != false ]
+}
+
+do_deny() {
+    have_deny || return 0
     "${deny[@]}" --locked check licenses bans sources
+}
+
+# Known vulnerabilities. Where the database cannot be fetched nothing is checked: `.ci/run` says so at its end, and
+# ADVISORIES=required (the scheduled workflow) fails.
+not_checked=
+do_advisories() {
+    local said
+    if have_deny && said=$("${deny[@]}" --locked fetch db 2>&1); then
+        "${deny[@]}" --locked check --disable-fetch advisories
+        return
+    fi
+    not_checked='advisories of the dependencies'
+    printf 'NOT CHECKED: the advisory database cannot be fetched\n%s\n' "$(tail -n 3 <<<"${said:-}")"
+    [ "${ADVISORIES:-}" != required ]
 }
 
 # Where the program is deployed: systemd, cron, the Debian package, Docker, Kubernetes.

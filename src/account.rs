@@ -44,10 +44,7 @@ pub(crate) struct Account {
 
 /// The one account that the tokens belong to (AWeber API, section 3: always exactly one).
 pub(crate) async fn fetch_account(session: &mut Session) -> Result<Account> {
-    let query = Query {
-        path: "/1.0/accounts".to_owned(),
-        parameters: vec![],
-    };
+    let query = Query::all("/1.0/accounts".to_owned());
     let origin = session.origin().clone();
     let read = |body| {
         let page = Page::parse(body, &query, &origin)?;

@@ -1,42 +1,42 @@
-//! Bringing one list up to date: the queries of its plan, what each row means for export and pending, and then those
-//! who were pending and were not seen. A list's progress is noted only for what is in the batch.
+//! Bringing one feed of a list up to date: the queries of its plan, what each row means for export and pending, and then
+//! those who were pending and were not seen. Progress is noted only for what is in the batch.
 
 mod left_out;
+mod meaning;
 mod pending;
+mod whole;
 
 use crate::api::session::Session;
 use crate::batch::collect::Collector;
 use crate::error::Result;
 use crate::ledger::Ledger;
-use crate::ledger::pending::Sighting;
-use crate::ledger::progress::{LeftOut, Progress, SavedWalk};
+use crate::ledger::progress::{LeftOut, Progress};
 use crate::lists::{List, account_path};
 use crate::pages::collection::Query;
-use crate::pages::next::Walk;
-use crate::pages::walk::{Rows, Verify, Walker};
+use crate::pages::walk::{Verify, Walker};
 use crate::plan::{Plan, plan};
 use crate::progress;
-use crate::subscriber::{Status, StatusCell, SubscribedAt, Subscriber};
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use crate::subscriber::Status;
+use crate::subscriber::feed::Feed;
+use chrono::{DateTime, NaiveDate, Utc};
 use std::time::Duration;
-
-/// How many keys of a walk are kept for going on in another process.
-const KEYS_KEPT: usize = 100;
 
 /// A wait for the rate limit that is worth a checkpoint before it.
 const LONG_WAIT: Duration = Duration::from_secs(1);
 
-/// What a run does on every list.
+/// What a run wants of one feed, on every list.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     pub(crate) account: String,
+    pub(crate) feed: Feed,
+    /// Those of the feed, sorted, each once.
     pub(crate) statuses: Vec<Status>,
     pub(crate) full: bool,
     /// The number of the run.
     pub(crate) run: i64,
 }
 
-/// One list being brought up to date.
+/// One feed of a list being brought up to date.
 pub(crate) struct CatchUp<'a> {
     pub(crate) session: &'a mut Session,
     pub(crate) ledger: &'a mut Ledger,
@@ -44,8 +44,11 @@ pub(crate) struct CatchUp<'a> {
     pub(crate) wanted: &'a Wanted,
     pub(crate) list: &'a List,
     progress: Progress,
-    /// The newest subscribed_at seen, Unix seconds.
+    /// The newest event seen, Unix seconds.
     newest: Option<i64>,
+    /// AWeber's time when the queries began, Unix seconds: an event after that may have been hidden from them. Earlier for
+    /// a walk that another process began.
+    began: i64,
     left_out: Option<LeftOut>,
     has_warned_of_refusal: bool,
     new: u64,
@@ -60,8 +63,9 @@ impl<'a> CatchUp<'a> {
         wanted: &'a Wanted,
         list: &'a List,
     ) -> Result<CatchUp<'a>> {
-        let progress = ledger.progress(list.this.id)?;
+        let progress = ledger.progress(list.this.id, wanted.feed)?;
         Ok(CatchUp {
+            began: now(session).timestamp(),
             session,
             ledger,
             collector,
@@ -78,19 +82,20 @@ impl<'a> CatchUp<'a> {
     /// Runs the catch-up; returns the number of new rows. On an error, the rows found so far stay in the batch and the
     /// progress is recorded.
     pub(crate) async fn run(mut self) -> Result<u64> {
-        // Whoever signs up from here on is not hidden by the mark, however long the queries take.
-        let began = self.now();
+        let wanted = self.wanted;
         match plan(
+            wanted.feed,
             &self.progress,
-            &self.wanted.statuses,
-            self.wanted.full,
+            &wanted.statuses,
+            wanted.full,
             self.session.now(),
         ) {
-            Plan::Recent { after } => {
-                let query = self.find(None, after);
-                let expect = self.progress.mark.is_some();
-                self.walk(Walker::new(query, None, Verify::Count, expect), None)
+            Plan::Recent { status, after } => {
+                let query = self.find(status, after);
+                let expect = self.progress.mark.is_some() && !self.progress.quiet;
+                self.walk(Walker::new(query, None, Verify::Count, expect), status)
                     .await?;
+                self.progress.quiet = self.newest.is_none();
                 self.check_pending(true).await?;
             }
             Plan::Everything {
@@ -107,22 +112,23 @@ impl<'a> CatchUp<'a> {
                     self.walk(walker, Some(Status::Unconfirmed)).await?;
                 }
                 self.walk_everything(status, after).await?;
+                self.progress.quiet = false;
                 self.check_pending(false).await?;
             }
         }
-        self.progress.statuses = Some(self.statuses());
+        self.progress.statuses = Some(self.wanted.statuses.clone());
         self.progress.again = false;
-        self.progress.mark = self.next_mark(began);
+        self.progress.mark = self.next_mark();
         self.note_progress()?;
         self.checkpoint_if_due()?;
         self.check_left_out()?;
         Ok(self.new)
     }
 
-    /// The newest subscribed_at seen, but no later than a row that was left out: the next run asks for that again.
-    fn next_mark(&self, began: DateTime<Utc>) -> Option<i64> {
+    /// The newest event seen, but no later than a row that was left out: the next run asks for that again.
+    fn next_mark(&self) -> Option<i64> {
         let before = self.progress.mark;
-        let newest = self.newest.map(|newest| newest.min(began.timestamp()));
+        let newest = self.newest.map(|newest| newest.min(self.began));
         let mark = before.max(newest);
         match &self.left_out {
             None => mark,
@@ -132,23 +138,20 @@ impl<'a> CatchUp<'a> {
         }
     }
 
-    /// AWeber's clock; should it have none, ours: too early a mark costs a request, no row.
-    fn now(&self) -> DateTime<Utc> {
-        self.session.now().unwrap_or_else(Utc::now)
-    }
-
     /// The find of this list (AWeber API, section 3), oldest first.
     fn find(&self, status: Option<Status>, after: Option<NaiveDate>) -> Query {
+        let feed = self.wanted.feed;
         let mut parameters = vec![
             ("ws.op", "find".to_owned()),
-            ("sort_key", "subscribed_at".to_owned()),
+            ("sort_key", feed.time_field().to_owned()),
             ("sort_order", "asc".to_owned()),
         ];
         parameters.extend(status.map(|status| ("status", status.word().to_owned())));
-        parameters.extend(after.map(|day| ("subscribed_after", day.to_string())));
+        parameters.extend(after.map(|day| (feed.after_filter(), day.to_string())));
         Query {
             path: self.subscribers_path(),
             parameters,
+            feed,
         }
     }
 
@@ -186,91 +189,14 @@ impl<'a> CatchUp<'a> {
         }
     }
 
-    /// The walk through everything, which another process can go on with unless this is `--full` on a complete list.
-    async fn walk_everything(
-        &mut self,
-        status: Option<Status>,
-        after: Option<NaiveDate>,
-    ) -> Result<()> {
-        let saved = self
-            .progress
-            .walk
-            .take()
-            .filter(|saved| self.may_resume(saved));
-        if let Some(saved) = &saved {
-            tracing::info!(
-                event = "resumed",
-                list = self.list.this.id,
-                row = saved.start,
-                "going on where the last run stopped"
-            );
-            self.newest = self.newest.max(saved.newest);
-            self.left_out = saved.left_out.clone();
-        }
-        let from = saved.map(|saved| Walk::resume(saved.start, saved.seen, saved.keys));
-        let expect = from.is_none() && self.list.subscribed > 0;
-        let mut walker = Walker::new(self.find(status, after), from, Verify::Count, expect)
-            .with_claimed_rows(self.list.count(status));
-        loop {
-            match walker.next(self.session).await {
-                Ok(Some(rows)) => {
-                    self.note_left_out(&rows, walker.query());
-                    self.take(&rows, status)?;
-                    progress::advance(rows.fresh.len() as u64);
-                    if self.is_checkpoint_due() {
-                        self.save_walk(walker.position())?;
-                        self.checkpoint()?;
-                    }
-                }
-                Ok(None) => {
-                    self.warn_of_wrong_count(&walker);
-                    return Ok(());
-                }
-                Err(error) => {
-                    if !walker.has_failed() {
-                        self.save_walk(walker.position())?;
-                    } else {
-                        self.note_progress()?;
-                    }
-                    return Err(error);
-                }
-            }
-        }
-    }
-
-    fn may_resume(&self, saved: &SavedWalk) -> bool {
-        self.is_resumable() && !self.wanted.full && saved.statuses == self.statuses()
-    }
-
-    /// Only a walk through a list that is not complete: `--full` looks for rows with an old date, and those may be added
-    /// before the place where it stopped.
-    fn is_resumable(&self) -> bool {
-        !self.progress.is_complete(&self.wanted.statuses)
-    }
-
-    fn save_walk(&mut self, position: &Walk) -> Result<()> {
-        self.progress.walk = self.is_resumable().then(|| SavedWalk {
-            statuses: self.statuses(),
-            start: position.offset(),
-            seen: position.seen(),
-            keys: position.last_keys(KEYS_KEPT).cloned().collect(),
-            newest: self.newest,
-            left_out: self.left_out.clone(),
-        });
-        self.note_progress()
-    }
-
-    fn statuses(&self) -> Vec<Status> {
-        let mut statuses = self.wanted.statuses.clone();
-        statuses.sort_unstable();
-        statuses.dedup();
-        statuses
-    }
-
     fn note_progress(&mut self) -> Result<()> {
         let batch_open = self.collector.batch().is_some();
-        self.ledger
-            .set_progress(self.list.this.id, &self.progress, batch_open)
+        self.ledger.set_progress(
+            self.list.this.id,
+            self.wanted.feed,
+            &self.progress,
+            batch_open,
+        )
     }
 
     /// Also before a long wait: a kill during it must cost nothing.
@@ -288,77 +214,9 @@ impl<'a> CatchUp<'a> {
     fn checkpoint(&mut self) -> Result<()> {
         self.collector.checkpoint(self.ledger)
     }
+}
 
-    /// The new rows of a page: export, remember as pending, or let go.
-    fn take(&mut self, rows: &Rows, asked: Option<Status>) -> Result<()> {
-        let subscribers = rows.fresh.iter().map(|i| rows.page.subscriber(*i));
-        self.take_subscribers(subscribers, asked)
-    }
-
-    fn take_subscribers<'s>(
-        &mut self,
-        subscribers: impl Iterator<Item = Subscriber<'s>>,
-        asked: Option<Status>,
-    ) -> Result<()> {
-        let list = self.list.this.id;
-        let mut wanted = Vec::with_capacity(subscribers.size_hint().0);
-        let mut others = Vec::new();
-        for subscriber in subscribers {
-            let seen = Sighting {
-                list,
-                subscriber: subscriber.id(),
-                run: self.wanted.run,
-            };
-            let subscribed_at = &subscriber.key().subscribed_at;
-            let at = subscribed_at.earliest();
-            self.newest = self.newest.max(at);
-            if self.is_before_since(subscribed_at) {
-                // Not exported whatever the status: no need to ask again.
-                others.push(subscriber.id());
-                continue;
-            }
-            let status = match (subscriber.status(), asked) {
-                (StatusCell::Absent, Some(asked)) => StatusCell::Known(asked),
-                (status, _) => status,
-            };
-            match status {
-                StatusCell::Known(status) if self.wanted.statuses.contains(&status) => {
-                    wanted.push(subscriber)
-                }
-                // Only the id is sure to be there. Better a row with an empty cell than no row.
-                StatusCell::Absent => wanted.push(subscriber),
-                StatusCell::Known(Status::Unconfirmed) => {
-                    let now = self.now().timestamp();
-                    self.ledger.note_pending(seen, at, now)?;
-                }
-                // Confirmed, but not wanted by this run: a later one that wants it must still find it.
-                StatusCell::Known(Status::Subscribed) => self.ledger.touch_pending(seen)?,
-                StatusCell::Known(Status::Unsubscribed) => others.push(subscriber.id()),
-                // A word that we do not know: neither exported nor forgotten.
-                StatusCell::Other => self.ledger.touch_pending(seen)?,
-            }
-        }
-        self.new += self
-            .collector
-            .offer(self.ledger, &self.list.this, &wanted)?;
-        if self.ledger.has_pending(list)? {
-            let batch = self.collector.batch();
-            for subscriber in &wanted {
-                self.ledger.resolve_pending(list, subscriber.id(), batch)?;
-            }
-            for id in others {
-                // Left before confirming, or before the day that this list begins with.
-                self.ledger.resolve_pending(list, id, None)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether somebody surely came before the day that this list begins with.
-    fn is_before_since(&self, subscribed_at: &SubscribedAt) -> bool {
-        self.progress.since.is_some_and(|since| {
-            let midnight = since.and_time(NaiveTime::MIN).and_utc().timestamp();
-            subscribed_at.latest().is_some_and(|at| at < midnight)
-        })
-    }
+/// AWeber's clock; should it have none, ours: too early a mark costs a request, no row.
+fn now(session: &Session) -> DateTime<Utc> {
+    session.now().unwrap_or_else(Utc::now)
 }

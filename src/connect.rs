@@ -19,10 +19,14 @@ use std::path::PathBuf;
 pub(crate) fn session(
     base: &Base,
     store: &TokenStore,
-    tokens: TokenFile,
+    mut tokens: TokenFile,
     client_secret: Option<SecretString>,
     stop: Stop,
 ) -> Result<Session> {
+    if base.client.secret_is_in_a_file() {
+        // A copy from the time before that file is not written again.
+        tokens.client_secret = None;
+    }
     let client = Client::new(&base.network, request_log(base)?, stop)?;
     let bearer = Bearer::new(store.clone(), tokens, client_secret);
     Ok(Session::new(client, Credential::Bearer(bearer)))

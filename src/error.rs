@@ -3,8 +3,9 @@
 //! a token, a form or a header.
 
 use crate::exit::Exit;
+use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Result of everything that can end a command.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
@@ -127,6 +128,30 @@ impl Error {
                 .or_next("check that path and its disk, then run the same command again"),
             _ => self,
         }
+    }
+
+    /// Where systemd started the program for a service of ours, whose state is in `state_directory`, a command has to be
+    /// typed with `aweber-sync-as`: a plain `aweber-sync` would use the state of the user who types it.
+    pub(crate) fn in_service(mut self, state_directory: Option<OsString>) -> Error {
+        let directory = state_directory.map(PathBuf::from);
+        let name = directory
+            .as_deref()
+            .and_then(|path| path.file_name()?.to_str());
+        let account = match name.and_then(|name| name.strip_prefix("aweber-sync")) {
+            Some("") => String::new(),
+            Some(rest) if rest.starts_with('-') => format!("@{} ", &rest[1..]),
+            _ => return self,
+        };
+        self.next = self.next.map(|next| {
+            ["authorize", "run", "lists", "status", "revoke"]
+                .iter()
+                .filter(|_| !next.contains("sudo "))
+                .fold(next.clone(), |next, command| {
+                    let typed = format!("aweber-sync {command}");
+                    next.replace(&typed, &format!("aweber-sync-as {account}{command}"))
+                })
+        });
+        self
     }
 
     /// Puts the work that failed in front: "list 7: cannot …".
@@ -267,6 +292,42 @@ mod tests {
             }
         }
         assert!(Failures::default().into_result().is_ok());
+    }
+
+    #[test]
+    fn advice_in_a_service_names_its_account() {
+        for (directory, next, expected) in [
+            (None, "aweber-sync run", "aweber-sync run"),
+            (
+                Some("/x/aweber-sync"),
+                "aweber-sync run",
+                "aweber-sync-as run",
+            ),
+            (
+                Some("/x/aweber-sync-acme"),
+                "repair it, then aweber-sync authorize --force",
+                "repair it, then aweber-sync-as @acme authorize --force",
+            ),
+            (
+                Some("/x/aweber-sync2"),
+                "aweber-sync run",
+                "aweber-sync run",
+            ),
+            (
+                Some("/x/aweber-sync"),
+                "sudo -u x aweber-sync run",
+                "sudo -u x aweber-sync run",
+            ),
+            (
+                Some("/x/aweber-sync"),
+                "run aweber-sync again",
+                "run aweber-sync again",
+            ),
+        ] {
+            let error = Error::config("x").next(next);
+            let error = error.in_service(directory.map(OsString::from));
+            assert_eq!(error.to_string(), format!("x\n  next: {expected}"));
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ struct Job<'a> {
     account: String,
     /// The number of the run.
     run: i64,
+    /// The first batch that the run may publish.
+    first_batch: i64,
     printer: Printer,
     summary: &'a mut Summary,
 }
@@ -60,6 +62,7 @@ pub(crate) async fn run(
         ledger,
         account,
         run: 0,
+        first_batch: 0,
         summary,
     };
     job.begin()?;
@@ -87,6 +90,7 @@ impl Job<'_> {
     fn begin(&mut self) -> Result<()> {
         self.ledger.check_whole()?;
         self.run = self.ledger.begin_run(Utc::now().timestamp())?;
+        self.first_batch = self.ledger.first_unpublished_batch()?;
         self.ledger.commit()
     }
 
@@ -184,6 +188,7 @@ impl Job<'_> {
         summary.token_expires_at = Some(self.session.tokens().expires_at);
         summary.previous_success = self.ledger.last_success().unwrap_or_default();
         summary.pending = self.ledger.pending().ok();
+        summary.published_departures = self.ledger.published_departures(self.first_batch).ok();
         let exit = failures.exit();
         let outcome = failures.into_result();
         let message = outcome.as_ref().err().map(ToString::to_string);
@@ -193,6 +198,7 @@ impl Job<'_> {
         failures.into_result()
     }
 
+    /// Records the end of the run, and of an upgrade that it has completed.
     fn note_run(&mut self, exit: Exit, message: Option<&str>) -> Result<()> {
         let totals = RunTotals {
             exit,
@@ -205,7 +211,11 @@ impl Job<'_> {
             ledger.set_aweber_time(now.timestamp())?;
         }
         ledger.end_run(self.run, Utc::now().timestamp(), totals, message)?;
-        ledger.commit()
+        ledger.commit()?;
+        if exit == Exit::Done && !self.config.dry_run {
+            self.ledger.remove_old_copy();
+        }
+        Ok(())
     }
 }
 

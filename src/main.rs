@@ -81,7 +81,8 @@ fn main() -> ExitCode {
     let exit = match Command::new(cli, &config::process_env).and_then(run) {
         Ok(()) => Exit::Done,
         Err(error) => {
-            let error = error.completed();
+            let service = config::process_env("STATE_DIRECTORY");
+            let error = error.completed().in_service(service);
             error.log();
             error.exit()
         }

@@ -2,6 +2,7 @@
 
 use crate::ledger::progress::Progress;
 use crate::subscriber::Status;
+use crate::subscriber::feed::Feed;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 /// AWeber's confirmation link is valid for 30 days (AWeber API, section 6); one more for time zones.
@@ -14,28 +15,31 @@ const SLACK_DAYS: i64 = 2;
 /// How old, in days, pending subscribers of a list that no run checks may become.
 pub(crate) const LONGEST_PENDING_DAYS: i64 = LINK_DAYS + SLACK_DAYS;
 
-/// The queries for one list, in this order.
+/// The queries for one feed of a list, in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
-    /// Everything since the mark, all statuses in one query.
+    /// Everything since the mark, in one query.
     Recent {
-        /// `subscribed_after`; `None`: everything.
+        /// With this status; `None`: all statuses, so that no arrival can change its status between two queries unseen.
+        status: Option<Status>,
+        /// The first day; `None`: everything.
         after: Option<NaiveDate>,
     },
     /// A first export, `--full`, a status newly wanted, or rows lost with a batch.
     Everything {
-        /// First the unconfirmed since this day, unless they are exported anyway. In the other order a subscriber who
-        /// confirms between the queries is in neither.
+        /// For arrivals, first the unconfirmed since this day, unless they are exported anyway. In the other order a
+        /// subscriber who confirms between the queries is in neither.
         unconfirmed_after: Option<Option<NaiveDate>>,
         /// Then all with this status; `None`: all statuses.
         status: Option<Status>,
-        /// `subscribed_after` of the second query.
+        /// The first day of the second query.
         after: Option<NaiveDate>,
     },
 }
 
-/// The plan for a list with this progress. `now`: AWeber's clock.
+/// The plan for a feed with this progress, of which these statuses are wanted. `now`: AWeber's clock.
 pub(crate) fn plan(
+    feed: Feed,
     progress: &Progress,
     wanted: &[Status],
     full: bool,
@@ -48,13 +52,17 @@ pub(crate) fn plan(
             .and_then(|mark| DateTime::from_timestamp(mark, 0));
         let after = mark.map(|mark| mark.date_naive() - TimeDelta::days(SLACK_DAYS));
         return Plan::Recent {
+            status: match feed {
+                Feed::Arrivals => None,
+                Feed::Departures => Some(Status::Unsubscribed),
+            },
             after: after.max(since),
         };
     }
     let link = now.map(|now| now.date_naive() - TimeDelta::days(LONGEST_PENDING_DAYS));
-    let unconfirmed_wanted = wanted.contains(&Status::Unconfirmed);
+    let awaits = feed == Feed::Arrivals && !wanted.contains(&Status::Unconfirmed);
     Plan::Everything {
-        unconfirmed_after: (!unconfirmed_wanted).then(|| link.max(since)),
+        unconfirmed_after: awaits.then(|| link.max(since)),
         status: match wanted {
             [one] => Some(*one),
             _ => None,
@@ -93,7 +101,13 @@ mod tests {
     fn a_first_export_queries_unconfirmed_then_everything() {
         let progress = Progress::default();
         assert_eq!(
-            plan(&progress, &[Status::Subscribed], false, now()),
+            plan(
+                Feed::Arrivals,
+                &progress,
+                &[Status::Subscribed],
+                false,
+                now()
+            ),
             Plan::Everything {
                 unconfirmed_after: Some(day("2026-10-20")),
                 status: Some(Status::Subscribed),
@@ -102,7 +116,13 @@ mod tests {
         );
         // AWeber's clock is unknown: all unconfirmed ones.
         assert_eq!(
-            plan(&progress, &[Status::Subscribed], false, None),
+            plan(
+                Feed::Arrivals,
+                &progress,
+                &[Status::Subscribed],
+                false,
+                None
+            ),
             Plan::Everything {
                 unconfirmed_after: Some(None),
                 status: Some(Status::Subscribed),
@@ -111,7 +131,7 @@ mod tests {
         );
         let all = [Status::Subscribed, Status::Unconfirmed];
         assert_eq!(
-            plan(&progress, &all, false, now()),
+            plan(Feed::Arrivals, &progress, &all, false, now()),
             Plan::Everything {
                 unconfirmed_after: None,
                 status: None,
@@ -124,23 +144,37 @@ mod tests {
     fn a_later_export_queries_from_the_mark_on() {
         let progress = done(&[Status::Subscribed]);
         assert_eq!(
-            plan(&progress, &[Status::Subscribed], false, now()),
+            plan(
+                Feed::Arrivals,
+                &progress,
+                &[Status::Subscribed],
+                false,
+                now()
+            ),
             Plan::Recent {
+                status: None,
                 after: day("2026-11-20")
             }
         );
         assert!(matches!(
-            plan(&progress, &[Status::Subscribed], true, now()),
+            plan(
+                Feed::Arrivals,
+                &progress,
+                &[Status::Subscribed],
+                true,
+                now()
+            ),
             Plan::Everything { .. }
         ));
-        let newly = [Status::Subscribed, Status::Unsubscribed];
+        let newly = [Status::Subscribed, Status::Unconfirmed];
         assert!(matches!(
-            plan(&progress, &newly, false, now()),
+            plan(Feed::Arrivals, &progress, &newly, false, now()),
             Plan::Everything { .. }
         ));
         assert!(matches!(
             plan(
-                &done(&[Status::Subscribed, Status::Unsubscribed]),
+                Feed::Arrivals,
+                &done(&[Status::Subscribed, Status::Unconfirmed]),
                 &[Status::Subscribed],
                 false,
                 now()
@@ -152,7 +186,7 @@ mod tests {
             ..progress.clone()
         };
         assert!(matches!(
-            plan(&lost, &[Status::Subscribed], false, now()),
+            plan(Feed::Arrivals, &lost, &[Status::Subscribed], false, now()),
             Plan::Everything { .. }
         ));
         let empty = Progress {
@@ -160,8 +194,11 @@ mod tests {
             ..progress
         };
         assert_eq!(
-            plan(&empty, &[Status::Subscribed], false, now()),
-            Plan::Recent { after: None }
+            plan(Feed::Arrivals, &empty, &[Status::Subscribed], false, now()),
+            Plan::Recent {
+                status: None,
+                after: None
+            }
         );
     }
 
@@ -172,11 +209,44 @@ mod tests {
             ..done(&[Status::Subscribed])
         };
         assert_eq!(
-            plan(&progress, &[Status::Subscribed], true, now()),
+            plan(
+                Feed::Arrivals,
+                &progress,
+                &[Status::Subscribed],
+                true,
+                now()
+            ),
             Plan::Everything {
                 unconfirmed_after: Some(day("2026-11-19")),
                 status: Some(Status::Subscribed),
                 after: day("2026-11-19")
+            }
+        );
+    }
+
+    #[test]
+    fn departures_are_queried_by_status_and_never_wait_for_a_confirmation() {
+        let wanted = [Status::Unsubscribed];
+        let status = Some(Status::Unsubscribed);
+        assert_eq!(
+            plan(
+                Feed::Departures,
+                &Progress::default(),
+                &wanted,
+                false,
+                now()
+            ),
+            Plan::Everything {
+                unconfirmed_after: None,
+                status,
+                after: None
+            }
+        );
+        assert_eq!(
+            plan(Feed::Departures, &done(&wanted), &wanted, false, now()),
+            Plan::Recent {
+                status,
+                after: day("2026-11-20")
             }
         );
     }

@@ -1,4 +1,5 @@
-//! Secrets in memory: `SecretString` neither prints nor outlives its use.
+//! Secrets in memory: a `SecretString` does not print, and its bytes are overwritten when it is dropped. Copies in the
+//! buffers of the HTTP, TLS and JSON libraries are not; `hardening` keeps the memory out of core dumps.
 
 pub(crate) use secrecy::{ExposeSecret, SecretString};
 

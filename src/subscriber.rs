@@ -1,13 +1,14 @@
 //! A subscriber as returned by AWeber's API. Each field stays the raw JSON received, so that no digit changes. Only
 //! `id` is required (AWeber API, section 4); the last of duplicate keys counts. Pure.
 
+pub(crate) mod feed;
 pub(crate) mod fields;
 pub(crate) mod read;
 
 use crate::json::{Pairs, raw_text};
 use crate::timestamp;
 use clap::ValueEnum;
-use fields::{CUSTOM_FIELDS, FIELDS, STATUS};
+use fields::{CUSTOM_FIELDS, FIELDS, STATUS, SUBSCRIBED_AT, UNSUBSCRIBED_AT};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::sync::LazyLock;
@@ -67,10 +68,10 @@ impl Status {
     }
 }
 
-/// The time of a subscription, by which the ledger distinguishes subscriptions of the same id.
+/// The time of an event, by which the ledger distinguishes events of the same id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum SubscribedAt {
+pub(crate) enum EventTime {
     /// Whole Unix seconds; AWeber's endpoints differ in whether they send fractions.
     Instant(i64),
     /// A text without an offset or in an unknown form; empty if the field was absent.
@@ -82,14 +83,15 @@ pub(crate) enum SubscribedAt {
 pub(crate) struct RowKey {
     /// The subscriber id, unique to one list.
     pub(crate) id: i64,
-    /// Changes when a person subscribes again under the same id.
-    pub(crate) subscribed_at: SubscribedAt,
+    /// The time of the event by the feed that the row belongs to. Changes when a person subscribes, or leaves, again
+    /// under the same id.
+    pub(crate) at: EventTime,
 }
 
-/// As `[id, subscribed_at]`, which the derived `Deserialize` reads as well.
+/// As `[id, at]`, which the derived `Deserialize` reads as well.
 impl Serialize for RowKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.id, &self.subscribed_at).serialize(serializer)
+        (self.id, &self.at).serialize(serializer)
     }
 }
 
@@ -145,6 +147,17 @@ impl<'a> Subscriber<'a> {
         (!raw.is_empty()).then_some(raw)
     }
 
+    /// When the person subscribed.
+    pub(crate) fn subscribed_at(&self) -> EventTime {
+        EventTime::read(&self.raw(SUBSCRIBED_AT).map(raw_text).unwrap_or_default())
+    }
+
+    /// When the person left, if AWeber has sent that.
+    pub(crate) fn unsubscribed_at(&self) -> Option<EventTime> {
+        let text = self.raw(UNSUBSCRIBED_AT).map(raw_text).unwrap_or_default();
+        (!text.is_empty()).then(|| EventTime::read(&text))
+    }
+
     fn slice(&self, span: Span) -> &'a str {
         self.text
             .get(span.start as usize..span.end as usize)
@@ -170,28 +183,28 @@ impl<'a> Subscriber<'a> {
     }
 }
 
-impl SubscribedAt {
+impl EventTime {
     /// Reads what AWeber sent: only a text with an offset is an instant.
-    fn read(written: &str) -> SubscribedAt {
+    fn read(written: &str) -> EventTime {
         match timestamp::instant(written) {
-            Some(instant) => SubscribedAt::Instant(instant.timestamp()),
-            None => SubscribedAt::Text(written.into()),
+            Some(instant) => EventTime::Instant(instant.timestamp()),
+            None => EventTime::Text(written.into()),
         }
     }
 
     /// A lower bound of the instant, Unix seconds; `None` if the text is not a timestamp.
     pub(crate) fn earliest(&self) -> Option<i64> {
         match self {
-            SubscribedAt::Instant(seconds) => Some(*seconds),
-            SubscribedAt::Text(text) => timestamp::earliest(text).map(|at| at.timestamp()),
+            EventTime::Instant(seconds) => Some(*seconds),
+            EventTime::Text(text) => timestamp::earliest(text).map(|at| at.timestamp()),
         }
     }
 
     /// An upper bound of the instant, Unix seconds; `None` if the text is not a timestamp.
     pub(crate) fn latest(&self) -> Option<i64> {
         match self {
-            SubscribedAt::Instant(seconds) => Some(*seconds),
-            SubscribedAt::Text(text) => timestamp::latest(text).map(|at| at.timestamp()),
+            EventTime::Instant(seconds) => Some(*seconds),
+            EventTime::Text(text) => timestamp::latest(text).map(|at| at.timestamp()),
         }
     }
 }

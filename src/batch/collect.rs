@@ -13,6 +13,7 @@ use crate::ledger::batches::{BatchRecord, Destination, State};
 use crate::ledger::events::Event;
 use crate::rows::{Column, ListRef};
 use crate::subscriber::Subscriber;
+use crate::subscriber::feed::Feed;
 use chrono::Utc;
 use std::io;
 use std::path::PathBuf;
@@ -101,18 +102,19 @@ impl Collector {
         self.open.as_ref().map(|(batch, _)| batch.id)
     }
 
-    /// Adds the `subscribers` that were not exported before; returns their number.
+    /// Adds the events of the `subscribers` that were not exported before; returns their number.
     pub(crate) fn offer(
         &mut self,
         ledger: &mut Ledger,
         list: &ListRef,
+        feed: Feed,
         subscribers: &[Subscriber<'_>],
     ) -> Result<u64> {
         let mut candidates = subscribers;
         if self.open.is_none() {
             // Only a new row opens a batch: a run without new rows leaves no trace.
             while let [first, rest @ ..] = candidates
-                && ledger.is_exported(Event::subscribed(list.id, first.key()))?
+                && ledger.is_exported(Event::new(list.id, feed, first.key()))?
             {
                 candidates = rest;
             }
@@ -126,15 +128,15 @@ impl Collector {
         };
         let events = candidates
             .iter()
-            .map(|subscriber| Event::subscribed(list.id, subscriber.key()));
-        let is_new = ledger.export(events, batch)?;
+            .map(|subscriber| Event::new(list.id, feed, subscriber.key()));
+        let is_new = ledger.export(feed, events, batch)?;
         let new: Vec<_> = candidates
             .iter()
             .zip(is_new)
             .filter_map(|(subscriber, is_new)| is_new.then_some(*subscriber))
             .collect();
         if !new.is_empty() {
-            ledger.count_rows(batch, list.id, new.len() as u64)?;
+            ledger.count_rows(batch, list.id, feed, new.len() as u64)?;
             self.add(list, &new)?;
         }
         Ok(new.len() as u64)

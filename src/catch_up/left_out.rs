@@ -15,10 +15,7 @@ impl CatchUp<'_> {
         let keys = rows.page.keys();
         for i in &rows.without_id {
             // The rows are sorted: the one before is no newer.
-            let at = keys[..=*i]
-                .iter()
-                .rev()
-                .find_map(|key| key.subscribed_at.earliest());
+            let at = keys[..=*i].iter().rev().find_map(|key| key.at.earliest());
             let at = at.or(self.newest);
             let mut row = format!("row {}", rows.offset + *i as u64 + 1);
             if !query.filters().is_empty() {

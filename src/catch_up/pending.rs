@@ -3,10 +3,10 @@
 use super::CatchUp;
 use crate::api::session::Found;
 use crate::error::{Error, Result};
-use crate::ledger::pending::Sighting;
 use crate::pages::collection::utf8;
 use crate::pages::walk::{Verify, Walker};
 use crate::plan::{LINK_DAYS, pending_after};
+use crate::subscriber::feed::Feed;
 use crate::subscriber::{Entry, Status, Subscriber};
 use chrono::TimeDelta;
 
@@ -14,9 +14,12 @@ use chrono::TimeDelta;
 const IDS_AT_A_TIME: u32 = 100;
 
 impl CatchUp<'_> {
-    /// Those pending whom this run has not seen: still unconfirmed, confirmed meanwhile, or gone.
+    /// Those pending whom this run's arrivals have not shown: still unconfirmed, confirmed meanwhile, or gone.
     pub(super) async fn check_pending(&mut self, ask_for_unconfirmed: bool) -> Result<()> {
         let list = self.list.this.id;
+        if self.wanted.feed == Feed::Departures {
+            return Ok(());
+        }
         if self.wanted.statuses.contains(&Status::Unconfirmed) {
             return self.ledger.forget_pending(list, self.collector.batch());
         }
@@ -80,10 +83,6 @@ impl CatchUp<'_> {
             );
         }
         self.has_warned_of_refusal = true;
-        self.ledger.touch_pending(Sighting {
-            list,
-            subscriber,
-            run: self.wanted.run,
-        })
+        self.ledger.touch_pending(self.sighting(subscriber))
     }
 }

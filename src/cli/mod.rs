@@ -20,6 +20,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches, Parser, Subc
 #[command(
     name = "aweber-sync",
     version,
+    long_version = env!("AWEBER_SYNC_LONG_VERSION"),
     about = "Export each new subscriber of an AWeber account to CSV, exactly once.",
     long_about = "Export each new subscriber of an AWeber account to CSV, exactly once.\n\n\
         Connect an account with `aweber-sync authorize`, then run `aweber-sync run` from cron.",

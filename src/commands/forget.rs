@@ -39,14 +39,25 @@ pub(crate) async fn forget(config: config::Forget) -> Result<()> {
 
 fn said(list: i64, since: Option<NaiveDate>, forgotten: &Forgotten) -> String {
     let from = since.map_or_else(String::new, |day| format!(" from {day} on"));
-    let mut said = match forgotten.events {
-        0 => format!("No subscription of list {list}{from} was in the ledger.\n"),
-        1 => {
-            format!("Forgot 1 subscription of list {list}{from}; the next run exports it again.\n")
+    let events = |count: usize, noun: &str| match count {
+        1 => format!("1 {noun}"),
+        n => format!("{n} {noun}s"),
+    };
+    let mut said = match (forgotten.arrivals, forgotten.departures) {
+        (0, 0) => format!("No subscription of list {list}{from} was in the ledger.\n"),
+        (arrivals, departures) => {
+            let mut kinds = vec![events(arrivals, "subscription")];
+            if departures > 0 {
+                kinds.push(events(departures, "unsubscription"));
+            }
+            let them = if arrivals + departures == 1 {
+                "it"
+            } else {
+                "them"
+            };
+            let kinds = kinds.join(" and ");
+            format!("Forgot {kinds} of list {list}{from}; the next run exports {them} again.\n")
         }
-        n => format!(
-            "Forgot {n} subscriptions of list {list}{from}; the next run exports them again.\n"
-        ),
     };
     match (forgotten.since_before, forgotten.since_now) {
         (Some(before), None) => said.push_str(&format!(

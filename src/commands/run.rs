@@ -19,6 +19,7 @@ pub(crate) async fn run(watchers: Watchers, config: Result<config::Run>) -> Resu
         Ok(config) => job::run(&config, &reporter, stop, &mut summary).await,
         Err(error) => Err(error),
     };
+    let outcome = outcome.map_err(|error| error.in_service(config::process_env("STATE_DIRECTORY")));
     reporter.finish(summary, &outcome).await;
     outcome
 }

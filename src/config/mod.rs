@@ -192,6 +192,11 @@ impl Client {
     pub(crate) fn secret(&self) -> Option<SecretString> {
         self.secret.as_ref().map(|secret| secret.value.clone())
     }
+
+    /// Whether the secret is in a file, so that nothing else need keep it.
+    pub(crate) fn secret_is_in_a_file(&self) -> bool {
+        self.secret.as_ref().is_some_and(|secret| secret.from_file)
+    }
 }
 
 impl Watchers {

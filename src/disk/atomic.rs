@@ -193,6 +193,23 @@ pub(crate) fn replace_file(path: &Path, content: &[u8], mode: u32) -> io::Result
     written
 }
 
+/// Copies a private file to `to`, replacing what is there, atomically and durably.
+pub(crate) fn copy_private(from: &Path, to: &Path) -> io::Result<()> {
+    let next = &temporary(to);
+    let copy = || {
+        let mut file = create_private(next)?;
+        io::copy(&mut File::open(from)?, &mut file)?;
+        file.sync_all()?;
+        rename(next, to)
+    };
+    let copied = copy();
+    if copied.is_err() {
+        // The first error is the one to report; a leftover is replaced next time.
+        let _ = remove_if_there(next);
+    }
+    copied
+}
+
 /// Removes a file, if it exists.
 pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {

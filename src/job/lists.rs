@@ -1,4 +1,4 @@
-//! The lists, one after the other: a failing list does not stop the others.
+//! The feeds of the lists, one after the other: a failing one does not stop the others.
 
 use super::Job;
 use crate::batch::collect::Collector;
@@ -8,7 +8,7 @@ use crate::ledger::Ledger;
 use crate::lists::{List, fetch_lists, select};
 use crate::printable::printable;
 use crate::progress;
-use crate::subscriber::Status;
+use crate::subscriber::feed::Feed;
 
 /// What is safe if a run fails before its first list.
 const NOTHING_YET: &str = "the tokens are stored; nothing was exported by this run, no row is lost";
@@ -16,8 +16,8 @@ const NOTHING_YET: &str = "the tokens are stored; nothing was exported by this r
 /// As above, if the tokens are lost.
 const NO_ROW: &str = "nothing was exported by this run, no row is lost";
 
-/// After so many unreachable lists in a row the rest is left to the next run.
-const UNREACHABLE_LISTS: u32 = 2;
+/// After so many unreachable feeds in a row the rest is left to the next run.
+const UNREACHABLE_FEEDS: u32 = 2;
 
 impl Job<'_> {
     /// Brings every selected list up to date.
@@ -25,39 +25,27 @@ impl Job<'_> {
         let lists = self.select_lists().await?;
         self.begin_lists(&lists, collector)?;
         let wanted = self.wanted();
-        let total = lists.iter().map(|list| self.to_look_at(list)).sum();
-        progress::begin(total);
-        let mut failed: Vec<Error> = Vec::new();
-        let (mut unreachable, mut done) = (0, 0);
-        for list in &lists {
-            match self.bring_up_to_date(list, &wanted, collector).await {
-                Ok(()) => (unreachable, done) = (0, done + 1),
-                Err(error) if error.kind() == Kind::Unavailable => {
-                    failed.push(error);
-                    let is_unreachable = self.session.is_unreachable();
-                    unreachable = if is_unreachable { unreachable + 1 } else { 0 };
-                }
-                Err(error) => {
-                    failed.push(error.or_safe(
-                        "what was found before is kept; this and the following lists continue in the next run",
-                    ));
-                    break;
+        let each = lists
+            .iter()
+            .flat_map(|list| wanted.iter().map(move |feed| (list, feed)));
+        progress::begin(
+            each.map(|(list, feed)| to_look_at(&self.ledger, list, feed))
+                .sum(),
+        );
+        let mut trouble = Trouble::default();
+        let mut done = 0;
+        'lists: for list in &lists {
+            let before = trouble.failed.len();
+            for feed in &wanted {
+                let outcome = self.bring_up_to_date(list, feed, collector).await;
+                trouble.note(outcome, self.session.is_unreachable());
+                if trouble.ends_the_run(self.session.cannot_refresh()) {
+                    break 'lists;
                 }
             }
-            let reason = if self.session.cannot_refresh() {
-                "without a token"
-            } else if unreachable == UNREACHABLE_LISTS {
-                "AWeber cannot be reached:"
-            } else {
-                continue;
-            };
-            tracing::warn!(
-                event = "lists_left",
-                "{reason} the other lists are left to the next run"
-            );
-            break;
+            done += usize::from(trouble.failed.len() == before);
         }
-        all_failures(failed, done, lists.len())
+        all_failures(trouble.failed, done, lists.len())
     }
 
     async fn select_lists(&mut self) -> Result<Vec<List>> {
@@ -70,17 +58,20 @@ impl Job<'_> {
         };
         self.forget_pending_of_deleted(&all).await?;
         let selected = select(all, &self.config.lists, &self.config.exclude_lists)?;
-        self.forget_pending_of_excluded(&selected)?;
+        self.forget_pending_of_unwatched(&selected)?;
         Ok(selected)
     }
 
-    fn wanted(&self) -> Wanted {
-        Wanted {
+    /// What is wanted of each feed that is wanted at all.
+    pub(super) fn wanted(&self) -> Vec<Wanted> {
+        let feeds = Feed::ALL.into_iter().map(|feed| Wanted {
             account: self.account.clone(),
-            statuses: self.config.statuses.clone(),
+            feed,
+            statuses: feed.statuses(&self.config.statuses),
             full: self.config.full,
             run: self.run,
-        }
+        });
+        feeds.filter(|wanted| !wanted.statuses.is_empty()).collect()
     }
 
     async fn bring_up_to_date(
@@ -97,38 +88,95 @@ impl Job<'_> {
             Err(error) => Err(error),
         };
         let new = collector.rows() - before;
-        self.summary.rows_by_list.push((list.this.clone(), new));
-        outcome.map_err(|error| error.during(named(list)))?;
+        self.summary.count(&list.this, wanted.feed, new);
+        outcome.map_err(|error| error.during(named(list, wanted.feed)))?;
         tracing::debug!(
             event = "list_done",
             list = list.this.id,
             name = list.this.name,
             new,
+            feed = wanted.feed.word(),
             "list is up to date"
         );
         Ok(())
     }
+}
 
-    /// For the progress bar: all subscribers of a list whose first export is not complete.
-    fn to_look_at(&self, list: &List) -> u64 {
-        let config = self.config;
-        to_look_at(&self.ledger, list, &config.statuses, config.full)
+/// The failures of feeds.
+#[derive(Default)]
+struct Trouble {
+    failed: Vec<Error>,
+    /// So many in a row because AWeber could not be reached.
+    unreachable: u32,
+    /// The last one ends the run.
+    is_fatal: bool,
+}
+
+impl Trouble {
+    fn note(&mut self, outcome: Result<()>, is_unreachable: bool) {
+        self.unreachable = match &outcome {
+            Err(_) if is_unreachable => self.unreachable + 1,
+            _ => 0,
+        };
+        match outcome {
+            Ok(()) => {}
+            Err(error) if error.kind() == Kind::Unavailable => self.failed.push(error),
+            Err(error) => {
+                self.is_fatal = true;
+                self.failed.push(error.or_safe(
+                    "what was found before is kept; this and the following lists continue in the next run",
+                ));
+            }
+        }
+    }
+
+    /// Whether the other lists are left to the next run; says why.
+    fn ends_the_run(&self, cannot_refresh: bool) -> bool {
+        if self.is_fatal {
+            return true;
+        }
+        let reason = if cannot_refresh {
+            "without a token"
+        } else if self.unreachable == UNREACHABLE_FEEDS {
+            "AWeber cannot be reached:"
+        } else {
+            return false;
+        };
+        tracing::warn!(
+            event = "lists_left",
+            "{reason} the other lists are left to the next run"
+        );
+        true
     }
 }
 
-fn to_look_at(ledger: &Ledger, list: &List, wanted: &[Status], full: bool) -> u64 {
-    let progress = ledger.progress(list.this.id).unwrap_or_default();
-    if !full && progress.is_complete(wanted) {
+/// For the progress bar: all subscribers of a feed whose first export is not complete.
+fn to_look_at(ledger: &Ledger, list: &List, wanted: &Wanted) -> u64 {
+    let progress = ledger
+        .progress(list.this.id, wanted.feed)
+        .unwrap_or_default();
+    if !wanted.full && progress.is_complete(&wanted.statuses) {
         return 0;
     }
-    let done = progress.walk.filter(|_| !full).map_or(0, |walk| walk.seen);
-    (list.subscribed + list.unconfirmed).saturating_sub(done)
+    let done = progress
+        .walk
+        .filter(|_| !wanted.full)
+        .map_or(0, |walk| walk.seen);
+    let all = match wanted.feed {
+        Feed::Arrivals => list.subscribed + list.unconfirmed,
+        Feed::Departures => list.unsubscribed,
+    };
+    all.saturating_sub(done)
 }
 
-fn named(list: &List) -> String {
+fn named(list: &List, feed: Feed) -> String {
     // A name with a line break could forge a `next:` of its own.
     let name = printable(&list.this.name, usize::MAX);
-    format!("list {} ({name})", list.this.id)
+    let id = list.this.id;
+    match feed {
+        Feed::Arrivals => format!("list {id} ({name})"),
+        Feed::Departures => format!("unsubscriptions of list {id} ({name})"),
+    }
 }
 
 /// One error for the lists that failed; the others are exported.

@@ -9,7 +9,7 @@ use crate::lists::List;
 use chrono::{NaiveDate, Utc};
 
 impl Job<'_> {
-    /// Remembers the first day of each list that was never exported.
+    /// Remembers the first day of each wanted feed that was never exported.
     ///
     /// Errors: 2 if `--since` is in the future by AWeber's clock.
     pub(super) fn begin_lists(&mut self, lists: &[List], collector: &mut Collector) -> Result<()> {
@@ -24,10 +24,16 @@ impl Job<'_> {
             }
             Since::Day(day) => Some(day),
         };
+        let feeds = self.wanted();
         for list in lists {
             self.warn_of_another_day(list, today)?;
-            if since.is_some() {
-                self.ledger.begin_list(list.this.id, since)?;
+            // A feed first wanted later begins with the day of its list, unless another one is given.
+            let remembered = self.ledger.since(list.this.id)?;
+            for wanted in &feeds {
+                if let Some(day) = since.or(remembered) {
+                    let id = list.this.id;
+                    self.ledger.begin_feed(id, wanted.feed, Some(day))?;
+                }
             }
         }
         collector.checkpoint(&mut self.ledger)
@@ -37,32 +43,36 @@ impl Job<'_> {
     /// are said.
     fn warn_of_another_day(&self, list: &List, today: NaiveDate) -> Result<()> {
         let id = list.this.id;
-        let progress = self.ledger.progress(id)?;
         let way_out = format!("aweber-sync forget --list {id}");
-        match (progress.since, self.config.since) {
-            (Some(day), Since::Day(given)) if given != day => tracing::warn!(
-                event = "since_ignored",
-                list = id,
-                "list {id} began with --since {day}, which is remembered: --since {given} has no effect on it\n  \
-                 next: {way_out}, if it is to begin with {given}"
-            ),
-            (None, Since::Day(given))
-                if progress.statuses.is_none() && self.ledger.has_begun(id)? =>
-            {
-                tracing::warn!(
+        for wanted in self.wanted() {
+            let progress = self.ledger.progress(id, wanted.feed)?;
+            match (progress.since, self.config.since) {
+                (Some(day), Since::Day(given)) if given != day => tracing::warn!(
                     event = "since_ignored",
                     list = id,
-                    "list {id} began with its first subscriber: --since {given} has no effect on it\n  \
+                    "list {id} began with --since {day}, which is remembered: --since {given} has no effect on it\n  \
                      next: {way_out}, if it is to begin with {given}"
-                )
+                ),
+                (None, Since::Day(given))
+                    if progress.statuses.is_none() && self.ledger.has_begun(id, wanted.feed)? =>
+                {
+                    tracing::warn!(
+                        event = "since_ignored",
+                        list = id,
+                        "list {id} began with its first subscriber: --since {given} has no effect on it\n  \
+                         next: {way_out}, if it is to begin with {given}"
+                    )
+                }
+                (Some(day), _) if day > today => tracing::warn!(
+                    event = "since_in_the_future",
+                    list = id,
+                    "list {id} is exported from {day} on only, which is in the future\n  \
+                     next: {way_out}, then aweber-sync run --since DATE"
+                ),
+                _ => continue,
             }
-            (Some(day), _) if day > today => tracing::warn!(
-                event = "since_in_the_future",
-                list = id,
-                "list {id} is exported from {day} on only, which is in the future\n  \
-                 next: {way_out}, then aweber-sync run --since DATE"
-            ),
-            _ => {}
+            // The same for both feeds, as a rule.
+            break;
         }
         Ok(())
     }

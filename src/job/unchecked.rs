@@ -1,10 +1,11 @@
-//! Pending subscribers of lists that this run does not look at: deleted or excluded ones.
+//! Pending subscribers of lists whose arrivals this run does not look at: deleted, excluded or unwanted ones.
 
 use super::Job;
 use crate::api::session::Found;
 use crate::error::{Kind, Result};
 use crate::lists::{List, account_path};
 use crate::plan::LONGEST_PENDING_DAYS;
+use crate::subscriber::feed::Feed;
 use chrono::TimeDelta;
 
 impl Job<'_> {
@@ -28,14 +29,17 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Forgets those of the lists that are not `selected` whose confirmation link no longer works.
-    pub(super) fn forget_pending_of_excluded(&mut self, selected: &[List]) -> Result<()> {
+    /// Forgets those whose confirmation link no longer works, of the lists that are not `selected` or, if no arrivals are
+    /// wanted, of all.
+    pub(super) fn forget_pending_of_unwatched(&mut self, selected: &[List]) -> Result<()> {
+        let wants_arrivals = !Feed::Arrivals.statuses(&self.config.statuses).is_empty();
+        let watched = if wants_arrivals { selected } else { &[] };
         let Some(now) = self.session.now() else {
             return Ok(());
         };
         let before = (now - TimeDelta::days(LONGEST_PENDING_DAYS)).timestamp();
         for list in self.ledger.lists_with_pending(Some(before))? {
-            if selected.iter().all(|known| known.this.id != list) {
+            if watched.iter().all(|known| known.this.id != list) {
                 self.ledger.forget_unchecked_pending(list, before)?;
             }
         }

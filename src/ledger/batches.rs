@@ -5,6 +5,7 @@ use super::errors::damaged;
 use super::outputs::{from_path, to_path};
 use crate::error::{Error, Result};
 use crate::export::Layout;
+use crate::subscriber::feed::Feed;
 use rusqlite::types::Value;
 use rusqlite::{Row, params};
 use std::path::{Path, PathBuf};
@@ -120,6 +121,19 @@ impl Ledger {
         Ok(row.unwrap_or((1, 0)))
     }
 
+    /// The unfinished batch, or else the next one.
+    pub(crate) fn first_unpublished_batch(&self) -> Result<i64> {
+        let unfinished = self.first(
+            &format!("SELECT id FROM batch WHERE {IS_UNFINISHED}"),
+            [],
+            |row| row.get(0),
+        )?;
+        match unfinished {
+            Some(batch) => Ok(batch),
+            None => Ok(self.next_batch()?.0),
+        }
+    }
+
     /// Records a new or changed batch.
     pub(crate) fn put_batch(&mut self, batch: &BatchRecord) -> Result<()> {
         let (state, append_at) = match batch.state {
@@ -156,17 +170,23 @@ impl Ledger {
         Ok(())
     }
 
-    /// Adds to the number of rows of a list in a batch.
-    pub(crate) fn count_rows(&mut self, batch: i64, list: i64, rows: u64) -> Result<()> {
+    /// Adds to the number of rows of a feed in a batch.
+    pub(crate) fn count_rows(
+        &mut self,
+        batch: i64,
+        list: i64,
+        feed: Feed,
+        rows: u64,
+    ) -> Result<()> {
         self.change(
-            "INSERT INTO batch_list (batch, list, rows) VALUES (?1, ?2, ?3)
-             ON CONFLICT (batch, list) DO UPDATE SET rows = rows + ?3",
-            params![batch, list, rows as i64],
+            "INSERT INTO batch_feed (batch, list, kind, rows) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (batch, list, kind) DO UPDATE SET rows = rows + ?4",
+            params![batch, list, feed.word(), rows as i64],
         )?;
         Ok(())
     }
 
-    /// Marks a batch as published: its events, the lists' progress and resolved subscribers are final.
+    /// Marks a batch as published: its events, the progress of the feeds and resolved subscribers are final.
     pub(crate) fn settle_batch(&mut self, batch: i64, now: i64) -> Result<()> {
         self.change(
             "UPDATE batch SET state = 'published', published_at = ?2 WHERE id = ?1",
@@ -180,11 +200,16 @@ impl Ledger {
     pub(crate) fn void_batch(&mut self, batch: i64) -> Result<()> {
         self.change("UPDATE batch SET state = 'void' WHERE id = ?1", [batch])?;
         self.restore_progress()?;
-        let lists = "SELECT list FROM batch_list WHERE batch = ?1 AND rows > 0";
-        for list in self.rows(lists, [batch], |row| row.get(0))? {
-            self.read_list_again(list)?;
+        let feeds = "SELECT list, kind FROM batch_feed WHERE batch = ?1 AND rows > 0";
+        let feeds = self.rows(feeds, [batch], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })?;
+        for (list, word) in feeds {
+            let feed = Feed::from_word(&word)
+                .ok_or_else(|| damaged(self.path(), &format!("unknown kind of rows {word:?}")))?;
+            self.read_again(list, feed)?;
         }
-        self.change("DELETE FROM batch_list WHERE batch = ?1", [batch])?;
+        self.change("DELETE FROM batch_feed WHERE batch = ?1", [batch])?;
         self.delete_events_of(batch)?;
         self.unresolve(batch)
     }

@@ -1,39 +1,49 @@
-//! Events: what is exported exactly once. The only kind so far is a subscription; another kind is one more table or
-//! column here, and its constructor.
+//! Events: what is exported exactly once. A table for each feed: subscriptions and unsubscriptions.
 
 use super::Ledger;
 use super::errors::failed;
 use crate::error::Result;
-use crate::subscriber::{RowKey, SubscribedAt};
+use crate::subscriber::feed::Feed;
+use crate::subscriber::{EventTime, RowKey, Subscriber};
 use crate::timestamp;
 use rusqlite::params;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
-/// A subscriber subscribed to a list at a time. AWeber keeps the id of a subscriber who leaves and returns, so the time
-/// is part of it.
+/// A subscriber came onto a list or left it, at a time. AWeber keeps the id of a subscriber who leaves and returns, so the
+/// time is part of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Event<'a> {
     list: i64,
+    feed: Feed,
     subscriber: i64,
-    at: &'a SubscribedAt,
+    at: &'a EventTime,
 }
 
 impl<'a> Event<'a> {
-    /// The subscription to `list` that a row with this key describes.
-    pub(crate) fn subscribed(list: i64, key: &'a RowKey) -> Event<'a> {
+    /// The event that a row with this key describes.
+    pub(crate) fn new(list: i64, feed: Feed, key: &'a RowKey) -> Event<'a> {
         Event {
             list,
+            feed,
             subscriber: key.id,
-            at: &key.subscribed_at,
+            at: &key.at,
         }
     }
 }
 
-impl ToSql for SubscribedAt {
+/// The table with the events of a feed, and its column with their time.
+fn table(feed: Feed) -> (&'static str, &'static str) {
+    match feed {
+        Feed::Arrivals => ("subscription", "subscribed_at"),
+        Feed::Departures => ("unsubscription", "unsubscribed_at"),
+    }
+}
+
+impl ToSql for EventTime {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self {
-            SubscribedAt::Instant(seconds) => (*seconds).into(),
-            SubscribedAt::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            EventTime::Instant(seconds) => (*seconds).into(),
+            EventTime::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
         })
     }
 }
@@ -41,23 +51,52 @@ impl ToSql for SubscribedAt {
 impl Ledger {
     /// Whether the event was already exported.
     pub(crate) fn is_exported(&self, event: Event<'_>) -> Result<bool> {
+        let (table, time) = table(event.feed);
         self.exists(
-            "SELECT 1 FROM subscription WHERE list = ?1 AND subscriber = ?2 AND subscribed_at = ?3",
+            &format!("SELECT 1 FROM {table} WHERE list = ?1 AND subscriber = ?2 AND {time} = ?3"),
             params![event.list, event.subscriber, event.at],
         )
     }
 
-    /// Records events as exported by `batch`; returns for each whether it was new.
+    /// Whether version 1 has exported this departure. It recorded subscriptions only, whatever the status: a departure
+    /// from before the batch with that row was in it as one. Who left later was exported as subscribed. In doubt it is not
+    /// known: a repeated row is better than a lost one.
+    pub(crate) fn is_departure_of_version_1(
+        &self,
+        list: i64,
+        subscriber: Subscriber<'_>,
+    ) -> Result<bool> {
+        let exported_at: Option<i64> = self.first(
+            "SELECT batch.named_at FROM version_1, subscription JOIN batch ON batch.id = batch
+             WHERE list = ?1 AND subscriber = ?2 AND subscribed_at = ?3 AND batch.id <= last_batch",
+            params![list, subscriber.id(), subscriber.subscribed_at()],
+            |row| row.get(0),
+        )?;
+        Ok(match (exported_at, subscriber.unsubscribed_at()) {
+            (None, _) => false,
+            // Never left, as far as AWeber says: it was unsubscribed from the first.
+            (Some(_), None) => true,
+            (Some(exported_at), Some(left)) => {
+                left.latest().is_some_and(|left| left <= exported_at)
+            }
+        })
+    }
+
+    /// Records events of one feed as exported by `batch`; returns for each whether it was new.
     pub(crate) fn export<'a>(
         &mut self,
+        feed: Feed,
         events: impl Iterator<Item = Event<'a>>,
         batch: i64,
     ) -> Result<Vec<bool>> {
-        let sql = "INSERT OR IGNORE INTO subscription (list, subscriber, subscribed_at, batch) VALUES (?1, ?2, ?3, ?4)";
+        let (table, time) = table(feed);
+        let sql = format!(
+            "INSERT OR IGNORE INTO {table} (list, subscriber, {time}, batch) VALUES (?1, ?2, ?3, ?4)"
+        );
         self.begin()?;
         // One statement for all of them: looking it up in the cache for each row costs as much as the insertion.
         let insert = || -> rusqlite::Result<Vec<bool>> {
-            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut statement = self.connection.prepare_cached(&sql)?;
             events
                 .map(|event| {
                     let row = params![event.list, event.subscriber, event.at, batch];
@@ -68,33 +107,51 @@ impl Ledger {
         insert().map_err(|e| failed(self.path(), &e))
     }
 
+    /// Whether any event of a feed was exported.
+    pub(super) fn has_events(&self, list: i64, feed: Feed) -> Result<bool> {
+        let (table, _) = table(feed);
+        self.exists(&format!("SELECT 1 FROM {table} WHERE list = ?1"), [list])
+    }
+
     /// Deletes the events that `batch` exported.
     pub(super) fn delete_events_of(&mut self, batch: i64) -> Result<()> {
-        self.change("DELETE FROM subscription WHERE batch = ?1", [batch])?;
+        for feed in Feed::ALL {
+            let (table, _) = table(feed);
+            self.change(&format!("DELETE FROM {table} WHERE batch = ?1"), [batch])?;
+        }
         Ok(())
     }
 
-    /// Deletes the events of `list`: all, or those at or after `since` (Unix seconds); returns their number. A time
+    /// Deletes the events of a feed: all, or those at or after `since` (Unix seconds); returns their number. A time
     /// without an offset is read in the latest zone of the world.
-    pub(super) fn delete_events(&mut self, list: i64, since: Option<i64>) -> Result<usize> {
+    pub(super) fn delete_events(
+        &mut self,
+        list: i64,
+        feed: Feed,
+        since: Option<i64>,
+    ) -> Result<usize> {
+        let (table, time) = table(feed);
         let Some(since) = since else {
-            return self.change("DELETE FROM subscription WHERE list = ?1", [list]);
+            return self.change(&format!("DELETE FROM {table} WHERE list = ?1"), [list]);
         };
         let mut deleted = self.change(
-            "DELETE FROM subscription
-             WHERE list = ?1 AND typeof(subscribed_at) = 'integer' AND subscribed_at >= ?2",
+            &format!(
+                "DELETE FROM {table} WHERE list = ?1 AND typeof({time}) = 'integer' AND {time} >= ?2"
+            ),
             [list, since],
         )?;
         let texts: Vec<String> = self.rows(
-            "SELECT DISTINCT subscribed_at FROM subscription WHERE list = ?1 AND typeof(subscribed_at) = 'text'",
+            &format!(
+                "SELECT DISTINCT {time} FROM {table} WHERE list = ?1 AND typeof({time}) = 'text'"
+            ),
             [list],
             |row| row.get(0),
         )?;
         for text in texts {
             if timestamp::latest(&text).is_some_and(|at| at.timestamp() >= since) {
                 deleted += self.change(
-                    "DELETE FROM subscription WHERE list = ?1 AND subscribed_at = ?2",
-                    rusqlite::params![list, text],
+                    &format!("DELETE FROM {table} WHERE list = ?1 AND {time} = ?2"),
+                    params![list, text],
                 )?;
             }
         }

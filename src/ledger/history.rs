@@ -4,6 +4,9 @@ use super::Ledger;
 use super::batches::IS_UNFINISHED;
 use super::outputs::to_path;
 use crate::error::Result;
+use crate::subscriber::feed::Feed;
+use rusqlite::params;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// A run as recorded. Times in Unix seconds.
@@ -22,14 +25,44 @@ pub(crate) struct PastRun {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListHistory {
     pub(crate) id: i64,
+    pub(crate) arrivals: FeedHistory,
+    /// `None`: never wanted.
+    pub(crate) departures: Option<FeedHistory>,
+    /// Pending subscribers.
+    pub(crate) pending: u64,
+}
+
+/// The history of one feed of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FeedHistory {
     /// Rows published by all runs.
     pub(crate) rows: u64,
     /// Rows published on each of the last days, oldest first.
     pub(crate) days: Vec<u64>,
-    /// Pending subscribers.
-    pub(crate) pending: u64,
     /// Whether its first export is complete.
     pub(crate) complete: bool,
+}
+
+impl ListHistory {
+    /// Rows of both feeds.
+    pub(crate) fn rows(&self) -> u64 {
+        self.arrivals.rows + self.departures.as_ref().map_or(0, |feed| feed.rows)
+    }
+
+    /// Rows of both feeds on each of the last days, oldest first.
+    pub(crate) fn days(&self) -> Vec<u64> {
+        let arrivals = self.arrivals.days.iter();
+        match &self.departures {
+            None => arrivals.copied().collect(),
+            Some(feed) => arrivals.zip(&feed.days).map(|(a, b)| a + b).collect(),
+        }
+    }
+
+    /// Whether the first export of each wanted feed is complete.
+    pub(crate) fn is_complete(&self) -> bool {
+        let departures = self.departures.as_ref();
+        self.arrivals.complete && departures.is_none_or(|feed| feed.complete)
+    }
 }
 
 impl Ledger {
@@ -72,38 +105,90 @@ impl Ledger {
 
     /// Every known list, with the rows of each of the `days` days up to `now` (Unix seconds).
     pub(crate) fn list_histories(&self, now: i64, days: usize) -> Result<Vec<ListHistory>> {
-        let mut lists = self.rows(
-            "SELECT id, (SELECT coalesce(sum(batch_list.rows), 0) FROM batch_list JOIN batch ON batch.id = batch
-                         WHERE batch_list.list = list.id AND state = 'published'),
-                    (SELECT count(*) FROM pending WHERE pending.list = list.id),
+        let lists = self.rows(
+            "SELECT list, (SELECT count(*) FROM pending WHERE pending.list = feed.list)
+             FROM feed GROUP BY list ORDER BY list",
+            [],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)? as u64)),
+        )?;
+        let mut feeds = self.feed_histories(days)?;
+        self.count_days(&mut feeds, now, days)?;
+        let mut take = |list, feed: Feed| feeds.remove(&(list, feed.word().to_owned()));
+        let histories = lists.into_iter().map(|(id, pending)| ListHistory {
+            id,
+            arrivals: take(id, Feed::Arrivals).unwrap_or_else(|| FeedHistory {
+                rows: 0,
+                days: vec![0; days],
+                // Nothing is missing if nothing was wanted.
+                complete: true,
+            }),
+            departures: take(id, Feed::Departures),
+            pending,
+        });
+        Ok(histories.collect())
+    }
+
+    /// The feeds by list and kind, still without their days.
+    fn feed_histories(&self, days: usize) -> Result<HashMap<(i64, String), FeedHistory>> {
+        let feeds = self.rows(
+            "SELECT list, kind, (SELECT coalesce(sum(batch_feed.rows), 0) FROM batch_feed JOIN batch ON batch.id = batch
+                                 WHERE batch_feed.list = feed.list AND batch_feed.kind = feed.kind
+                                 AND state = 'published'),
                     json_extract(progress, '$.statuses') IS NOT NULL
-             FROM list ORDER BY id",
+             FROM feed",
             [],
             |row| {
-                Ok(ListHistory {
-                    id: row.get(0)?,
-                    rows: row.get::<_, i64>(1)? as u64,
+                let history = FeedHistory {
+                    rows: row.get::<_, i64>(2)? as u64,
                     days: vec![0; days],
-                    pending: row.get::<_, i64>(2)? as u64,
                     complete: row.get(3)?,
-                })
+                };
+                Ok(((row.get(0)?, row.get(1)?), history))
             },
         )?;
+        Ok(feeds.into_iter().collect())
+    }
+
+    /// Counts the rows of each of the `days` days up to `now` (Unix seconds).
+    fn count_days(
+        &self,
+        feeds: &mut HashMap<(i64, String), FeedHistory>,
+        now: i64,
+        days: usize,
+    ) -> Result<()> {
         let today = now.div_euclid(86_400);
         let oldest = today - days as i64 + 1;
         let counts = self.rows(
-            "SELECT list, published_at / 86400, sum(batch_list.rows) FROM batch_list JOIN batch ON batch.id = batch
-             WHERE state = 'published' AND published_at / 86400 BETWEEN ?1 AND ?2 GROUP BY 1, 2",
+            "SELECT list, batch_feed.kind, published_at / 86400, sum(batch_feed.rows)
+             FROM batch_feed JOIN batch ON batch.id = batch
+             WHERE state = 'published' AND published_at / 86400 BETWEEN ?1 AND ?2 GROUP BY 1, 2, 3",
             [oldest, today],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)),
+            |row| {
+                Ok((
+                    (row.get(0)?, row.get(1)?),
+                    row.get::<_, i64>(2)?,
+                    row.get::<_, i64>(3)?,
+                ))
+            },
         )?;
-        for (list, day, rows) in counts {
-            if let Some(list) = lists.iter_mut().find(|known| known.id == list)
-                && let Some(count) = list.days.get_mut((day - oldest) as usize)
+        for (key, day, rows) in counts {
+            if let Some(feed) = feeds.get_mut(&key)
+                && let Some(count) = feed.days.get_mut((day - oldest) as usize)
             {
                 *count = rows as u64;
             }
         }
-        Ok(lists)
+        Ok(())
+    }
+
+    /// The unsubscriptions in the published batches from `batch` on.
+    pub(crate) fn published_departures(&self, batch: i64) -> Result<u64> {
+        let count = self.first(
+            "SELECT coalesce(sum(batch_feed.rows), 0) FROM batch_feed JOIN batch ON batch.id = batch
+             WHERE state = 'published' AND batch_feed.kind = ?2 AND batch >= ?1",
+            params![batch, Feed::Departures.word()],
+            |row| row.get::<_, i64>(0),
+        )?;
+        Ok(count.unwrap_or(0) as u64)
     }
 }

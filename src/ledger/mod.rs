@@ -15,5 +15,6 @@ pub(crate) mod outputs;
 pub(crate) mod pending;
 pub(crate) mod progress;
 pub(crate) mod runs;
+mod upgrade;
 
 pub(crate) use database::Ledger;

@@ -2,6 +2,7 @@
 
 use super::database::Ledger;
 use super::errors::{damaged, failed, too_new};
+use super::upgrade::{self, SCHEMA_VERSION};
 use crate::disk::{atomic, ownership};
 use crate::error::{Error, Result};
 use crate::stop;
@@ -14,10 +15,8 @@ use std::time::Duration;
 /// Marks the file as ours (SQLite's `application_id`): "AWSY".
 const APPLICATION_ID: i64 = 0x4157_5359;
 
-/// The version of the schema that this program writes and reads.
-const SCHEMA_VERSION: i64 = 1;
-
-const SCHEMA: &str = include_str!("schema.sql");
+/// The tables as version 1 had them, and those that version 2 has added or replaced.
+const SCHEMA: [&str; 2] = [include_str!("schema.sql"), upgrade::NEW_TABLES];
 
 /// How long to wait for another process, such as `status` or sqlite3, to release the file: so often, each time so long.
 const BUSY_WAITS: i32 = 500;
@@ -59,15 +58,21 @@ impl Ledger {
             }
             Err(e) => return Err(Error::disk("cannot read the ledger", path, &e)),
         }
-        // Read-write even for reading: after a kill SQLite has to roll back a journal first.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let mut connection =
-            Connection::open_with_flags(canonical(path), flags).map_err(|e| failed(path, &e))?;
-        configure(&mut connection, dry_run).map_err(|e| failed(path, &e))?;
-        check_version(&connection, path)?;
-        Ok(Ledger::new(connection, path, dry_run))
+        let ledger = connect(path, dry_run)?;
+        match version(&ledger.connection, path)? {
+            1 if dry_run => upgrade::show_as_upgraded(&ledger)?,
+            1 => {
+                // Another connection does the rest: closing the copied file would end SQLite's locks on it.
+                ledger.check_whole()?;
+                drop(ledger);
+                upgrade::keep_copy(path)?;
+                let mut ledger = connect(path, dry_run)?;
+                upgrade::upgrade(&mut ledger)?;
+                return Ok(ledger);
+            }
+            _ => {}
+        }
+        Ok(ledger)
     }
 
     /// Opens an existing ledger for reading, without the run lock. Returns `None` if there is no such file.
@@ -105,7 +110,7 @@ fn canonical(path: &Path) -> PathBuf {
 fn open_in_memory(path: &Path) -> Result<Ledger> {
     let open = || {
         let connection = Connection::open_in_memory()?;
-        connection.execute_batch(SCHEMA)?;
+        connection.execute_batch(&SCHEMA.concat())?;
         Ok(connection)
     };
     let connection = open().map_err(|e| failed(path, &e))?;
@@ -126,7 +131,20 @@ fn configure(connection: &mut Connection, dry_run: bool) -> rusqlite::Result<()>
     connection.pragma_update(None, "cache_spill", dry_run)
 }
 
-fn check_version(connection: &Connection, path: &Path) -> Result<()> {
+/// Opens the file, whatever its version is.
+fn connect(path: &Path, dry_run: bool) -> Result<Ledger> {
+    // Read-write even for reading: after a kill SQLite has to roll back a journal first.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let mut connection =
+        Connection::open_with_flags(canonical(path), flags).map_err(|e| failed(path, &e))?;
+    configure(&mut connection, dry_run).map_err(|e| failed(path, &e))?;
+    Ok(Ledger::new(connection, path, dry_run))
+}
+
+/// The version of a ledger that this program can read.
+fn version(connection: &Connection, path: &Path) -> Result<i64> {
     let number = |name: &str| -> Result<i64> {
         connection
             .pragma_query_value(None, name, |row| row.get(0))
@@ -140,7 +158,7 @@ fn check_version(connection: &Connection, path: &Path) -> Result<()> {
     }
     match number("user_version")? {
         version if version > SCHEMA_VERSION => Err(too_new(path, version, SCHEMA_VERSION)),
-        _ => Ok(()),
+        version => Ok(version),
     }
 }
 
@@ -164,7 +182,7 @@ fn create(path: &Path) -> Result<()> {
 fn fill(new: &Path) -> rusqlite::Result<()> {
     let connection = Connection::open(new)?;
     connection.pragma_update(None, "journal_mode", "MEMORY")?;
-    connection.execute_batch(SCHEMA)?;
+    connection.execute_batch(&SCHEMA.concat())?;
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     connection.close().map_err(|(_, e)| e)

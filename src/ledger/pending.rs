@@ -2,6 +2,7 @@
 
 use super::Ledger;
 use crate::error::Result;
+use crate::subscriber::feed::Feed;
 use rusqlite::params;
 
 /// A subscriber of a list, seen by a run.
@@ -102,13 +103,13 @@ impl Ledger {
     }
 
     /// Deletes the subscribers of a list that no run checks and whose confirmation link expired before `before`. Some may
-    /// have confirmed in time, so the next export of the list reads all of it.
+    /// have confirmed in time, so the next export of its arrivals reads all of them.
     pub(crate) fn forget_unchecked_pending(&mut self, list: i64, before: i64) -> Result<()> {
         self.change(
             "DELETE FROM pending WHERE list = ?1 AND subscribed_at < ?2",
             [list, before],
         )?;
-        self.read_list_again(list)
+        self.read_again(list, Feed::Arrivals)
     }
 
     /// Whether `list` has pending subscribers.

@@ -1,14 +1,15 @@
-//! How far the export of each list has come, kept twice: including the unfinished batch, and as settled without it.
+//! How far each feed of each list has come, kept twice: including the unfinished batch, and as settled without it.
 
 use super::Ledger;
 use super::errors::damaged;
 use crate::error::Result;
+use crate::subscriber::feed::Feed;
 use crate::subscriber::{RowKey, Status};
 use chrono::NaiveDate;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
-/// The progress of one list. Stored as JSON, so that users can read it and later versions can add fields.
+/// The progress of one feed of a list. Stored as JSON, so that users can read it and later versions can add fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Progress {
     /// The first day (UTC) of the first export; `None`: no limit.
@@ -17,7 +18,7 @@ pub(crate) struct Progress {
     /// The statuses that were exported completely; `None`: the first export is not complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) statuses: Option<Vec<Status>>,
-    /// The newest subscribed_at seen, capped by AWeber's clock, Unix seconds.
+    /// The newest event seen, capped by AWeber's clock, Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mark: Option<i64>,
     /// An unfinished walk through the whole list.
@@ -26,6 +27,10 @@ pub(crate) struct Progress {
     /// Rows of the list were lost with a batch or are no longer waited for: the next export reads the whole list.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) again: bool,
+    /// AWeber has confirmed that there was nothing since the mark, not even the row that it came from: the next answer
+    /// without rows is believed at once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) quiet: bool,
 }
 
 impl Progress {
@@ -47,8 +52,11 @@ pub(crate) struct SavedWalk {
     pub(crate) seen: u64,
     /// The last rows seen.
     pub(crate) keys: Vec<RowKey>,
-    /// The newest subscribed_at seen so far, Unix seconds.
+    /// The newest event seen so far, Unix seconds.
     pub(crate) newest: Option<i64>,
+    /// AWeber's time when it began, Unix seconds; `None`: version 1 wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) began: Option<i64>,
     /// What it left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) left_out: Option<LeftOut>,
@@ -64,12 +72,13 @@ pub(crate) struct LeftOut {
 }
 
 impl Ledger {
-    /// The progress of `list`; the default for an unknown list.
-    pub(crate) fn progress(&self, list: i64) -> Result<Progress> {
-        let json: Option<String> =
-            self.first("SELECT progress FROM list WHERE id = ?1", [list], |row| {
-                row.get(0)
-            })?;
+    /// The progress of a feed; the default for an unknown one.
+    pub(crate) fn progress(&self, list: i64, feed: Feed) -> Result<Progress> {
+        let json: Option<String> = self.first(
+            "SELECT progress FROM feed WHERE list = ?1 AND kind = ?2",
+            params![list, feed.word()],
+            |row| row.get(0),
+        )?;
         match json {
             None => Ok(Progress::default()),
             Some(json) => serde_json::from_str(&json)
@@ -77,74 +86,85 @@ impl Ledger {
         }
     }
 
-    /// Records the progress of `list`. While a batch is open the settled progress stays as it was, in case the batch
+    /// Records the progress of a feed. While a batch is open the settled progress stays as it was, in case the batch
     /// becomes void.
     pub(crate) fn set_progress(
         &mut self,
         list: i64,
+        feed: Feed,
         progress: &Progress,
         batch_open: bool,
     ) -> Result<()> {
         let json = serde_json::to_string(progress).unwrap_or_default();
         let sql = if batch_open {
-            // The settled progress of a list first seen while a batch is open is the default one.
-            "INSERT INTO list (id, progress, settled) VALUES (?1, ?2, '{}')
-             ON CONFLICT (id) DO UPDATE SET progress = ?2 WHERE progress != ?2"
+            // The settled progress of a feed first seen while a batch is open is the default one.
+            "INSERT INTO feed (list, kind, progress, settled) VALUES (?1, ?2, ?3, '{}')
+             ON CONFLICT (list, kind) DO UPDATE SET progress = ?3 WHERE progress != ?3"
         } else {
-            "INSERT INTO list (id, progress, settled) VALUES (?1, ?2, ?2)
-             ON CONFLICT (id) DO UPDATE SET progress = ?2, settled = ?2 WHERE progress != ?2 OR settled != ?2"
+            "INSERT INTO feed (list, kind, progress, settled) VALUES (?1, ?2, ?3, ?3)
+             ON CONFLICT (list, kind) DO UPDATE SET progress = ?3, settled = ?3 WHERE progress != ?3 OR settled != ?3"
         };
-        self.change(sql, params![list, json])?;
+        self.change(sql, params![list, feed.word(), json])?;
         Ok(())
     }
 
     /// Whether any run has queried the list.
     pub(crate) fn knows_list(&self, list: i64) -> Result<bool> {
-        self.exists("SELECT 1 FROM list WHERE id = ?1", [list])
+        self.exists("SELECT 1 FROM feed WHERE list = ?1", [list])
     }
 
-    /// Whether a run has begun to export the list, and it was not forgotten since then.
-    pub(crate) fn has_begun(&self, list: i64) -> Result<bool> {
-        Ok(self.progress(list)? != Progress::default()
-            || self.exists("SELECT 1 FROM subscription WHERE list = ?1", [list])?)
+    /// Whether a run has begun to export the feed, and its list was not forgotten since then.
+    pub(crate) fn has_begun(&self, list: i64, feed: Feed) -> Result<bool> {
+        Ok(self.progress(list, feed)? != Progress::default() || self.has_events(list, feed)?)
     }
 
-    /// Records the first day to export of a list that is not known yet, or was forgotten.
-    pub(crate) fn begin_list(&mut self, list: i64, since: Option<NaiveDate>) -> Result<()> {
-        if self.has_begun(list)? {
+    /// The day that a list begins with, as remembered for either feed.
+    pub(crate) fn since(&self, list: i64) -> Result<Option<NaiveDate>> {
+        let arrivals = self.progress(list, Feed::Arrivals)?.since;
+        Ok(arrivals.or(self.progress(list, Feed::Departures)?.since))
+    }
+
+    /// Records the first day to export of a feed that is not known yet, or whose list was forgotten.
+    pub(crate) fn begin_feed(
+        &mut self,
+        list: i64,
+        feed: Feed,
+        since: Option<NaiveDate>,
+    ) -> Result<()> {
+        if self.has_begun(list, feed)? {
             return Ok(());
         }
         let progress = Progress {
             since,
             ..Progress::default()
         };
-        self.set_progress(list, &progress, false)
+        self.set_progress(list, feed, &progress, false)
     }
 
-    /// Settles the progress of all lists.
+    /// Settles the progress of all feeds.
     pub(super) fn settle_progress(&mut self) -> Result<()> {
         self.change(
-            "UPDATE list SET settled = progress WHERE settled != progress",
+            "UPDATE feed SET settled = progress WHERE settled != progress",
             [],
         )?;
         Ok(())
     }
 
-    /// Records that the next export of `list` reads it as a whole, from the first row on.
-    pub(super) fn read_list_again(&mut self, list: i64) -> Result<()> {
+    /// Records that the next export of a feed reads it as a whole, from the first row on.
+    pub(super) fn read_again(&mut self, list: i64, feed: Feed) -> Result<()> {
         self.change(
-            "UPDATE list SET progress = json_set(json_remove(progress, '$.walk'), '$.again', json('true')),
+            "UPDATE feed SET progress = json_set(json_remove(progress, '$.walk'), '$.again', json('true')),
                              settled = json_set(json_remove(settled, '$.walk'), '$.again', json('true'))
-             WHERE id = ?1",
-            [list],
+             WHERE list = ?1 AND kind = ?2",
+            params![list, feed.word()],
         )?;
         Ok(())
     }
 
-    /// Returns all lists to their settled progress.
+    /// Returns all feeds to their settled progress.
     pub(super) fn restore_progress(&mut self) -> Result<()> {
         self.change(
-            "UPDATE list SET progress = settled WHERE settled != progress",
+            "UPDATE feed SET progress = settled WHERE settled != progress",
             [],
         )?;
         Ok(())
@@ -154,15 +174,15 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::subscriber::SubscribedAt;
+    use crate::subscriber::EventTime;
 
     #[test]
     fn progress_keeps_its_json() {
         let json = r#"{"since":"2026-11-01","statuses":["subscribed","unsubscribed"],"mark":1763800000,"walk":{"statuses":["subscribed"],"start":300,"seen":298,"keys":[[7,1763800000],[8,"2025-11-21T10:56:38"],[9,""]],"newest":null},"again":true}"#;
         let progress: Progress = serde_json::from_str(json).unwrap();
         let keys = &progress.walk.as_ref().unwrap().keys;
-        assert_eq!(keys[0].subscribed_at, SubscribedAt::Instant(1_763_800_000));
-        assert_eq!(keys[2].subscribed_at, SubscribedAt::Text("".into()));
+        assert_eq!(keys[0].at, EventTime::Instant(1_763_800_000));
+        assert_eq!(keys[2].at, EventTime::Text("".into()));
         assert_eq!(serde_json::to_string(&progress).unwrap(), json);
         assert_eq!(serde_json::to_string(&Progress::default()).unwrap(), "{}");
     }

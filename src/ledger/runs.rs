@@ -87,7 +87,7 @@ impl Ledger {
 
     /// Whether any run has queried a list.
     pub(crate) fn knows_lists(&self) -> Result<bool> {
-        self.exists("SELECT 1 FROM list", [])
+        self.exists("SELECT 1 FROM feed", [])
     }
 
     pub(super) fn meta(&self, key: &str) -> Result<Option<String>> {

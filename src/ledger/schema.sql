@@ -1,15 +1,10 @@
-CREATE TABLE subscription (          -- every event exported
+CREATE TABLE subscription (          -- every arrival exported
     list INTEGER NOT NULL,
     subscriber INTEGER NOT NULL,
     subscribed_at NOT NULL,          -- Unix seconds, or the text as received; never NULL
     batch INTEGER NOT NULL,
     PRIMARY KEY (list, subscriber, subscribed_at)
 ) WITHOUT ROWID;
-CREATE TABLE list (                  -- progress of each list
-    id INTEGER PRIMARY KEY,
-    progress TEXT NOT NULL,          -- JSON; including the unfinished batch
-    settled TEXT NOT NULL            -- JSON; without it
-);
 CREATE TABLE pending (               -- unconfirmed subscribers, who may still confirm
     list INTEGER NOT NULL,
     subscriber INTEGER NOT NULL,
@@ -35,12 +30,6 @@ CREATE TABLE batch (
     with_header INTEGER NOT NULL,
     published_at INTEGER
 );
-CREATE TABLE batch_list (            -- rows per list
-    batch INTEGER NOT NULL,
-    list INTEGER NOT NULL,
-    rows INTEGER NOT NULL,
-    PRIMARY KEY (batch, list)
-) WITHOUT ROWID;
 CREATE TABLE output (                -- outputs written to before
     path TEXT PRIMARY KEY,
     kind TEXT NOT NULL,

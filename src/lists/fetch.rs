@@ -24,10 +24,7 @@ pub(crate) async fn fetch_lists(
     account: &str,
     expect_some: bool,
 ) -> Result<Vec<List>> {
-    let query = Query {
-        path: format!("{}/lists", account_path(account)),
-        parameters: vec![],
-    };
+    let query = Query::all(format!("{}/lists", account_path(account)));
     let mut readings = Vec::new();
     for _ in 0..ATTEMPTS {
         let reading = read_all(session, &query).await?;

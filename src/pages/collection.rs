@@ -1,6 +1,7 @@
 //! One page of a collection (AWeber API, section 2) and the query for it. Any other body, and a link to elsewhere, is
 //! an error: a maintenance page must not count as an empty list. Pure.
 
+use crate::subscriber::feed::Feed;
 use crate::subscriber::read::Entries;
 use crate::subscriber::{Entry, RowKey, Subscriber};
 use serde::Deserializer;
@@ -20,9 +21,20 @@ pub(crate) struct Query {
     pub(crate) path: String,
     /// Filters and order, as names and values.
     pub(crate) parameters: Vec<(&'static str, String)>,
+    /// How its rows are identified; any will do for a collection without subscribers.
+    pub(crate) feed: Feed,
 }
 
 impl Query {
+    /// A whole collection of anything.
+    pub(crate) fn all(path: String) -> Query {
+        Query {
+            path,
+            parameters: Vec::new(),
+            feed: Feed::Arrivals,
+        }
+    }
+
     /// Returns the path and query of the page at `offset`, counted in rows from 0.
     pub(crate) fn page(&self, offset: u64) -> String {
         self.with(&[
@@ -89,8 +101,8 @@ impl Page {
 
     fn read(body: Vec<u8>, query: &Query, origin: &Url) -> Result<Page, String> {
         let body = utf8(body);
-        let envelope =
-            Envelope::read(&body).map_err(|e| format!("it is not a collection ({e})"))?;
+        let envelope = Envelope::read(&body, query.feed)
+            .map_err(|e| format!("it is not a collection ({e})"))?;
         let entries = envelope.entries;
         let link = envelope.next_collection_link.map(RawValue::get);
         let has_next = match link.map(serde_json::from_str::<Option<String>>) {
@@ -146,16 +158,16 @@ struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    fn read(body: &'a str) -> serde_json::Result<Envelope<'a>> {
+    fn read(body: &'a str, feed: Feed) -> serde_json::Result<Envelope<'a>> {
         let mut deserializer = serde_json::Deserializer::from_str(body);
-        let envelope = deserializer.deserialize_map(EnvelopeVisitor(body))?;
+        let envelope = deserializer.deserialize_map(EnvelopeVisitor(Entries(body, feed)))?;
         deserializer.end()?;
         Ok(envelope)
     }
 }
 
-/// Reads the envelope of that text.
-struct EnvelopeVisitor<'a>(&'a str);
+/// Reads the envelope around these entries.
+struct EnvelopeVisitor<'a>(Entries<'a>);
 
 impl<'de> Visitor<'de> for EnvelopeVisitor<'de> {
     type Value = Envelope<'de>;
@@ -168,9 +180,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor<'de> {
         let (mut entries, mut next_collection_link, mut total_size) = (None, None, None);
         while let Some(key) = map.next_key::<Cow<'_, str>>()? {
             let is_duplicate = match &*key {
-                "entries" => entries
-                    .replace(map.next_value_seed(Entries(self.0))?)
-                    .is_some(),
+                "entries" => entries.replace(map.next_value_seed(self.0)?).is_some(),
                 "next_collection_link" => next_collection_link.replace(map.next_value()?).is_some(),
                 "total_size" => total_size.replace(map.next_value()?).is_some(),
                 _ => {
@@ -232,10 +242,7 @@ mod tests {
     use super::*;
 
     fn parse(body: &str) -> Result<Page, String> {
-        let query = Query {
-            path: "/1.0/accounts/1/lists/2/subscribers".into(),
-            parameters: vec![],
-        };
+        let query = Query::all("/1.0/accounts/1/lists/2/subscribers".into());
         Page::parse(
             body.into(),
             &query,
@@ -319,6 +326,7 @@ mod tests {
         let query = Query {
             path: "/x".into(),
             parameters: vec![("ws.op", "find".into()), ("name", "a b&c".into())],
+            feed: Feed::Arrivals,
         };
         assert_eq!(
             query.page(99),

@@ -1,8 +1,8 @@
 //! Whether a walk that has reached the end of a collection has seen all of it. Pure: numbers in, decision out.
 //!
-//! Rows are sorted by subscribed_at, oldest first. A walk whose last row is newer than its start has therefore passed
-//! every row that was there when it started; the rows behind that one are newer still, and the next run's. Otherwise the
-//! rows seen are compared with AWeber's count, which may be wrong for good.
+//! Arrivals are sorted by subscribed_at, oldest first. A walk whose last row is newer than its start has therefore passed
+//! every row that was there when it started; the rows behind that one are newer still, and the next run's. Otherwise, and
+//! for departures always, the rows seen are compared with AWeber's count, which may be wrong for good.
 
 use super::next::Walk;
 
@@ -63,15 +63,12 @@ impl Verification {
 mod tests {
     use super::super::next::PageView;
     use super::*;
-    use crate::subscriber::{RowKey, SubscribedAt};
+    use crate::subscriber::{EventTime, RowKey};
 
     /// A walk that saw the rows with these ids.
     fn walk(ids: std::ops::Range<i64>) -> Walk {
-        let at = SubscribedAt::Instant(0);
-        let keys = ids.map(|id| RowKey {
-            id,
-            subscribed_at: at.clone(),
-        });
+        let at = EventTime::Instant(0);
+        let keys = ids.map(|id| RowKey { id, at: at.clone() });
         let keys: Vec<RowKey> = keys.collect();
         let mut walk = Walk::new();
         walk.take(&PageView {

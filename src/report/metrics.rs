@@ -10,6 +10,7 @@ pub(super) struct Metrics {
     pub(super) exit_code: u8,
     pub(super) duration: Duration,
     pub(super) rows: u64,
+    pub(super) unsubscriptions: Option<u64>,
     pub(super) requests: u64,
     pub(super) refreshes: u64,
     pub(super) pending: Option<u64>,
@@ -50,8 +51,13 @@ impl Metrics {
         );
         gauge(
             "aweber_sync_last_run_rows",
-            "Subscribers that the last run exported.",
+            "Rows that the last run exported.",
             number(self.rows),
+        );
+        gauge(
+            "aweber_sync_last_run_unsubscriptions",
+            "Unsubscriptions among these rows.",
+            self.unsubscriptions.and_then(number),
         );
         gauge(
             "aweber_sync_last_run_requests",

@@ -93,6 +93,7 @@ fn write_metrics(file: &Path, summary: &Summary, exit: Exit) {
         exit_code: exit.code(),
         duration: summary.duration,
         rows: summary.published_rows(),
+        unsubscriptions: summary.published_departures,
         requests: summary.requests,
         refreshes: summary.refreshes,
         pending: summary.pending,

@@ -5,6 +5,7 @@ use crate::api::transport::ping;
 use crate::error::Kind;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::stop::Stop;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use url::Url;
 
@@ -18,6 +19,8 @@ const LIMIT_AFTER_SIGNAL: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Pinger {
     url: SecretString,
+    /// An unreachable service is one line in the log of a run.
+    warned: AtomicBool,
 }
 
 /// The event to report.
@@ -42,7 +45,10 @@ impl Ping {
 impl Pinger {
     /// A pinger for the check at `url`.
     pub(super) fn new(url: SecretString) -> Pinger {
-        Pinger { url }
+        Pinger {
+            url,
+            warned: AtomicBool::new(false),
+        }
     }
 
     /// Sends a ping, with one retry. A signal interrupts it; after a signal only the end of the run is reported, within
@@ -70,14 +76,16 @@ impl Pinger {
         };
         let path = format!("{}{}", url.path().trim_end_matches('/'), event.suffix());
         url.set_path(&path);
+        let mut problem = String::new();
         for _ in 0..ATTEMPTS {
-            match ping(url.clone(), body.to_owned()).await {
+            problem = match ping(url.clone(), body.to_owned()).await {
                 Ok(200..=299) => return,
-                Ok(status) => {
-                    tracing::warn!(event = "ping_failed", "the ping was answered with {status}")
-                }
-                Err(what) => tracing::warn!(event = "ping_failed", "the ping failed: {what}"),
-            }
+                Ok(status) => format!("the ping was answered with {status}"),
+                Err(cause) => format!("the ping failed: {cause}"),
+            };
+        }
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(event = "ping_failed", "{problem}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::exit::Exit;
 use crate::printable::printable;
 use crate::rows::ListRef;
+use crate::subscriber::feed::Feed;
 use chrono::DateTime;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,12 +12,14 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     pub(crate) dry_run: bool,
-    /// New rows per list, in the order in which the lists were read.
-    pub(crate) rows_by_list: Vec<(ListRef, u64)>,
+    /// In the order in which the lists were read.
+    pub(crate) lists: Vec<ListRows>,
     /// The file that has the new rows; `-` for standard output, `None` if they are not published.
     pub(crate) published_to: Option<PathBuf>,
     /// The file and the number of rows of an earlier, interrupted run that this one published.
     pub(crate) recovered: Option<(PathBuf, u64)>,
+    /// The unsubscriptions among the rows that this run has published.
+    pub(crate) published_departures: Option<u64>,
     /// Requests sent, including refreshes.
     pub(crate) requests: u64,
     pub(crate) refreshes: u64,
@@ -29,10 +32,43 @@ pub(crate) struct Summary {
     pub(crate) token_expires_at: Option<i64>,
 }
 
+/// The new rows of one list.
+#[derive(Debug)]
+pub(crate) struct ListRows {
+    list: ListRef,
+    arrivals: u64,
+    departures: u64,
+}
+
 impl Summary {
+    /// Counts new rows of a feed; the feeds of a list follow each other.
+    pub(crate) fn count(&mut self, list: &ListRef, feed: Feed, rows: u64) {
+        if self.lists.last().is_none_or(|last| last.list.id != list.id) {
+            self.lists.push(ListRows {
+                list: list.clone(),
+                arrivals: 0,
+                departures: 0,
+            });
+        }
+        if let Some(last) = self.lists.last_mut() {
+            match feed {
+                Feed::Arrivals => last.arrivals += rows,
+                Feed::Departures => last.departures += rows,
+            }
+        }
+    }
+
+    fn arrivals(&self) -> u64 {
+        self.lists.iter().map(|list| list.arrivals).sum()
+    }
+
+    fn departures(&self) -> u64 {
+        self.lists.iter().map(|list| list.departures).sum()
+    }
+
     /// New rows of this run.
     pub(crate) fn rows(&self) -> u64 {
-        self.rows_by_list.iter().map(|(_, rows)| rows).sum()
+        self.arrivals() + self.departures()
     }
 
     /// Rows that this run has published, including those left by an interrupted run, which counted none of them.
@@ -54,8 +90,9 @@ impl Summary {
             event = "run_done",
             exit_code = exit.code(),
             rows = self.rows(),
+            unsubscriptions = self.departures(),
             recovered = self.recovered_rows(),
-            lists = self.rows_by_list.len(),
+            lists = self.lists.len(),
             requests = self.requests,
             refreshes = self.refreshes,
             seconds = self.duration.as_secs_f64(),
@@ -70,12 +107,12 @@ impl Summary {
 
     /// The summary in one line.
     pub(super) fn line(&self) -> String {
-        let lists = self.rows_by_list.len();
+        let lists = self.lists.len();
         let mut line = self.rows_text();
         if let Some((path, rows)) = &self.recovered {
             line += &format!(
                 "; {} left by a killed run in {}",
-                new_subscribers(*rows),
+                counted(*rows, "row"),
                 path.display()
             );
         }
@@ -94,35 +131,56 @@ impl Summary {
         line
     }
 
-    /// `3 new subscribers (News 2, Tips 1) in FILE`.
+    /// `3 new subscribers (News 2, Tips 1), 1 unsubscription (News 1) in FILE`.
     fn rows_text(&self) -> String {
-        let mut text = match (self.rows(), self.dry_run) {
-            (0, false) => "nothing new".to_owned(),
-            (0, true) => "nothing new (dry run)".to_owned(),
-            (rows, true) => format!("{} would be exported (dry run)", new_subscribers(rows)),
-            (rows, false) => new_subscribers(rows),
+        let kinds = [
+            (self.arrivals(), "new subscriber", Feed::Arrivals),
+            (self.departures(), "unsubscription", Feed::Departures),
+        ];
+        let found: Vec<_> = kinds.into_iter().filter(|(rows, ..)| *rows > 0).collect();
+        let text = match (found.is_empty(), self.dry_run) {
+            (true, false) => "nothing new".to_owned(),
+            (true, true) => "nothing new (dry run)".to_owned(),
+            (false, true) => {
+                let counts = found.iter().map(|(rows, noun, _)| counted(*rows, noun));
+                let lists = found.iter().map(|(.., feed)| self.by_list(*feed));
+                format!(
+                    "{} would be exported (dry run) ({})",
+                    counts.collect::<Vec<_>>().join(" and "),
+                    lists.collect::<Vec<_>>().join("; ")
+                )
+            }
+            (false, false) => {
+                let parts = found.iter().map(|(rows, noun, feed)| {
+                    format!("{} ({})", counted(*rows, noun), self.by_list(*feed))
+                });
+                parts.collect::<Vec<_>>().join(", ")
+            }
         };
-        let with_rows: Vec<String> = self
-            .rows_by_list
-            .iter()
-            .filter(|(_, rows)| *rows > 0)
-            .map(|(list, rows)| format!("{} {rows}", printable(&list.name, usize::MAX)))
-            .collect();
-        if !with_rows.is_empty() {
-            text += &format!(" ({})", with_rows.join(", "));
-        }
         match &self.published_to {
             Some(path) if path.as_os_str() == "-" => text + " in standard output",
             Some(path) => text + &format!(" in {}", path.display()),
             None => text,
         }
     }
+
+    fn by_list(&self, feed: Feed) -> String {
+        let rows = |list: &ListRows| match feed {
+            Feed::Arrivals => list.arrivals,
+            Feed::Departures => list.departures,
+        };
+        let with_rows = self.lists.iter().filter(|list| rows(list) > 0);
+        let named = with_rows
+            .map(|list| format!("{} {}", printable(&list.list.name, usize::MAX), rows(list)));
+        named.collect::<Vec<_>>().join(", ")
+    }
 }
 
-fn new_subscribers(rows: u64) -> String {
-    match rows {
-        1 => "1 new subscriber".to_owned(),
-        _ => format!("{rows} new subscribers"),
+/// `1 row`, `2 rows`.
+fn counted(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
     }
 }
 
@@ -132,23 +190,27 @@ mod tests {
 
     #[test]
     fn the_line_has_rows_by_list_file_requests_duration_and_token_expiry() {
-        let list = |name: &str| ListRef {
-            id: 1,
-            name: name.into(),
-        };
         let mut summary = Summary {
-            rows_by_list: vec![(list("News"), 2), (list("Offers"), 0), (list("Tips"), 1)],
             published_to: Some("/x/subscribers-1.csv".into()),
             requests: 6,
             duration: Duration::from_millis(440),
             token_expires_at: Some(1_700_000_000),
             ..Summary::default()
         };
+        let lists = [("News", 2, 3), ("Offers", 0, 0), ("Tips", 1, 0)];
+        for (id, (name, arrivals, departures)) in (1..).zip(lists) {
+            let name = name.to_owned();
+            let list = ListRef { id, name };
+            summary.count(&list, Feed::Arrivals, arrivals);
+            if departures > 0 {
+                summary.count(&list, Feed::Departures, departures);
+            }
+        }
         assert_eq!(
             summary.line(),
-            "3 new subscribers (News 2, Tips 1) in /x/subscribers-1.csv; 3 lists, 6 requests, 0.4 s; token valid until 22:13 UTC"
+            "3 new subscribers (News 2, Tips 1), 3 unsubscriptions (News 3) in /x/subscribers-1.csv; 3 lists, 6 requests, 0.4 s; token valid until 22:13 UTC"
         );
-        summary.rows_by_list.clear();
+        summary.lists.clear();
         summary.published_to = None;
         summary.token_expires_at = None;
         assert_eq!(summary.line(), "nothing new; 0 lists, 6 requests, 0.4 s");

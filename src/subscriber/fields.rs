@@ -60,6 +60,8 @@ pub(super) const STATUS: usize = 3;
 pub(super) const SUBSCRIBED_AT: usize = 4;
 /// The index of `custom_fields`.
 pub(super) const CUSTOM_FIELDS: usize = 20;
+/// The index of `unsubscribed_at`.
+pub(super) const UNSUBSCRIBED_AT: usize = 24;
 
 const fn text(name: &'static str) -> Field {
     let kind = Kind::Text;
@@ -92,6 +94,7 @@ mod tests {
             (STATUS, "status"),
             (SUBSCRIBED_AT, "subscribed_at"),
             (CUSTOM_FIELDS, "custom_fields"),
+            (UNSUBSCRIBED_AT, "unsubscribed_at"),
         ] {
             assert_eq!(FIELDS[index].name, name);
         }

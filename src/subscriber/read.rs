@@ -1,8 +1,9 @@
 //! Reads the entries of a page in one pass. Fields are byte ranges of the page's text, because owned values would cost
 //! an allocation each, 26 per row, and borrowed ones cannot be stored beside the text they borrow from.
 
-use super::fields::{FIELDS, ID, SUBSCRIBED_AT};
-use super::{Entry, RowKey, Span, SubscribedAt};
+use super::feed::Feed;
+use super::fields::{FIELDS, ID, SUBSCRIBED_AT, UNSUBSCRIBED_AT};
+use super::{Entry, EventTime, RowKey, Span};
 use crate::json::raw_text;
 use foldhash::fast::FixedState;
 use serde::de::{
@@ -14,23 +15,23 @@ use std::fmt;
 use std::hash::BuildHasher;
 
 impl Entry {
-    /// Reads one JSON object. Returns `None` for any other JSON, and for an object whose id is not an integer or an
+    /// Reads one JSON object, as a row of the arrivals. Returns `None` for any other JSON, and for an object whose id is not an integer or an
     /// integer as a string.
     pub(crate) fn parse(text: &str) -> Option<Entry> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let mut reader = Reader::new(text);
+        let mut reader = Reader::new(text, Feed::Arrivals);
         let entry = OneEntry(&mut reader).deserialize(&mut deserializer).ok()?;
         deserializer.end().ok()?;
         Some(entry).filter(|entry| entry.has_id)
     }
 
     /// An entry that cannot be exported, with a key by which its place can be recognized.
-    fn without_id(text: &str, subscribed_at: SubscribedAt) -> Entry {
+    fn without_id(text: &str, at: EventTime) -> Entry {
         let hash = FixedState::with_seed(0).hash_one(text);
         Entry {
             key: RowKey {
                 id: -1 - (hash >> 1) as i64,
-                subscribed_at,
+                at,
             },
             has_id: false,
             json: Span::default(),
@@ -39,8 +40,9 @@ impl Entry {
     }
 }
 
-/// Reads an array of entries within that text.
-pub(crate) struct Entries<'a>(pub(crate) &'a str);
+/// Reads an array of entries within that text, as rows of that feed.
+#[derive(Clone, Copy)]
+pub(crate) struct Entries<'a>(pub(crate) &'a str, pub(crate) Feed);
 
 impl<'de> DeserializeSeed<'de> for Entries<'de> {
     type Value = Vec<Entry>;
@@ -58,7 +60,7 @@ impl<'de> Visitor<'de> for Entries<'de> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
-        let mut reader = Reader::new(self.0);
+        let mut reader = Reader::new(self.0, self.1);
         let mut entries = Vec::new();
         while let Some(entry) = array.next_element_seed(OneEntry(&mut reader))? {
             entries.push(entry);
@@ -70,15 +72,17 @@ impl<'de> Visitor<'de> for Entries<'de> {
 /// State shared by all entries of one text.
 struct Reader<'a> {
     text: &'a str,
+    feed: Feed,
     /// The keys of the previous entry with their indexes in [`FIELDS`]. AWeber keeps the order of keys, so a key is
     /// nearly always at the same index as before.
     order: Vec<(Cow<'a, str>, Option<usize>)>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(text: &'a str) -> Reader<'a> {
+    fn new(text: &'a str, feed: Feed) -> Reader<'a> {
         Reader {
             text,
+            feed,
             order: Vec::new(),
         }
     }
@@ -156,7 +160,7 @@ impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let reader = self.0;
         let mut fields = [Span::default(); FIELDS.len()];
-        let (mut id, mut subscribed_at) = (None, "null");
+        let (mut id, mut subscribed_at, mut unsubscribed_at) = (None, "null", "null");
         // Raw JSON is always a slice of the text, even if the key has escapes; a decoded key would not locate the object.
         let Some(first_key) = map.next_key::<&RawValue>()?.map(RawValue::get) else {
             return Ok(odd("{}"));
@@ -174,6 +178,7 @@ impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
                 match field {
                     ID => id = Some(raw),
                     SUBSCRIBED_AT => subscribed_at = raw,
+                    UNSUBSCRIBED_AT => unsubscribed_at = raw,
                     _ => {}
                 }
             }
@@ -183,14 +188,17 @@ impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
         // Only white space is between the braces and the first key or the last value.
         let open = reader.text.get(..first).and_then(|text| text.rfind('{'));
         let close = reader.text.get(last..).and_then(|text| text.find('}'));
-        let subscribed_at = SubscribedAt::read(&raw_text(subscribed_at));
+        let at = match (reader.feed, raw_text(unsubscribed_at)) {
+            (Feed::Departures, left) if !left.is_empty() => EventTime::read(&left),
+            _ => EventTime::read(&raw_text(subscribed_at)),
+        };
         let id = id.and_then(|id| raw_text(id).parse().ok());
         let (Some(open), Some(close), Some(id)) = (open, close, id) else {
             let text = reader.text.get(first..last).unwrap_or_default();
-            return Ok(Entry::without_id(text, subscribed_at));
+            return Ok(Entry::without_id(text, at));
         };
         Ok(Entry {
-            key: RowKey { id, subscribed_at },
+            key: RowKey { id, at },
             has_id: true,
             json: Span {
                 start: open as u32,
@@ -203,7 +211,7 @@ impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
 
 /// The entry for a value that is no object.
 fn odd(value: &str) -> Entry {
-    Entry::without_id(value, SubscribedAt::read(""))
+    Entry::without_id(value, EventTime::read(""))
 }
 
 /// A key, borrowed unless it contains escapes.
@@ -259,7 +267,9 @@ mod tests {
         let text =
             r#"[{"id":1},{"email":"a@b"},null,{},{"id":2.5},[7],{"id":"3"},{"email":"a@b"}]"#;
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let entries = Entries(text).deserialize(&mut deserializer).unwrap();
+        let entries = Entries(text, Feed::Arrivals)
+            .deserialize(&mut deserializer)
+            .unwrap();
         let has_id: Vec<bool> = entries.iter().map(|entry| entry.has_id).collect();
         assert_eq!(
             has_id,
@@ -274,20 +284,42 @@ mod tests {
 
     #[test]
     fn a_row_key_holds_the_instant_or_the_text() {
-        let key = |json: &str| Entry::parse(json).unwrap().key.subscribed_at;
+        let key = |json: &str| Entry::parse(json).unwrap().key.at;
         assert_eq!(
             key(r#"{"id":1,"subscribed_at":"2025-11-21T10:31:53.202963-05:00"}"#),
             key(r#"{"id":1,"subscribed_at":"2025-11-21 15:31:53+00:00"}"#)
         );
         assert_eq!(
             key(r#"{"id":1,"subscribed_at":"2025-11-21T10:31:53"}"#),
-            SubscribedAt::Text("2025-11-21T10:31:53".into())
+            EventTime::Text("2025-11-21T10:31:53".into())
         );
         assert_eq!(key(r#"{"id":1}"#), key(r#"{"id":1,"subscribed_at":null}"#));
         assert_eq!(
             key(r#"{"id":1,"subscribed_at":17}"#),
-            SubscribedAt::Text("17".into())
+            EventTime::Text("17".into())
         );
+    }
+
+    #[test]
+    fn a_departure_has_the_time_of_leaving_or_else_of_subscribing() {
+        let key = |json: &str| {
+            let mut deserializer = serde_json::Deserializer::from_str(json);
+            let entries = Entries(json, Feed::Departures).deserialize(&mut deserializer);
+            entries.unwrap().remove(0).key.at
+        };
+        let (came, left) = ("2025-11-21T10:31:53Z", "2026-01-02T00:00:00Z");
+        for (unsubscribed_at, expected) in [
+            (format!("\"{left}\""), left),
+            ("null".to_owned(), came),
+            ("\"\"".to_owned(), came),
+        ] {
+            let json = format!(
+                r#"[{{"unsubscribed_at":{unsubscribed_at},"subscribed_at":"{came}","id":1}}]"#
+            );
+            assert_eq!(key(&json), EventTime::read(expected), "{json}");
+        }
+        let absent = format!(r#"[{{"subscribed_at":"{came}","id":1}}]"#);
+        assert_eq!(key(&absent), EventTime::read(came));
     }
 
     #[test]
@@ -300,7 +332,9 @@ mod tests {
         ];
         let text = format!(" [{}] ", objects.join(" , "));
         let mut deserializer = serde_json::Deserializer::from_str(&text);
-        let entries = Entries(&text).deserialize(&mut deserializer).unwrap();
+        let entries = Entries(&text, Feed::Arrivals)
+            .deserialize(&mut deserializer)
+            .unwrap();
         let found = entries.iter().map(|entry| Subscriber::new(&text, entry));
         let found: Vec<_> = found
             .map(|one| (one.id(), one.json(), one.raw(1)))

@@ -3,6 +3,7 @@
 use crate::envelope::Problem;
 use crate::error::{Error, Kind};
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroize as _;
 use serde_json::{Map, Value};
 
 /// How long an access token lives if the answer does not say, seconds (AWeber API, section 1).
@@ -43,7 +44,7 @@ pub(crate) enum TokenAnswer {
 /// could stay in force.
 pub(crate) fn read_answer(
     status: u16,
-    body: Vec<u8>,
+    mut body: Vec<u8>,
     secrets: &[&SecretString],
     is_first: bool,
 ) -> TokenAnswer {
@@ -53,7 +54,10 @@ pub(crate) fn read_answer(
                 what: "AWeber returned no refresh token".to_owned(),
                 body,
             },
-            Some(renewal) => TokenAnswer::Granted(renewal),
+            Some(renewal) => {
+                body.zeroize();
+                TokenAnswer::Granted(renewal)
+            }
             None => TokenAnswer::Unparsed {
                 what: format!("AWeber answered {status} without a token"),
                 body,
@@ -80,9 +84,12 @@ pub(crate) fn read_answer(
 }
 
 /// Classifies a connection that broke with `fault` after `arrived` had come.
-pub(crate) fn read_cut_off(fault: String, arrived: Vec<u8>) -> TokenAnswer {
+pub(crate) fn read_cut_off(fault: String, mut arrived: Vec<u8>) -> TokenAnswer {
     match read_cut_off_tokens(&arrived) {
-        Some(renewal) => TokenAnswer::Granted(renewal),
+        Some(renewal) => {
+            arrived.zeroize();
+            TokenAnswer::Granted(renewal)
+        }
         None if arrived.is_empty() => TokenAnswer::Transient(fault),
         None => TokenAnswer::Unparsed {
             what: fault,

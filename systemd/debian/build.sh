@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the Debian package and prints its path; needs cargo-deb (cargo install cargo-deb).
+# Builds the Debian package and prints its path; needs cargo-deb (cargo install --locked cargo-deb).
 # Usage: sh systemd/debian/build.sh [--target TRIPLE] [OPTION OF cargo deb…]
 # Who publishes the package is its maintainer: DEB_MAINTAINER='Name <address>'.
 set -eu
@@ -12,13 +12,17 @@ fi
 built=${CARGO_TARGET_DIR:-target}${target:+/$target}/release
 maintainer=${DEB_MAINTAINER:-The aweber-sync authors <aweber-sync@example.com>}
 
-cargo build --release --locked --bin aweber-sync ${target:+--target "$target"} >&2
+# With cargo-auditable, if it is installed, the program names its crates, which scanners of vulnerabilities read.
+auditable=auditable
+cargo auditable --version >/dev/null 2>&1 || auditable=
+cargo $auditable build --release --locked --bin aweber-sync ${target:+--target "$target"} >&2
 
 # What the program says of itself: man pages and completions.
 rm -rf "$built/package"
 mkdir -p "$built/package/man"
 "$built/aweber-sync" man "$built/package/man"
 gzip -9n "$built"/package/man/*
+gzip -9nc systemd/bin/aweber-sync-as.8 >"$built/package/aweber-sync-as.8.gz"
 for shell in bash zsh fish; do
     "$built/aweber-sync" completions $shell >"$built/package/aweber-sync.$shell"
 done

@@ -19,7 +19,10 @@ fn site_with(count: i32) -> (Site, u64, Vec<u64>) {
 
 /// Changes the world before page `page` of a first export of 350: subscribers present before and after are exported
 /// once, and the next run exports the others.
-fn changes_while_paging(page: u32, change: impl FnOnce(&mut World, u64, &[u64]) + Send + 'static) {
+fn changes_while_paging(
+    page: u32,
+    change: impl FnOnce(&mut World, u64, &[u64]) + Clone + Send + 'static,
+) {
     let (site, list, ids) = site_with(350);
     let before = subscribed(&site, &[list]);
     site.sandbox.with(|w| {

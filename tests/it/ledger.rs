@@ -235,13 +235,15 @@ fn the_ledger_schema_is_as_documented() {
         [
             "batch (id, state, kind, target, stage, marker, mode, format, columns, named_at, length, rows, appended_at, \
              with_header, published_at)",
-            "batch_list (batch, list, rows)",
-            "list (id, progress, settled)",
+            "batch_feed (batch, list, kind, rows)",
+            "feed (list, kind, progress, settled)",
             "meta (key, value)",
             "output (path, kind, length, tail, shape)",
             "pending (list, subscriber, subscribed_at, checked, resolved_by)",
             "run (id, began_at, ended_at, exit_code, rows, requests, refreshes, message)",
             "subscription (list, subscriber, subscribed_at, batch)",
+            "unsubscription (list, subscriber, unsubscribed_at, batch)",
+            "version_1 (last_batch)",
         ]
     );
     let number = |name: &str| -> i64 {
@@ -253,7 +255,7 @@ fn the_ledger_schema_is_as_documented() {
         number("application_id"),
         i64::from(u32::from_be_bytes(*b"AWSY"))
     );
-    assert_eq!(number("user_version"), 1);
+    assert_eq!(number("user_version"), 2);
     let journal: String = ledger
         .pragma_query_value(None, "journal_mode", |row| row.get(0))
         .unwrap();

@@ -1,5 +1,7 @@
 //! The files shipped with the program match: templates and units, and all version numbers.
 
+use crate::support::Site;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 fn file(path: &str) -> String {
@@ -40,6 +42,55 @@ fn the_timers_differ_only_in_their_description() {
 fn the_image_has_the_version_of_the_program() {
     let version = format!("\nARG VERSION={}\n", env!("CARGO_PKG_VERSION"));
     assert!(file("docker/Dockerfile").contains(&version), "{version}");
+    let image = format!(
+        "\n              image: aweber-sync:{}\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert!(file("docker/kubernetes/base/cronjob.yaml").contains(&image));
+}
+
+#[test]
+fn every_build_uses_the_same_exact_toolchain() {
+    let dockerfile = file("docker/Dockerfile");
+    let (_, rest) = dockerfile.split_once("=rust:").unwrap();
+    let (version, _) = rest.split_once('-').unwrap();
+    assert_eq!(version.split('.').count(), 3, "{version}");
+    assert!(version.starts_with(env!("CARGO_PKG_RUST_VERSION")));
+    for workflow in ["ci", "release", "advisories"] {
+        let text = file(&format!(".github/workflows/{workflow}.yml"));
+        let installs = text.matches("rustup toolchain install ").count();
+        let exact = format!("rustup toolchain install {version} ");
+        assert_eq!(text.matches(&exact).count(), installs, "{workflow}");
+        assert!(installs > 0, "{workflow}");
+    }
+}
+
+#[test]
+fn advice_under_systemd_names_the_script_that_becomes_the_user_of_the_service() {
+    for (unit, advice) in [
+        ("aweber-sync", "aweber-sync-as authorize"),
+        ("aweber-sync-acme", "aweber-sync-as @acme authorize"),
+        ("another-job", "aweber-sync authorize"),
+    ] {
+        let site = Site::new();
+        let state = site.path(unit);
+        std::fs::create_dir(&state).unwrap();
+        std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let mut command = site.command(&["run"]);
+        command
+            .env_remove("AWEBER_SYNC_STATE_DIR")
+            .env("STATE_DIRECTORY", &state);
+        site.finish(command).exits(78).says_next(advice);
+    }
+}
+
+#[test]
+fn the_version_begins_with_the_one_in_the_manifest() {
+    let site = Site::new();
+    let done = site.finish(site.command(&["--version"]));
+    let version = format!("aweber-sync {}", env!("CARGO_PKG_VERSION"));
+    assert!(done.stdout.starts_with(&version), "{done}");
+    assert_eq!(done.stdout.lines().count(), 1, "{done}");
 }
 
 #[test]

@@ -7,8 +7,9 @@ use crate::support::files_below;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Options of cargo, gh, sha256sum, SQLite's shell, systemd-run, systemctl, docker and kubectl that the pages may name.
-const FOREIGN: [&str; 22] = [
+/// Options of every program, and of cargo, gh, sha256sum, SQLite's shell, systemd-creds, systemctl, docker and kubectl, that
+/// the pages may name.
+const FOREIGN: [&str; 23] = [
     "--repo",
     "--env-file",
     "--check",
@@ -21,9 +22,6 @@ const FOREIGN: [&str; 22] = [
     "--path",
     "--release",
     "--now",
-    "--pipe",
-    "--wait",
-    "--property",
     "--rm",
     "--user",
     "--read-only",
@@ -31,6 +29,10 @@ const FOREIGN: [&str; 22] = [
     "--security-opt",
     "--from",
     "--from-literal",
+    "--from-file",
+    "--name",
+    "--help",
+    "--version",
 ];
 
 /// Variables of `run` that have no option and no line of their own in the help: secrets.

@@ -1,6 +1,6 @@
 //! What README and docs show of runs, lists and status is what the program prints, and their commands work.
 
-use crate::support::docs::{FILES, MONITORING, README, section};
+use crate::support::docs::{DEPLOY, FILES, MONITORING, README, section};
 use crate::support::{Done, Site};
 use aweber_sandbox::{NewSubscriber, Status};
 use std::time::Duration;
@@ -219,13 +219,46 @@ fn the_first_export_and_the_cron_line_write_to_the_same_directory() {
 }
 
 #[test]
+fn the_cron_line_for_one_file_per_list_gives_each_list_its_own() {
+    let (site, newsletter) = account();
+    let customers = newsletter + 1;
+    let bin = site.path(".cargo/bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_aweber-sync"), bin.join("aweber-sync")).unwrap();
+    let text = DEPLOY.split_once("### One file per list\n").unwrap().1;
+    let (_, block) = text.split_once("```crontab\n17 3 * * * ").unwrap();
+    let line = block.lines().next().unwrap();
+    assert!(line.contains("6000001 6000002"), "{line}");
+    let line = line.replace("6000001 6000002", &format!("{newsletter} {customers}"));
+    for nights in 1..=2 {
+        let done = at_home_in_a_shell(&site, &line);
+        assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{done}");
+        site.sandbox
+            .with(|world| world.add_subscribers(newsletter, 2));
+        for (list, rows, files) in [(newsletter, 40 + 2 * nights, nights), (customers, 4, 1)] {
+            let directory = site.path(&format!("subscribers/{list}"));
+            let found = crate::support::files_below(&directory);
+            let all: String = found
+                .iter()
+                .map(|file| std::fs::read_to_string(file).unwrap())
+                .collect();
+            let of_list = all
+                .lines()
+                .filter(|line| line.starts_with(&format!("{list},")));
+            assert_eq!((of_list.count(), found.len()), (rows, files), "{list}");
+            assert_eq!(all.lines().count(), rows + files, "{list}: another list");
+        }
+    }
+}
+
+#[test]
 fn the_commands_that_erase_a_person_do_so() {
     if !has_sqlite3() {
         return;
     }
     let (site, newsletter) = account();
     site.run_ok(&[]);
-    let script = script_in(section(README, "## Erasing a person"));
+    let script = script_in(section(FILES, "## Erasing a person"));
     let (_, rest) = script.split_once("subscriber = ").unwrap();
     let shown = rest.split(';').next().unwrap();
     let count = || -> (i64, i64) {

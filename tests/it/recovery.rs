@@ -88,7 +88,7 @@ fn a_void_batch_is_cleaned_up_even_after_a_kill_in_between() {
         .unwrap();
     ledger.execute("DELETE FROM subscription", []).unwrap();
     ledger
-        .execute("UPDATE list SET progress = settled", [])
+        .execute("UPDATE feed SET progress = settled", [])
         .unwrap();
     drop(ledger);
     job.assert_starts_over("killed while voiding the batch");

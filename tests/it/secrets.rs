@@ -219,6 +219,22 @@ fn a_secret_from_a_file_is_not_copied_into_the_token_file() {
 }
 
 #[test]
+fn a_stored_secret_leaves_the_token_file_once_it_comes_from_a_file() {
+    for (what, configure) in FILE_WAYS {
+        let site = Site::with(ClientKind::Confidential, Settings::default());
+        let secret = site.client_secret().unwrap();
+        assert_eq!(site.tokens()["client_secret"], json!(secret), "{what}");
+        let mut command = site.command(&["run"]);
+        configure(&site, &mut command);
+        site.finish(command).case(&what).exits(0);
+        for file in files_below(&site.state_dir()) {
+            let content = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
+            assert!(!content.contains(secret), "{what}: {}", file.display());
+        }
+    }
+}
+
+#[test]
 fn a_secret_from_a_variable_is_saved_in_the_token_file_for_cron() {
     let site = unauthorized(ClientKind::Confidential);
     let done = site.finish_with_answer(authorize(&site, &[]), code_at);

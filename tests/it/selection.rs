@@ -175,13 +175,13 @@ fn only_the_requested_statuses_are_exported() {
 fn a_newly_requested_status_is_exported_whole() {
     let (site, list) = site_with_statuses();
     site.run_exports(&[], &["subscribed@example.com"]);
-    // An unsubscribed one that was exported before is not exported again.
+    // One who was exported before and has left since then is exported as unsubscribed.
     let ids: Vec<u64> = site
         .sandbox
         .with(|w| w.subscribers(list).map(|s| s.id).collect());
     site.sandbox.with(|w| w.unsubscribe(list, ids[0]));
     let both = ["--status", "subscribed,unsubscribed"];
-    site.run_exports(&both, &["gone@example.com"]);
+    site.run_exports(&both, &["gone@example.com", "subscribed@example.com"]);
     site.run_exports(&both, &[]);
     site.run_exports(
         &["--status", "unconfirmed,subscribed"],

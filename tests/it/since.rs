@@ -120,7 +120,7 @@ fn a_remembered_day_in_the_future_is_said_in_every_run_until_it_is_forgotten() {
     // As a program has left it that did not look, or an AWeber whose clock had jumped.
     site.ledger()
         .execute(
-            "UPDATE list SET progress = replace(progress, '2026-03-10', '2062-03-10'),
+            "UPDATE feed SET progress = replace(progress, '2026-03-10', '2062-03-10'),
                  settled = replace(settled, '2026-03-10', '2062-03-10')",
             [],
         )

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::Command;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 
 /// `aweber-sync run` with the token file in its own directory: `vault/token.json`.
 fn site_with_vault() -> (Site, Command) {
@@ -154,10 +154,15 @@ fn run_on_filling_disk(
     let (send_id, id) = mpsc::channel::<u32>();
     let (full, was_full) = mpsc::channel::<bool>();
     let filler = site.path("vault/filler");
+    let id = Arc::new(Mutex::new(id));
     site.sandbox.with(|world| {
         world.before(on, nth, move |_| {
             // The mount namespace of the process.
-            let seen = format!("/proc/{}/root{}", id.recv().unwrap(), filler.display());
+            let seen = format!(
+                "/proc/{}/root{}",
+                id.lock().unwrap().recv().unwrap(),
+                filler.display()
+            );
             let mut filler = std::fs::File::create(seen).unwrap();
             let filled = (0..1000).any(|_| filler.write_all(&[0; 4096]).is_err());
             full.send(filled).unwrap();

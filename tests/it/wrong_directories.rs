@@ -113,7 +113,7 @@ fn an_unwritable_state_directory_is_detected_before_the_token_is_spent() {
 }
 
 /// A first export of three pages with a checkpoint behind the second one; `what` changes the exports at the third.
-fn run_disturbed_at_third_page(what: impl FnOnce(&Path) + Send + 'static) -> (Job, Done) {
+fn run_disturbed_at_third_page(what: impl FnOnce(&Path) + Clone + Send + 'static) -> (Job, Done) {
     let mut job = Job::new(OutputKind::Directory);
     job.add_subscribers(250);
     let exports = job.site.exports();

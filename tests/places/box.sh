@@ -53,15 +53,12 @@ ends_with() { # TITLE CODE RESULT RESTARTS? [UNIT]: a run, its code, and whether
     systemctl stop "$of" 2>/dev/null
 }
 
-# The README's own way to be the service's user; $name says of which account.
-eval "$(sed -n '/^as_service() {/,/; }$/p' /lab/README.md)"
-
-# authorize [INSTANCE]
+# authorize [INSTANCE]: the commands of the README.
 authorize() {
     local name=aweber-sync${1:+-$1} url code
-    url=$(as_service authorize --print-url 2>/dev/null | grep -o 'http://[^ ]*')
+    url=$(aweber-sync-as ${1:+@$1} authorize --print-url 2>/dev/null | grep -o 'http://[^ ]*')
     code=$(http GET "$url" '' | sed -n 's/.*id="code">\([^<]*\)<.*/\1/p')
     is "authorize${1:+ $1}: the page shows a code" test -n "$code"
-    as_service authorize --code "$code" >/tmp/authorized 2>&1 || { cat /tmp/authorized; fail "authorize $1"; }
+    aweber-sync-as ${1:+@$1} authorize --code "$code" >/tmp/authorized 2>&1 || { cat /tmp/authorized; fail "authorize $1"; }
     is "authorize${1:+ $1} under DynamicUser stores the tokens" test -s "/var/lib/private/$name/token.json"
 }

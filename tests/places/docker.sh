@@ -20,7 +20,13 @@ cleanup() {
 }
 trap cleanup EXIT
 
-build() { "$docker" build "$root" "$image" -f "$root/docker/Dockerfile" --progress plain >"$lab/build" 2>&1; }
+# A lab without a registry has an image with Rust under a name of its own.
+rust=()
+"$docker" image inspect rust:1-bookworm >/dev/null 2>&1 && rust=(--build-arg RUST=rust:1-bookworm)
+build() {
+    "$docker" build "$root" "$image" -f "$root/docker/Dockerfile" --progress plain "${rust[@]}" \
+        --build-arg REVISION='0123abc 2026-11-22' >"$lab/build" 2>&1
+}
 # Twice: a download may break off.
 is 'the image builds' eval 'build || build' || { tail -20 "$lab/build"; exit 1; }
 build
@@ -29,6 +35,7 @@ size=$("$docker" image inspect -f '{{.Size}}' "$image")
 printf 'the image: %s bytes, %s layers\n' "$size" "$("$docker" image inspect -f '{{len .RootFS.Layers}}' "$image")"
 is 'it is below 20 MB' [ "$size" -lt 20000000 ]
 same 'it runs as a number' 65532:65532 "$("$docker" image inspect -f '{{.Config.User}}' "$image")"
+same 'it says which commit it is of' "aweber-sync $(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -1) (0123abc 2026-11-22)" "$("$docker" run --rm "$image" --version)"
 same 'it is stopped by' SIGTERM "$("$docker" image inspect -f '{{.Config.StopSignal}}' "$image")"
 
 start_sandbox "$sandbox" "$lab" --subscribers 1000 --latency-ms 150
@@ -111,8 +118,10 @@ same 'whose the exports are' 1234 "$(stat -c %u "$lab"/mine/exports/*.csv)"
 lacks 'no secret in the history' "$client_secret" "$lab/history"
 files=$("$docker" create "$image")
 "$docker" export "$files" | tar -t | grep -v '/$' >"$lab/files"
+"$docker" cp "$files:/aweber-sync" "$lab/program"
 "$docker" rm "$files" >/dev/null
 is 'the program and the certificates are in the image' [ "$(grep -cx 'aweber-sync\|etc/ssl/certs/ca-certificates.crt' "$lab/files")" = 2 ]
+is 'the program names its crates' eval 'readelf --wide --sections "$lab/program" | grep -F .dep-v0'
 is 'and no shell' eval '! grep -qE "(^|/)(ba|da)?sh$" "$lab/files"'
 
 # docker/compose.yaml, as its first lines say; what is added is the way to the sandbox.

@@ -14,6 +14,7 @@ trap 'rm -rf "$lab"' EXIT
 valid() { "$venv/bin/kubernetes-validate" --strict "$@"; }
 is 'the CronJob is valid' valid "$files/base/cronjob.yaml"
 is 'its volume is valid' valid "$files/base/state.yaml"
+is 'its network policy is valid' valid "$files/base/network.yaml"
 sed 's/concurrencyPolicy/concurrency/' "$files/base/cronjob.yaml" >"$lab/wrong.yaml"
 is 'a misspelt key is not' eval '! valid "$lab/wrong.yaml" 2>/dev/null'
 
@@ -26,9 +27,10 @@ is 'the overlay in the repository is what new-account.sh writes' diff -r "$files
 new_account acme 23
 together acme
 is 'an account, put together, is valid' valid "$lab/acme.yaml"
-same 'the CronJob and the volume have the name of the account' 2 "$(grep -cx '  name: acme-aweber-sync' "$lab/acme.yaml")"
+same 'CronJob, volume and network policy have the name of the account' 3 "$(grep -cx '  name: acme-aweber-sync' "$lab/acme.yaml")"
 is 'it uses that volume' grep -q 'claimName: acme-aweber-sync' "$lab/acme.yaml"
-is 'a secret of its own' eval 'grep -A1 secretRef "$lab/acme.yaml" | grep -q "name: acme-aweber-sync"'
+is 'the client id comes from its own secret' eval 'grep -A3 secretKeyRef "$lab/acme.yaml" | grep -q "name: acme-aweber-sync"'
+is 'the client secret is a file from it' grep -q 'secretName: acme-aweber-sync' "$lab/acme.yaml"
 is 'and a minute of its own' grep -q 'schedule: 23 3 \* \* \*' "$lab/acme.yaml"
 
 # The command of docs/deploy.md that makes a job for authorize out of the CronJob.

@@ -94,11 +94,16 @@ is 'and exports everybody' [ "$(rows $state-one/exports)" -gt 1000 ]
 install -d -m 700 $state-empty
 touch $state-empty/token.json $state-empty/lock
 ln -s private/aweber-sync-empty /var/lib/aweber-sync-empty
+install -d /run/aweber-sync-exporter
+touch /run/aweber-sync-exporter/socket
 apt purge aweber-sync
-is 'purged: it says what it keeps' grep -qF "$state are removed; its ledger and exports are kept" /var/tmp/apt
+is 'purged: it says what it keeps' grep -qF "removed the tokens in $state; its ledger and exports are kept" /var/tmp/apt
 is 'the settings are gone' [ ! -e $settings ]
+is 'so are those of the second account' [ ! -e /etc/aweber-sync ]
+is 'it names the secrets that it keeps' grep -qF '/etc/credstore/aweber-sync-one.client_secret is kept' /var/tmp/apt
+is 'and keeps what another package has under a similar name' [ -e /run/aweber-sync-exporter/socket ]
 same 'the tokens are gone' '' "$(find /var/lib/private /run -name 'token.json*')"
-same 'and the place of their last resort' '' "$(ls -d /run/aweber-sync* /run/private/aweber-sync* 2>/dev/null || :)"
+same 'and the place of their last resort' /run/aweber-sync-exporter "$(ls -d /run/aweber-sync* /run/private/aweber-sync* 2>/dev/null || :)"
 is 'a state that held no more than them is gone' eval '[ ! -e $state-empty ] && [ ! -L /var/lib/aweber-sync-empty ]'
 same 'the exports are kept' $((all + 2)) "$(rows $exports)"
 is 'and the ledger' ls $state/ledger-*.sqlite3

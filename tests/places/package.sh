@@ -33,6 +33,8 @@ printf 'the package: %s bytes, version %s\n' "$(stat -c %s "$lab/one.deb")" "$(d
 dpkg-deb -c "$lab/one.deb" | awk '{print $1, $6}' >"$lab/files"
 has() { grep -qxF -- "$1 ./$2" "$lab/files" || fail "the package has no $2 with $1"; }
 has -rwxr-xr-x usr/bin/aweber-sync
+has -rwxr-xr-x usr/sbin/aweber-sync-as
+has -rw-r--r-- usr/share/man/man8/aweber-sync-as.8.gz
 has -rw------- etc/aweber-sync/aweber-sync.env
 for file in lib/systemd/system/aweber-sync{,@}.{service,timer} share/doc/aweber-sync/{copyright,changelog.gz,changelog.Debian.gz} \
     share/bash-completion/completions/aweber-sync share/zsh/vendor-completions/_aweber-sync \
@@ -63,7 +65,7 @@ sed -i 's/^Description=.*/Description=Of the next version/' "$lab/two/usr/lib/sy
 dpkg-deb --root-owner-group -Zgzip -b "$lab/two" "$lab/two.deb" >/dev/null
 rm -rf "$lab/two"
 
-cp "$here"/{common,box,package-inside}.sh "$root/README.md" "$lab"
+cp "$here"/{common,box,package-inside}.sh "$lab"
 start_sandbox "$sandbox" "$lab" --subscribers 1000 --latency-ms 150
 printf 'AWEBER_API_URL=%s\nAWEBER_AUTH_URL=%s\nAWEBER_CLIENT_ID=confidential-client\nAWEBER_SYNC_REQUESTS_PER_MINUTE=6000\n' "$api" "$auth" >"$lab/env"
 printf '%s\n' "$client_secret" >"$lab/client_secret"

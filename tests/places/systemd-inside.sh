@@ -7,6 +7,7 @@ set -euo pipefail
 
 first() {
     install -m 755 /lab/aweber-sync /usr/local/bin/aweber-sync
+    install -m 755 /lab/aweber-sync-as /usr/local/sbin/aweber-sync-as
     install -m 644 /lab/units/* /etc/systemd/system/
     install -d -m 700 /etc/aweber-sync /etc/credstore
     install -m 600 /lab/env /etc/aweber-sync/aweber-sync.env
@@ -24,7 +25,7 @@ first() {
     done
 
     ends_with 'not connected yet, 78' 78 exit-code final
-    is 'its message has the cure' said $unit 'aweber-sync authorize'
+    is 'its message has the command for it' said $unit 'aweber-sync-as authorize'
     install -m 600 /lab/client_secret /etc/credstore/aweber-sync.client_secret
     authorize
 
@@ -68,6 +69,10 @@ first() {
     post lists/6000001/subscribers '{"email": "group@example.com", "name": "Group", "status": "subscribed"}'
     run
     same 'a run with an output for a group' 0 "$code"
+    is 'aweber-sync-as has the group and the path of the drop-in' aweber-sync-as run
+    is 'and is healthy' eval 'aweber-sync-as status --max-age 1h | grep -q "^healthy"'
+    same 'its exit code is that of the command' 2 "$(aweber-sync-as run --no-such-option >/dev/null 2>&1 || echo $?)"
+    is 'it names the account in its advice' eval 'aweber-sync-as @none lists 2>&1 | grep -qF "next: aweber-sync-as @none authorize"'
     is 'the group reads the export' su -s /bin/sh reader -c 'cat /srv/subscribers/*.csv | grep -aq group@example.com'
     is 'others do not' eval '! su -s /bin/sh nobody -c "cat /srv/subscribers/*.csv" 2>/dev/null'
 
@@ -115,9 +120,26 @@ failures() {
     run
     same 'connected anew' 0 "$code"
 
+    encrypted
     lacks 'the secret is in no journal' "$client_secret" /var/log/journal
     systemctl show $unit >/tmp/show
     lacks 'nor in systemctl show' "$client_secret" /tmp/show
+}
+
+# The secret encrypted at rest, as docs/deploy.md has it; the plain file is gone.
+encrypted() {
+    install -d -m 700 /etc/credstore.encrypted
+    systemd-creds encrypt --name=client_secret /etc/credstore/aweber-sync.client_secret \
+        /etc/credstore.encrypted/aweber-sync.client_secret >/dev/null 2>&1
+    rm /etc/credstore/aweber-sync.client_secret
+    ends_with 'without the secret, 78' 78 exit-code final
+    printf '[Service]\nLoadCredentialEncrypted=client_secret:aweber-sync.client_secret\n' >/etc/systemd/system/$unit.d/encrypted.conf
+    systemctl daemon-reload
+    run
+    same 'with the encrypted secret' 0 "$code"
+    is 'aweber-sync-as decrypts it too' aweber-sync-as lists
+    lacks 'the secret is in no file of the state directory' "$client_secret" /var/lib/private/aweber-sync
+    lacks 'nor in one of /etc' "$client_secret" /etc/aweber-sync /etc/credstore.encrypted /etc/systemd
 }
 
 two_instances() {
@@ -130,6 +152,7 @@ two_instances() {
     systemctl start --no-block aweber-sync@one.service aweber-sync@two.service
     wait_for 'both at work' eval 'state_is aweber-sync@one.service activating && state_is aweber-sync@two.service activating'
     printf 'ok: two instances run side by side\n'
+    is 'aweber-sync-as beside a run' aweber-sync-as @one status
     for name in one two; do
         wait_for "$name to end" eval "state_is aweber-sync@$name.service inactive"
         same "instance $name succeeds" 0 "$(property ExecMainStatus aweber-sync@$name.service)"

@@ -129,6 +129,8 @@ fi
 if [ -n "$promtool" ]; then
     "$promtool" check metrics <"$work/aweber.prom"
     echo "promtool check metrics: $(grep -vc '^#' "$work/aweber.prom") metrics"
+    "$promtool" check rules examples/monitoring/prometheus-rules.yml
+    "$promtool" test rules examples/monitoring/prometheus-rules.test.yml
 else
     skipped 'promtool is not installed'
 fi

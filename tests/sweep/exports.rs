@@ -1,9 +1,9 @@
 //! The published rows and the files of a site, compared with a job that was never disturbed.
 
-use crate::scenario::{GROWING_FILE, ROTATED_FILE};
+use crate::scenario::{CommandLine, GROWING_FILE, ROTATED_FILE};
 use crate::setup::{CREDENTIALS, LIST, TRADED_CODE};
 use crate::support::token::refresh_token_in;
-use crate::support::{Row, Site, files_below, read_csv, sorted};
+use crate::support::{Row, Site, files_below, mode, read_csv, sorted};
 use crate::tokens::{rescued_files, works};
 use aweber_sandbox::Status;
 use std::path::PathBuf;
@@ -33,6 +33,21 @@ pub(crate) fn check_files(site: &Site, with_answers: bool) -> Result<(), String>
     } else {
         Err(format!("files are left: {left:?}"))
     }
+}
+
+/// The published files have the mode that the command asks for.
+pub(crate) fn check_modes(site: &Site, command: CommandLine) -> Result<(), String> {
+    let wanted = command.output_mode();
+    let growing = site.path(GROWING_FILE);
+    let growing = growing.exists().then_some(growing);
+    for file in site.files().into_iter().chain(growing) {
+        let found = mode(&file);
+        if found != wanted {
+            let shown = file.display();
+            return Err(format!("{shown} has mode {found:o} instead of {wanted:o}"));
+        }
+    }
+    Ok(())
 }
 
 /// The published rows are those of all subscribed subscribers, once each.

@@ -3,7 +3,7 @@
 use crate::errno::Errno;
 use crate::judge::{Disturbed, Judgement};
 use crate::kill::Kill;
-use crate::scenario::CommandLine;
+use crate::scenario::{CommandLine, Scenario};
 use crate::support::{Done, Site};
 use crate::trace::{Point, Trace};
 use std::fmt;
@@ -54,9 +54,15 @@ pub(crate) struct Fault {
     pub(crate) lasting: bool,
 }
 
+/// A fault in a scenario.
+pub(crate) struct Case<'a> {
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) fault: Fault,
+}
+
 impl Fault {
     /// The argument of strace's `-e`.
-    fn injection(&self) -> String {
+    pub(crate) fn injection(&self) -> String {
         let (call, effect, nth) = (&self.point.call, self.effect, self.point.nth);
         let plus = if self.lasting { "+" } else { "" };
         format!("inject={call}:{effect}:when={nth}{plus}")

@@ -1,7 +1,9 @@
 //! Tries one fault in one scenario, and judges: a kind looks at what the disturbed command has left, then the steps after
 //! it follow, and in the end the site is compared with what AWeber holds.
 
-use crate::exports::{check_files, check_rows, check_rows_after_forget, published_rows};
+use crate::exports::{
+    check_files, check_modes, check_rows, check_rows_after_forget, published_rows,
+};
 use crate::fault::{Fault, Kind};
 use crate::scenario::{CommandLine, End, Scenario, Step};
 use crate::setup::{CREDENTIALS, write_credentials};
@@ -23,10 +25,12 @@ pub(crate) struct Disturbed<'a> {
     /// How it ends without a fault.
     pub(crate) code_without_fault: i32,
     /// The rows before it.
-    published: Vec<String>,
-    end: End,
+    pub(crate) published: Vec<String>,
+    pub(crate) end: End,
     pub(crate) done: Done,
     pub(crate) trace: Trace,
+    /// Whether its last write may be torn, as a power cut does and a kill does not.
+    pub(crate) may_be_torn: bool,
 }
 
 /// What became of a fault that has done no harm.
@@ -70,6 +74,7 @@ pub(crate) fn try_fault(
             end: scenario.end,
             done,
             trace,
+            may_be_torn: false,
         };
         let checked = watch.check(&at.site);
         let judgement = checked
@@ -82,7 +87,7 @@ pub(crate) fn try_fault(
 
 impl Disturbed<'_> {
     /// Plays the steps after it, and looks at the end.
-    fn play_after(
+    pub(crate) fn play_after(
         &self,
         steps: &[Step],
         mut watch: Watch,
@@ -112,7 +117,8 @@ impl Disturbed<'_> {
             failed = done.code != 0;
             last = Some(done);
         }
-        match self.check_end(&watch) {
+        let is_torn = self.may_be_torn && judgement.column == TOKEN_LOST;
+        match self.check_end(&watch, is_torn) {
             Ok(()) => Ok(judgement),
             Err(harm) => Err(self.report(&harm, last.as_ref().unwrap_or(&self.done))),
         }
@@ -139,8 +145,8 @@ impl Disturbed<'_> {
         }
     }
 
-    /// What must be true when all steps are done.
-    fn check_end(&self, watch: &Watch) -> Result<(), String> {
+    /// What must be true when all steps are done. Half an answer with tokens may be kept if `is_torn`.
+    fn check_end(&self, watch: &Watch, is_torn: bool) -> Result<(), String> {
         let site = self.site;
         if self.end == End::Revoked {
             let live = watch.not_revoked(site).len();
@@ -150,7 +156,8 @@ impl Disturbed<'_> {
                 _ => Err(format!("{live} tokens still work, {stored} are on disk")),
             };
         }
-        check_files(site, self.end == End::AnswerKept)?;
+        check_files(site, is_torn || self.end == End::AnswerKept)?;
+        check_modes(site, self.command)?;
         if !current_token(site).is_some_and(|token| works(site, &token)) {
             return Err("the token file holds a dead token".to_owned());
         }
@@ -164,7 +171,7 @@ impl Disturbed<'_> {
     }
 
     /// The harm, with the command that showed it and the disturbed one.
-    fn report(&self, harm: &str, last: &Done) -> String {
+    pub(crate) fn report(&self, harm: &str, last: &Done) -> String {
         format!(
             "{harm}: {}--- the disturbed command, exit code {}\n{}--- its trace\n{}",
             last,

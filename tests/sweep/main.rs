@@ -23,26 +23,12 @@
     reason = "a test"
 )]
 
-#[allow(dead_code, unused_imports, reason = "shared with the tests in `it`")]
-#[path = "../it/support/mod.rs"]
-mod support;
+#[path = "modules.rs"]
+mod modules;
 
-mod chains;
-mod errno;
-mod exports;
-mod fault;
-mod judge;
-mod kill;
-mod report;
-mod sample;
-mod scenario;
-mod setup;
-mod single;
-mod tokens;
-mod trace;
-mod watch;
+use modules::*;
 
-use fault::{Fault, KINDS, Kind};
+use fault::{Case, KINDS, Kind};
 use scenario::Scenario;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -51,12 +37,6 @@ use trace::Point;
 
 /// Fewer points than this mean that strace does not see the command's calls.
 const FEWEST_POINTS: usize = 20;
-
-/// A fault in a scenario.
-pub(crate) struct Case<'a> {
-    pub(crate) scenario: &'a Scenario,
-    pub(crate) fault: Fault,
-}
 
 /// What the arguments choose.
 struct Choice {
@@ -71,9 +51,7 @@ fn main() -> ExitCode {
     }
     let choice = Choice::from_arguments();
     let began = Instant::now();
-    let mut scenarios = single::scenarios();
-    scenarios.extend(chains::scenarios());
-    scenarios.retain(|one| one.name.contains(&choice.scenario));
+    let scenarios = table::scenarios_with(&choice.scenario);
     let points = find_points(&scenarios, &choice.kinds);
     let cases = choice.kinds.iter().map(|kind| {
         let cases = cases(*kind, &points, &choice.fault);

@@ -1,7 +1,6 @@
 //! The report on one kind of faults: counts by scenario, effect and call, and the notes.
 
-use crate::Case;
-use crate::fault::Kind;
+use crate::fault::{Case, Kind};
 use crate::judge::Judgement;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,6 @@
 //! Which faults are tried, and trying them on both processors.
 
-use crate::Case;
-use crate::fault::Kind;
+use crate::fault::{Case, Kind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

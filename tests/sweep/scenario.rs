@@ -20,6 +20,8 @@ pub(crate) const ROTATED_FILE: &str = "grown.csv.1";
 pub(crate) const TEMPORARY: &str = "tmp";
 
 pub(crate) const RUN: CommandLine = CommandLine(&["run"]);
+/// Mode 0640 for published files, which is set after their last byte.
+pub(crate) const RUN_SHARED: CommandLine = CommandLine(&["run", "--output-mode", "0640"]);
 pub(crate) const APPEND: CommandLine = CommandLine(&["run", "--output", GROWING_FILE]);
 
 /// A site and what happens on it.
@@ -65,7 +67,7 @@ pub(crate) enum End {
 }
 
 /// The arguments of a command; `authorize` is given its code on standard input, or in place of [`TRADED_CODE`].
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CommandLine(pub(crate) &'static [&'static str]);
 
 /// A scenario that has come to its disturbed command.
@@ -126,6 +128,14 @@ impl CommandLine {
     /// Whether it exports.
     pub(crate) fn is_run(self) -> bool {
         self.0[0] == "run"
+    }
+
+    /// The mode of the files that it publishes.
+    pub(crate) fn output_mode(self) -> u32 {
+        match self.0 {
+            [.., "--output-mode", mode] => u32::from_str_radix(mode, 8).unwrap(),
+            _ => 0o600,
+        }
     }
 
     /// Runs it to its end.

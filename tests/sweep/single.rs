@@ -1,7 +1,7 @@
 //! Scenarios in which one command is disturbed and repeated, also one that recovers from an earlier failure.
 
 use crate::scenario::Step::{Change, Disturbed, Plain};
-use crate::scenario::{APPEND, CommandLine, End, RUN, Scenario, Step};
+use crate::scenario::{APPEND, CommandLine, End, RUN, RUN_SHARED, Scenario, Step};
 use crate::setup::{
     break_disk_at_new_token, expire_access_token, fail_to_store, keep_tokens_by_command,
     kill_at_append, kill_at_publication, kill_at_token_rename, stop_first_export, subscribe_more,
@@ -30,6 +30,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let by_command = Change(keep_tokens_by_command);
     let mut all = vec![
         scenario("first export", &[disturbed_run, run]),
+        scenario(
+            "first export, shared files",
+            &[Disturbed(RUN_SHARED), Plain(RUN_SHARED)],
+        ),
         scenario(
             "first export into a growing file",
             &[disturbed_append, append],

@@ -8,7 +8,7 @@ use std::path::Path;
 /// The calls that change files, or that send or receive something. The question mark: some exist on some machines only.
 pub(crate) const TRACED_CALLS: &str = "?open,?openat,?creat,?write,?pwrite64,?writev,?pwritev,?fsync,?fdatasync,\
     ?rename,?renameat,?renameat2,?unlink,?unlinkat,?ftruncate,?fallocate,?link,?linkat,?mkdir,?mkdirat,?chmod,\
-    ?fchmod,?fchmodat,?flock,?fcntl,?connect,?sendto,?sendmsg,?recvfrom,?close";
+    ?fchmod,?fchmodat,?truncate,?symlink,?symlinkat,?rmdir,?utimensat,?copy_file_range,?sendfile,?flock,?fcntl,?connect,?sendto,?sendmsg,?recvfrom,?close";
 
 /// A call in a command: the nth of its name in its thread.
 #[derive(Clone, Debug)]
@@ -111,6 +111,19 @@ impl Trace {
         }
     }
 
+    /// A command and the next one, as one.
+    pub(crate) fn followed_by(self, next: &Trace) -> Trace {
+        Trace {
+            text: self.text + &next.text,
+            ..self
+        }
+    }
+
+    /// As strace wrote it.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Every point of the program itself, in order. A fault at a call of a program that it starts would come at an
     /// earlier call of its own.
     pub(crate) fn points(&self) -> Vec<Point> {
@@ -195,7 +208,8 @@ impl Trace {
         if shown.is_empty() {
             shown = lines[lines.len().saturating_sub(LAST_LINES)..].to_vec();
         }
-        shown.join("\n")
+        let short = |line: &&str| line.chars().take(LONGEST_LINE).collect::<String>();
+        shown.iter().map(short).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -206,6 +220,9 @@ fn has_returned(line: &str) -> bool {
 
 /// How strace marks a call that it has made to fail.
 const INJECTED: &str = "(INJECTED)";
+
+/// Characters of a line in a failure report: it may hold whole files.
+const LONGEST_LINE: usize = 300;
 
 /// How much of the end of a trace a failure report shows.
 const LAST_LINES: usize = 60;

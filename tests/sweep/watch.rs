@@ -17,6 +17,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is known of a site's tokens.
+#[derive(Clone)]
 pub(crate) struct Watch {
     /// Issued before the disturbed command.
     before: BTreeSet<String>,

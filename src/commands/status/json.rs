@@ -1,7 +1,7 @@
 //! The state of the job as JSON. A contract: later versions may add fields but change none.
 
 use super::snapshot::{Snapshot, Unpublished};
-use crate::ledger::history::{ListHistory, PastRun};
+use crate::ledger::history::{FeedHistory, ListHistory, PastRun};
 use chrono::DateTime;
 use serde_json::{Value, json};
 
@@ -45,10 +45,19 @@ fn run(run: &PastRun) -> Value {
 fn list(list: &ListHistory) -> Value {
     json!({
         "id": list.id,
-        "rows": list.rows,
-        "rows_by_day": list.days,
+        "rows": list.rows(),
+        "rows_by_day": list.days(),
         "pending": list.pending,
-        "first_export_complete": list.complete,
+        "first_export_complete": list.is_complete(),
+        "unsubscriptions": list.departures.as_ref().map(feed),
+    })
+}
+
+fn feed(feed: &FeedHistory) -> Value {
+    json!({
+        "rows": feed.rows,
+        "rows_by_day": feed.days,
+        "first_export_complete": feed.complete,
     })
 }
 

@@ -20,8 +20,8 @@ pub(super) fn render(snapshot: &Snapshot, problem: Option<&str>, now: i64) -> St
     }
     if !snapshot.lists.is_empty() {
         text += &format!(
-            "\n{:<12}{:>9}  {:>7}  LAST {DAYS} DAYS\n",
-            "LIST", "ROWS", "PENDING"
+            "\n{:<12}{:>9}  {:>9}  {:>7}  LAST {DAYS} DAYS\n",
+            "LIST", "ROWS", "WHO LEFT", "PENDING"
         );
         text.extend(snapshot.lists.iter().map(list_line));
     }
@@ -97,17 +97,22 @@ fn note(run: &PastRun) -> String {
 }
 
 fn list_line(list: &ListHistory) -> String {
-    let note = if list.complete {
+    let left = match &list.departures {
+        Some(feed) => feed.rows.to_string(),
+        None => "-".to_owned(),
+    };
+    let note = if list.is_complete() {
         ""
     } else {
         "  first export not complete"
     };
     format!(
-        "{:<12}{:>9}  {:>7}  {}{note}\n",
+        "{:<12}{:>9}  {:>9}  {:>7}  {}{note}\n",
         list.id,
-        list.rows,
+        list.rows(),
+        left,
         list.pending,
-        sparkline(&list.days)
+        sparkline(&list.days())
     )
 }
 

@@ -1,13 +1,13 @@
 //! Single decisions, misbehaving servers, and a property: no row that was there throughout the walk is missed.
 
 use super::*;
-use crate::subscriber::SubscribedAt;
+use crate::subscriber::EventTime;
 use proptest::prelude::*;
 
 fn key(id: i64, at: i64) -> RowKey {
     RowKey {
         id,
-        subscribed_at: SubscribedAt::Instant(at),
+        at: EventTime::Instant(at),
     }
 }
 
@@ -309,7 +309,7 @@ proptest! {
                 },
                 Change::Insert(number) => {
                     let index = number as usize % (list.len() + 1);
-                    let date = list.get(index).map_or(start + clock, |next| next.subscribed_at.earliest().unwrap());
+                    let date = list.get(index).map_or(start + clock, |next| next.at.earliest().unwrap());
                     list.insert(index, at(next_id, date));
                     next_id += 1;
                 }
@@ -328,7 +328,7 @@ proptest! {
             if let Verdict::Forward(new) | Verdict::End(new) = &verdict {
                 handed_on.extend(new.iter().map(|i| page[*i].clone()));
             }
-            let is_newer = page.last().is_some_and(|row| row.subscribed_at.earliest() > Some(start));
+            let is_newer = page.last().is_some_and(|row| row.at.earliest() > Some(start));
             match verdict {
                 Verdict::End(_) if is_newer => { proved = true; break; }
                 Verdict::Stuck => break,

@@ -238,8 +238,31 @@ impl FaultBuilder {
 }
 
 /// A single change of the world.
-pub(crate) type Change = Box<dyn FnOnce(&mut World) + Send>;
+pub(crate) type Change = Box<dyn OneChange>;
 
+/// A closure that can be copied in its box, since a world can.
+pub(crate) trait OneChange: Send {
+    fn make(self: Box<Self>, world: &mut World);
+    fn copy(&self) -> Change;
+}
+
+impl<F: FnOnce(&mut World) + Clone + Send + 'static> OneChange for F {
+    fn make(self: Box<Self>, world: &mut World) {
+        self(world);
+    }
+
+    fn copy(&self) -> Change {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Change {
+    fn clone(&self) -> Change {
+        (**self).copy()
+    }
+}
+
+#[derive(Clone)]
 struct Hook {
     on: String,
     left: u32,
@@ -247,7 +270,7 @@ struct Hook {
 }
 
 /// Faults and hooks that are still to be applied.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Injections {
     faults: Vec<Fault>,
     hooks: Vec<Hook>,

@@ -163,6 +163,9 @@ impl Filter {
     pub(crate) fn parse(request: &Request, settings: &Settings) -> Result<Filter, Answer> {
         let mut conditions = Vec::new();
         for (key, kind) in &FILTERS {
+            if settings.ignored_parameters.contains(key) {
+                continue;
+            }
             if let Some(value) = request.param(key) {
                 conditions.push(kind.parse(key, value)?);
             }
@@ -227,8 +230,9 @@ pub(crate) fn is_filter(key: &str) -> bool {
 }
 
 /// `sort_key`; by default the order of addition.
-pub(crate) fn sort_key(request: &Request) -> Result<SortKey, Answer> {
-    match request.param("sort_key") {
+pub(crate) fn sort_key(request: &Request, settings: &Settings) -> Result<SortKey, Answer> {
+    let is_ignored = settings.ignored_parameters.contains(&"sort_key");
+    match request.param("sort_key").filter(|_| !is_ignored) {
         None => Ok(SortKey::Added),
         Some("subscribed_at") => Ok(SortKey::SubscribedAt),
         Some("unsubscribed_at") => Ok(SortKey::UnsubscribedAt),

@@ -38,7 +38,7 @@ pub struct CustomField {
 }
 
 /// A list.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct List {
     /// The id.
     pub id: u64,

@@ -25,7 +25,7 @@ impl Default for RateLimit {
 }
 
 /// The requests of the last window.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct RateMeter {
     seen: VecDeque<Instant>,
     blocked_until: Option<Instant>,

@@ -150,7 +150,11 @@ pub(crate) fn find_in_list(
     let list = world.list_mut(id).ok_or_else(no_list)?;
     let filter = Filter::parse(request, &settings)?;
     let found = list
-        .find(&filter, sort_key(request)?, is_descending(request)?)
+        .find(
+            &filter,
+            sort_key(request, &settings)?,
+            is_descending(request)?,
+        )
         .to_vec();
     let (all, view) = (
         list.subscribers(),

@@ -137,7 +137,7 @@ impl World {
     /// Processes the request, unless it is rejected or the fault prevents it, and records the status.
     fn process(&mut self, request: &Request, received: &mut Received) -> Answer {
         for change in received.changes.drain(..) {
-            change(self);
+            change.make(self);
         }
         let answer = match (received.rejection.take(), &received.fault) {
             (Some(rejection), _) => rejection,

@@ -67,6 +67,9 @@ pub struct Settings {
     pub token_calls_count: bool,
     /// Offset from UTC, in hours, of the time zone of the days in filters.
     pub day_zone_hours: i32,
+    /// Filters and orders of subscriber finds that are ignored although they are documented, e.g. `unsubscribed_after`,
+    /// `sort_key`.
+    pub ignored_parameters: Vec<&'static str>,
     /// The "after" and "before" filters include the day they name, as documented.
     pub after_includes_day: bool,
     /// Confirming sets `subscribed_at` to the time of the confirmation.
@@ -132,6 +135,7 @@ impl Default for Settings {
             rate_limit: Some(RateLimit::default()),
             token_calls_count: false,
             day_zone_hours: 0,
+            ignored_parameters: Vec::new(),
             after_includes_day: true,
             confirm_moves_subscribed_at: false,
             latency: Duration::ZERO,

@@ -56,13 +56,13 @@ pub(crate) struct Code {
 }
 
 /// One authorization by the customer, which all tokens that stem from it belong to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Family {
     client_id: String,
     scopes: Vec<String>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct AccessToken {
     token: String,
     family: usize,
@@ -73,7 +73,7 @@ struct AccessToken {
     issue: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct RefreshToken {
     token: String,
     family: usize,
@@ -93,7 +93,7 @@ impl RefreshToken {
 }
 
 /// All clients, codes, tokens and secrets. Nothing is ever removed; revoked tokens are kept as such.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct TokenStore {
     pub(crate) clients: Vec<Client>,
     pub(crate) codes: Vec<Code>,

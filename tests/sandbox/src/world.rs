@@ -12,7 +12,8 @@ use crate::settings::Settings;
 use crate::tokens::{Client, ClientKind, TokenStore};
 
 /// The state of the sandbox. Methods that take the id of a list or a subscriber panic if it does not exist, because that
-/// is a mistake in the test.
+/// is a mistake in the test. A clone can be put back later, as if nothing had happened since.
+#[derive(Clone)]
 pub struct World {
     /// How the sandbox behaves.
     pub settings: Settings,
@@ -169,7 +170,7 @@ impl World {
         &mut self,
         text: &str,
         nth: u32,
-        change: impl FnOnce(&mut World) + Send + 'static,
+        change: impl FnOnce(&mut World) + Clone + Send + 'static,
     ) {
         self.injections.add_hook(text, nth, Box::new(change));
     }
