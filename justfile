@@ -74,6 +74,10 @@ release:
 package:
     @bash .ci/steps.sh package
 
+# The judge of OAuth 1.0a signatures, for the tests
+oauthlib:
+    @bash .ci/steps.sh oauthlib
+
 # The GitHub workflows
 workflows:
     @bash .ci/steps.sh workflows

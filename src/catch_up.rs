@@ -5,6 +5,7 @@ mod left_out;
 mod meaning;
 mod pending;
 mod whole;
+mod without_email;
 
 use crate::api::session::Session;
 use crate::batch::collect::Collector;

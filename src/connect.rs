@@ -4,6 +4,7 @@ use crate::account::{checked_account, learn_account};
 use crate::api::bearer::Bearer;
 use crate::api::client::Client;
 use crate::api::credential::Credential;
+use crate::api::oauth1::OAuth1;
 use crate::api::session::Session;
 use crate::config::Base;
 use crate::error::Result;
@@ -25,11 +26,20 @@ pub(crate) fn session(
 ) -> Result<Session> {
     if base.client.secret_is_in_a_file() {
         // A copy from the time before that file is not written again.
-        tokens.client_secret = None;
+        let had_copy = tokens.client_secret.take().is_some();
+        if had_copy && tokens.is_oauth1() {
+            // No refresh will rewrite the file.
+            tokens.generation += 1;
+            store.install(&tokens)?;
+        }
     }
     let client = Client::new(&base.network, request_log(base)?, stop)?;
-    let bearer = Bearer::new(store.clone(), tokens, client_secret);
-    Ok(Session::new(client, Credential::Bearer(bearer)))
+    let credential = if tokens.is_oauth1() {
+        Credential::OAuth1(OAuth1::new(tokens, client_secret)?)
+    } else {
+        Credential::Bearer(Bearer::new(store.clone(), tokens, client_secret))
+    };
+    Ok(Session::new(client, credential))
 }
 
 /// Where requests are noted, for everything that uses these tokens.

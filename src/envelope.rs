@@ -45,6 +45,11 @@ impl Problem {
         self.message.to_lowercase().contains(&words.to_lowercase())
     }
 
+    /// Returns true if it is about the timestamp of a signature.
+    pub(crate) fn names_timestamp(&self) -> bool {
+        self.says("timestamp") || self.kind.to_lowercase().contains("timestamp")
+    }
+
     /// ` (kind: message)`, or an empty text if both are empty.
     pub(crate) fn in_brackets(&self) -> String {
         match (self.kind.as_str(), self.message.as_str()) {

@@ -185,7 +185,8 @@ impl Job<'_> {
         let summary = &mut *self.summary;
         summary.requests = self.session.requests();
         summary.refreshes = self.session.refreshes();
-        summary.token_expires_at = Some(self.session.tokens().expires_at);
+        let tokens = self.session.tokens();
+        summary.token_expires_at = (!tokens.is_oauth1()).then_some(tokens.expires_at);
         summary.previous_success = self.ledger.last_success().unwrap_or_default();
         summary.pending = self.ledger.pending().ok();
         summary.published_departures = self.ledger.published_departures(self.first_batch).ok();

@@ -5,7 +5,6 @@ use super::attempts::Failed;
 use super::client::Client;
 use super::exchange::{Issued, exchange};
 use super::reaction::SCOPES;
-use crate::envelope::Problem;
 use crate::error::{Error, Kind, Result};
 use crate::secret::{ExposeSecret, SecretString};
 use crate::token::grant::Grant;
@@ -70,7 +69,7 @@ impl Bearer {
     }
 
     /// A refresh may help; if the answer is the same with the new token, the app was disconnected.
-    pub(super) fn unauthorized(&self, answered: String, _problem: &Problem) -> Failed {
+    pub(super) fn unauthorized(&self, answered: String) -> Failed {
         Failed::Unauthorized(
             Error::new(
                 Kind::NeedsHuman,
@@ -162,7 +161,8 @@ impl Bearer {
         let Ok(stored) = self.store.load() else {
             return false;
         };
-        if stored.refresh_token.expose_secret() == self.tokens.refresh_token.expose_secret() {
+        let (new, old) = (stored.lasting_secret(), self.tokens.lasting_secret());
+        if stored.is_oauth1() || new.expose_secret() == old.expose_secret() {
             return false;
         }
         tracing::warn!(
@@ -178,7 +178,7 @@ impl Bearer {
         let wait = issued.life - EARLY.min(issued.life / 10);
         self.refresh_at = issued.sent.checked_add(wait);
         let before = std::mem::replace(&mut self.tokens, issued.tokens);
-        self.spent.push(before.refresh_token);
+        self.spent.push(before.lasting_secret().clone());
         self.spent.extend(before.access_token);
         self.refreshes += 1;
         tracing::debug!(

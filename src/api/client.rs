@@ -101,12 +101,12 @@ impl Client {
         &mut self,
         path: &str,
         form: &[(&str, &str)],
-        basic: Option<(&str, &SecretString)>,
+        authorization: Option<&SecretString>,
     ) -> Result<std::result::Result<Reply, Fault>> {
         self.wait_for_turn().await?;
         let slot = self.begin_request();
         let answer = tokio::select! {
-            answer = self.transport.post_form(path, form, basic) => Ok(answer),
+            answer = self.transport.post_form(path, form, authorization) => Ok(answer),
             stopped = self.stop.requested() => Err(stopped),
         };
         self.end_request(slot, Instant::now());

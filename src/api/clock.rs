@@ -11,6 +11,8 @@ pub(crate) struct Clock {
     /// Unix milliseconds and the monotonic clock when the session began; from then on only the latter counts.
     began: (i64, Instant),
     aweber: Option<DateTime<Utc>>,
+    /// By how many seconds AWeber's clock was ahead of this machine's at its latest answer.
+    ahead: Option<i64>,
 }
 
 impl Clock {
@@ -19,6 +21,7 @@ impl Clock {
         Clock {
             began: (Utc::now().timestamp_millis(), Instant::now()),
             aweber: None,
+            ahead: None,
         }
     }
 
@@ -37,7 +40,20 @@ impl Clock {
     pub(crate) fn note(&mut self, reply: &Reply) {
         if let (200..=299, Some(date)) = (reply.status, reply.date) {
             self.aweber = Some(date);
+            self.compare(date);
         }
+    }
+
+    /// Compares the clocks by the `Date` of an answer; returns by how many seconds AWeber's is ahead.
+    pub(super) fn compare(&mut self, date: DateTime<Utc>) -> i64 {
+        let ahead = date.timestamp() - self.now_ms().div_euclid(1000);
+        self.ahead = Some(ahead);
+        ahead
+    }
+
+    /// Unix seconds by AWeber's clock, or by this machine's before the first answer: for signatures.
+    pub(super) fn signing_time(&self) -> i64 {
+        self.now_ms().div_euclid(1000) + self.ahead.unwrap_or(0)
     }
 
     /// Takes over the latest time that an earlier run knew from AWeber.

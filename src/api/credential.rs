@@ -1,13 +1,16 @@
-//! What authorizes requests: a bearer token today. A second kind (OAuth 1.0a: a signature for each attempt, nothing to
-//! renew) is one more file beside [`bearer`](super::bearer), and one line in each `match` here.
+//! What authorizes requests: a bearer token, or a signature for each attempt. A third kind is one more file beside
+//! [`bearer`](super::bearer), and one line in each `match` here.
 
 use super::attempts::Failed;
 use super::bearer::Bearer;
 use super::client::Client;
+use super::clock::Clock;
+use super::oauth1::OAuth1;
 use crate::envelope::Problem;
 use crate::error::{Error, Result};
 use crate::secret::SecretString;
 use crate::token::model::TokenFile;
+use chrono::{DateTime, Utc};
 use url::Url;
 
 /// See the module.
@@ -15,20 +18,30 @@ use url::Url;
 pub(crate) enum Credential {
     /// OAuth 2.
     Bearer(Bearer),
+    /// OAuth 1.0a.
+    OAuth1(OAuth1),
 }
 
 impl Credential {
     /// The Authorization header of a GET of that URL.
-    pub(super) fn authorize(&self, _url: &Url) -> SecretString {
+    pub(super) fn authorize(&mut self, url: &Url, clock: &Clock) -> SecretString {
         match self {
             Credential::Bearer(bearer) => bearer.header(),
+            Credential::OAuth1(oauth1) => oauth1.header(url, clock),
         }
     }
 
-    /// What a 401 means for this kind of credential.
-    pub(super) fn unauthorized(&self, answered: String, problem: &Problem) -> Failed {
+    /// What a 401 of that date means for this kind of credential.
+    pub(super) fn unauthorized(
+        &self,
+        answered: String,
+        problem: &Problem,
+        date: Option<DateTime<Utc>>,
+        clock: &mut Clock,
+    ) -> Failed {
         match self {
-            Credential::Bearer(bearer) => bearer.unauthorized(answered, problem),
+            Credential::Bearer(bearer) => bearer.unauthorized(answered),
+            Credential::OAuth1(oauth1) => oauth1.unauthorized(answered, problem, date, clock),
         }
     }
 
@@ -36,6 +49,7 @@ impl Credential {
     pub(super) fn is_due(&self) -> bool {
         match self {
             Credential::Bearer(bearer) => bearer.is_due(),
+            Credential::OAuth1(_) => false,
         }
     }
 
@@ -43,6 +57,7 @@ impl Credential {
     pub(super) async fn renew_early(&mut self, client: &mut Client) -> Result<()> {
         match self {
             Credential::Bearer(bearer) => bearer.renew_early(client).await,
+            Credential::OAuth1(_) => Ok(()),
         }
     }
 
@@ -50,6 +65,7 @@ impl Credential {
     pub(super) async fn renew(&mut self, client: &mut Client) -> Result<()> {
         match self {
             Credential::Bearer(bearer) => bearer.renew_after_401(client).await,
+            Credential::OAuth1(_) => Ok(()),
         }
     }
 
@@ -57,6 +73,7 @@ impl Credential {
     pub(super) fn is_lost(&self) -> bool {
         match self {
             Credential::Bearer(bearer) => bearer.is_lost(),
+            Credential::OAuth1(_) => false,
         }
     }
 
@@ -64,6 +81,7 @@ impl Credential {
     pub(super) fn take_deferred_error(&mut self) -> Option<Error> {
         match self {
             Credential::Bearer(bearer) => bearer.take_deferred_error(),
+            Credential::OAuth1(_) => None,
         }
     }
 
@@ -71,6 +89,7 @@ impl Credential {
     pub(crate) fn tokens(&self) -> &TokenFile {
         match self {
             Credential::Bearer(bearer) => bearer.tokens(),
+            Credential::OAuth1(oauth1) => oauth1.tokens(),
         }
     }
 
@@ -78,6 +97,7 @@ impl Credential {
     pub(crate) fn set_tokens(&mut self, tokens: TokenFile) {
         match self {
             Credential::Bearer(bearer) => bearer.set_tokens(tokens),
+            Credential::OAuth1(oauth1) => oauth1.set_tokens(tokens),
         }
     }
 
@@ -85,6 +105,7 @@ impl Credential {
     pub(super) fn renewals(&self) -> u64 {
         match self {
             Credential::Bearer(bearer) => bearer.renewals(),
+            Credential::OAuth1(_) => 0,
         }
     }
 
@@ -92,6 +113,15 @@ impl Credential {
     pub(super) fn secrets(&self) -> Vec<&SecretString> {
         match self {
             Credential::Bearer(bearer) => bearer.secrets(),
+            Credential::OAuth1(oauth1) => oauth1.secrets(),
+        }
+    }
+
+    /// What the app may lack if AWeber refuses a request.
+    pub(super) fn permissions(&self) -> &'static str {
+        match self {
+            Credential::Bearer(_) => "the scopes account.read list.read subscriber.read",
+            Credential::OAuth1(_) => "the permissions on its page at labs.aweber.com/apps",
         }
     }
 }

@@ -4,13 +4,17 @@
 
 use super::attempts::Failed;
 use super::client::{Client, random_byte};
-use super::transport::{Fault, Reply, Transport};
+use super::clock::Clock;
+use super::oauth1::bad_timestamp;
+use super::signature::{Signed, Signer, Stamp};
+use super::transport::{Fault, Reply, Transport, basic};
 use crate::error::{Error, Kind, Result};
 use crate::secret::{ExposeSecret, SecretString};
-use crate::token::answer::{self, TokenAnswer};
+use crate::token::answer::{self, Renewal, TokenAnswer};
 use crate::token::grant::Grant;
 use crate::token::journal::Journal;
 use crate::token::model::TokenFile;
+use crate::token::signed_answer::read_signed_answer;
 use crate::token::store::TokenStore;
 use crate::token::unparsed::UnparsedAnswers;
 use chrono::Utc;
@@ -18,6 +22,12 @@ use std::time::{Duration, Instant};
 
 /// Where token requests go (AWeber API, section 1).
 const TOKEN_PATH: &str = "/oauth2/token";
+
+/// Where request tokens of OAuth 1.0a come from.
+const REQUEST_TOKEN_PATH: &str = "/1.0/oauth/request_token";
+
+/// Where a verifier of OAuth 1.0a is traded.
+const ACCESS_TOKEN_PATH: &str = "/1.0/oauth/access_token";
 
 /// New tokens, which are stored.
 #[derive(Debug)]
@@ -46,6 +56,7 @@ pub(crate) async fn exchange(
     loop {
         client.wait_for_turn().await?;
         let request = Request {
+            authorization: authorization(client, grant, client_secret),
             transport: client.transport.clone(),
             grant: grant.clone(),
             client_secret: client_secret.cloned(),
@@ -72,7 +83,7 @@ pub(crate) async fn exchange(
                         journal = store.prepare().map_err(|e| unparsed.mention_in(e))?;
                         failed_unparsed(grant, what)
                     }
-                    other => failed(other),
+                    other => failed(other, &mut client.clock),
                 }
             }
         };
@@ -88,12 +99,89 @@ pub(crate) async fn exchange(
 fn failed_unparsed(grant: &Grant, what: String) -> Failed {
     match grant {
         Grant::Refresh(_) => Failed::Transient(what),
-        Grant::Code(_) => Failed::Permanent(Error::new(Kind::Unavailable, what)),
+        Grant::Code(_) | Grant::Verifier(_) => {
+            Failed::Permanent(Error::new(Kind::Unavailable, what))
+        }
     }
 }
 
-fn failed(answer: TokenAnswer) -> Failed {
+/// What authenticates one attempt: a confidential client by id and secret, a verifier by a signature with the secret of
+/// its request token. A public client sends its id in the form and never a secret (AWeber API, section 1 'Token').
+fn authorization(
+    client: &Client,
+    grant: &Grant,
+    client_secret: Option<&SecretString>,
+) -> Option<Signed> {
+    let Grant::Verifier(verified) = grant else {
+        return client_secret.map(|secret| Signed {
+            header: basic(grant.client_id(), secret),
+            signature: SecretString::default(),
+        });
+    };
+    let signer = Signer {
+        consumer_key: verified.client_id.clone(),
+        consumer_secret: verified.client_secret.clone(),
+        token: Some((
+            verified.request_token.clone(),
+            verified.request_secret.clone(),
+        )),
+    };
+    let verifier = [("oauth_verifier", verified.verifier.expose_secret())];
+    signed(client, &signer, ACCESS_TOKEN_PATH, &verifier)
+}
+
+/// The signed header of a POST to that path of the authorization server.
+fn signed(client: &Client, signer: &Signer, path: &str, extra: &[(&str, &str)]) -> Option<Signed> {
+    // Without a URL nothing is sent: the request fails for the same reason.
+    let url = client.transport.auth_url(path).ok()?;
+    Some(signer.sign("POST", &url, extra, &Stamp::at(client.clock.signing_time())))
+}
+
+/// Asks for a request token of OAuth 1.0a, to be authorized out of band; returns it with its secret.
+///
+/// Errors: 78 client refused or blocked, 75 rate limit, 69 no usable answer.
+pub(crate) async fn request_token(
+    client: &mut Client,
+    signer: &Signer,
+) -> Result<(SecretString, SecretString)> {
+    let began = Instant::now();
+    let mut attempts = client.attempts();
+    loop {
+        let signed = signed(
+            client,
+            signer,
+            REQUEST_TOKEN_PATH,
+            &[("oauth_callback", "oob")],
+        );
+        let header = signed.as_ref().map(|signed| &signed.header);
+        let answer = match client.post_form(REQUEST_TOKEN_PATH, &[], header).await? {
+            Ok(reply) => {
+                client.clock.note(&reply);
+                let mut secrets = vec![&signer.consumer_secret];
+                secrets.extend(signed.as_ref().map(|signed| &signed.signature));
+                read_signed_answer(reply.status, reply.body, reply.date, &secrets)
+            }
+            Err(fault) => match fault.untrusted_certificate() {
+                Some(error) => TokenAnswer::Refused(error),
+                None => TokenAnswer::Transient(fault.what),
+            },
+        };
+        let failed = match answer {
+            TokenAnswer::Granted(Renewal {
+                access_token,
+                refresh_token: Some(secret),
+                ..
+            }) => return Ok((access_token, secret)),
+            other => failed(other, &mut client.clock),
+        };
+        let step = attempts.after(failed, began.elapsed(), random_byte());
+        client.wait_before_repeating(step).await?;
+    }
+}
+
+fn failed(answer: TokenAnswer, clock: &mut Clock) -> Failed {
     match answer {
+        TokenAnswer::BadTimestamp(answered, date) => bad_timestamp(answered, date, clock),
         TokenAnswer::RateLimited => {
             Failed::RateLimited("AWeber answered 'Rate Limit Error' to a token request".to_owned())
         }
@@ -110,6 +198,7 @@ struct Request {
     transport: Transport,
     grant: Grant,
     client_secret: Option<SecretString>,
+    authorization: Option<Signed>,
     journal: Journal,
 }
 
@@ -140,7 +229,12 @@ impl Request {
             Ok(reply) => {
                 let mut secrets = self.grant.secrets();
                 secrets.extend(&self.client_secret);
-                answer::read_answer(reply.status, reply.body, &secrets, self.grant.is_first())
+                secrets.extend(self.authorization.as_ref().map(|signed| &signed.signature));
+                let (status, body) = (reply.status, reply.body);
+                match &self.grant {
+                    Grant::Verifier(_) => read_signed_answer(status, body, reply.date, &secrets),
+                    grant => answer::read_answer(status, body, &secrets, grant.is_first()),
+                }
             }
             Err(fault) => match fault.untrusted_certificate() {
                 Some(error) => TokenAnswer::Refused(error),
@@ -167,20 +261,20 @@ impl Request {
         }))
     }
 
-    /// A confidential client sends id and secret in the Basic header, a public one its id in the form and never a
-    /// secret (AWeber API, section 1 'Token').
     async fn post(&self) -> std::result::Result<Reply, Fault> {
-        let client_id = self.grant.client_id();
         let fields = self.grant.form();
         let mut form: Vec<(&str, &str)> = fields
             .iter()
             .map(|(name, value)| (*name, value.expose_secret()))
             .collect();
-        let basic = self.client_secret.as_ref();
-        if basic.is_none() {
-            form.push(("client_id", client_id));
+        let header = self.authorization.as_ref().map(|signed| &signed.header);
+        if header.is_none() {
+            form.push(("client_id", self.grant.client_id()));
         }
-        let basic = basic.map(|secret| (client_id, secret));
-        self.transport.post_form(TOKEN_PATH, &form, basic).await
+        let path = match self.grant {
+            Grant::Verifier(_) => ACCESS_TOKEN_PATH,
+            _ => TOKEN_PATH,
+        };
+        self.transport.post_form(path, &form, header).await
     }
 }

@@ -12,10 +12,13 @@ pub(crate) mod reaction;
 
 pub(crate) mod client;
 
+pub(crate) mod signature;
+
 pub(crate) mod exchange;
 
 pub(crate) mod bearer;
 pub(crate) mod credential;
+pub(crate) mod oauth1;
 
 mod lookahead;
 pub(crate) mod session;

@@ -4,7 +4,7 @@ use super::attempts::{Failed, Step};
 use super::client::{Client, random_byte};
 use super::credential::Credential;
 use super::lookahead::{self, Answer, Lookahead};
-use super::reaction::{Reaction, SCOPES, reaction};
+use super::reaction::{Reaction, reaction};
 use super::transport::{Fault, Reply};
 use crate::envelope::Problem;
 use crate::error::{Error, Kind, Result};
@@ -116,7 +116,7 @@ impl Session {
             let is_control = path.split('?').next() == Some(CONTROL);
             if is_judged && !is_control && self.control_succeeds().await? {
                 (self.path_refused, self.suspects_path) = (true, true);
-                return Err(refused_alone(path));
+                return Err(refused_alone(path, self.credential.permissions()));
             }
             if matches!(step, Step::Renew) {
                 // It was sent with the access token that dies with this.
@@ -174,13 +174,16 @@ impl Session {
             Reaction::Read | Reaction::NotFound => Ok(reply),
             Reaction::Unauthorized => {
                 self.names_scope = problem.says("scope");
-                Err(self.credential.unauthorized(answered, &problem))
+                let clock = &mut self.client.clock;
+                Err(self
+                    .credential
+                    .unauthorized(answered, &problem, reply.date, clock))
             }
             Reaction::WaitForRateLimit => Err(Failed::RateLimited(answered)),
             Reaction::Repeat => Err(Failed::Transient(answered)),
             Reaction::GiveUp(kind, advice) => {
                 let scopes = if reply.status == 403 && kind == Kind::NeedsHuman {
-                    format!("; the app needs the scopes {SCOPES}")
+                    format!("; the app needs {}", self.credential.permissions())
                 } else {
                     String::new()
                 };
@@ -253,9 +256,9 @@ impl Session {
     }
 
     /// The Authorization header for a GET of that path.
-    fn authorization(&self, path: &str) -> SecretString {
+    fn authorization(&mut self, path: &str) -> SecretString {
         match self.client.transport.api_url(path) {
-            Ok(url) => self.credential.authorize(&url),
+            Ok(url) => self.credential.authorize(&url, &self.client.clock),
             // Not sent anywhere: the request fails for the same reason.
             Err(_) => SecretString::default(),
         }
@@ -347,13 +350,13 @@ impl Session {
 }
 
 /// 69: a 401 for this path alone.
-fn refused_alone(path: &str) -> Error {
+fn refused_alone(path: &str, permissions: &str) -> Error {
     let path = path.split('?').next().unwrap_or(path);
     Error::new(
         Kind::Unavailable,
         format!("AWeber answers 401 for {path}, but accepts the token for {CONTROL}"),
     )
     .next(format!(
-        "nothing, if the next run succeeds; if it does not: aweber-sync authorize (the app may lack one of the scopes {SCOPES})"
+        "nothing, if the next run succeeds; if it does not: aweber-sync authorize (the app may lack one of {permissions})"
     ))
 }

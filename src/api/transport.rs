@@ -5,6 +5,8 @@ use crate::config::Network;
 use crate::error::{Error, Kind, Result, chain};
 use crate::secret::{ExposeSecret, SecretString};
 use crate::token::journal::RESERVED;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue,
@@ -98,34 +100,36 @@ impl Transport {
         url: Url,
         authorization: &SecretString,
     ) -> std::result::Result<Reply, Fault> {
-        let mut header = HeaderValue::from_str(authorization.expose_secret()).map_err(|_| {
-            Fault::before_sending("the token contains a character that a header cannot carry")
-        })?;
-        header.set_sensitive(true);
-        let request = self.api.get(url).header(AUTHORIZATION, header);
+        let request = self.api.get(url);
+        let request = request.header(AUTHORIZATION, sensitive(authorization)?);
         let response = request.send().await.map_err(Fault::from_reqwest)?;
         read(response, LARGEST_BODY, |_| false).await
     }
 
-    /// POST of a form to a path of the authorization server; `basic` is client id and secret.
+    /// The URL of a path of the authorization server.
+    pub(crate) fn auth_url(&self, path: &str) -> std::result::Result<Url, Fault> {
+        at(&self.auth_origin, path)
+    }
+
+    /// POST of a form to a path of the authorization server, with that Authorization header.
     pub(crate) async fn post_form(
         &self,
         path: &str,
         form: &[(&str, &str)],
-        basic: Option<(&str, &SecretString)>,
+        authorization: Option<&SecretString>,
     ) -> std::result::Result<Reply, Fault> {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
             .finish();
         let mut request = self
             .auth
-            .post(at(&self.auth_origin, path)?)
+            .post(self.auth_url(path)?)
             // Uncompressed, so that the beginning of a body that was cut off can be read.
             .header(ACCEPT_ENCODING, "identity")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(body);
-        if let Some((id, secret)) = basic {
-            request = request.basic_auth(id, Some(secret.expose_secret()));
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, sensitive(authorization)?);
         }
         let response = request.send().await.map_err(Fault::from_reqwest)?;
         // The object may be complete before the stream ends: every moment before it is stored counts.
@@ -134,6 +138,21 @@ impl Transport {
         })
         .await
     }
+}
+
+/// `Basic …` for a client id and secret.
+pub(crate) fn basic(id: &str, secret: &SecretString) -> SecretString {
+    let pair = format!("{id}:{}", secret.expose_secret());
+    format!("Basic {}", STANDARD.encode(pair)).into()
+}
+
+/// A header that reqwest does not print.
+fn sensitive(authorization: &SecretString) -> std::result::Result<HeaderValue, Fault> {
+    let mut header = HeaderValue::from_str(authorization.expose_secret()).map_err(|_| {
+        Fault::before_sending("the token contains a character that a header cannot carry")
+    })?;
+    header.set_sensitive(true);
+    Ok(header)
 }
 
 /// Before any client is built: reqwest panics without a provider, also for plain http.

@@ -49,6 +49,8 @@ pub(crate) struct Collector {
     unseen: Vec<String>,
     /// At least one list was walked through completely.
     full_walk: bool,
+    /// A page had no email addresses.
+    without_email: bool,
     last_checkpoint: Instant,
     /// New rows at the last checkpoint.
     checkpointed_rows: u64,
@@ -71,6 +73,7 @@ impl Collector {
             open: None,
             rows: 0,
             full_walk: false,
+            without_email: false,
             last_checkpoint: Instant::now(),
             checkpointed_rows: 0,
         }
@@ -89,6 +92,11 @@ impl Collector {
     /// Records that a list is walked through completely, not only its recent rows.
     pub(crate) fn note_full_walk(&mut self) {
         self.full_walk = true;
+    }
+
+    /// Records that a page had no email addresses; returns whether it is the first.
+    pub(crate) fn note_without_email(&mut self) -> bool {
+        !std::mem::replace(&mut self.without_email, true)
     }
 
     /// Whether a list was walked through completely: a custom field that no subscriber has is probably misspelled, one

@@ -47,6 +47,7 @@ fn meaning(feed: Feed, status: StatusCell, asked: Option<Status>, wanted: &[Stat
 impl CatchUp<'_> {
     /// The new rows of a page: export, remember as pending, or let go.
     pub(super) fn take(&mut self, rows: &Rows, asked: Option<Status>) -> Result<()> {
+        self.check_addresses(rows);
         let subscribers = rows.fresh.iter().map(|i| rows.page.subscriber(*i));
         self.take_subscribers(subscribers, asked)
     }

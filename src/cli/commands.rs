@@ -36,14 +36,19 @@ pub(crate) struct Authorize {
     )]
     pub(crate) redirect_uri: String,
 
-    /// Take over the tokens in a credentials file of AWeber's sample scripts or the aweber CLI. The first refresh here
-    /// invalidates the other program's token
+    /// Take over the tokens in a credentials file of AWeber's sample scripts, its OAuth 1.0a libraries or the aweber
+    /// CLI. The first refresh here invalidates the other program's token (none with OAuth 1.0a)
     #[arg(long, value_name = "FILE")]
     pub(crate) import: Option<PathBuf>,
 
     /// Replace the tokens even if they belong to another account
     #[arg(long)]
     pub(crate) force: bool,
+
+    /// Connect an app made before 2019 by OAuth 1.0a: client id and secret are its consumer key and consumer secret.
+    /// Implied where the token file has such tokens
+    #[arg(long, env = "AWEBER_SYNC_OAUTH1")]
+    pub(crate) oauth1: bool,
 
     #[command(flatten)]
     pub(crate) network: Network,

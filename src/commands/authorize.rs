@@ -3,17 +3,21 @@
 mod adopt;
 mod ask;
 mod import;
+mod oauth1;
+mod pending;
 mod trade;
 
 use self::ask::{ask_for_code, read_code};
+use self::pending::{Pending, read_app_code};
 use super::print;
-use crate::authorization::{PendingAuthorization, read_pasted};
+use crate::authorization::PendingAuthorization;
 use crate::config::{self, Flow};
 use crate::disk::{atomic, ownership};
 use crate::error::{Error, Kind, Result};
 use crate::locks::{Locks, make_directory};
 use crate::secret::SecretString;
 use crate::stop::Stop;
+use crate::token::grant::Grant;
 use crate::token::model::TokenFile;
 use crate::token::recovery;
 use crate::token::store::TokenStore;
@@ -29,7 +33,7 @@ pub(crate) async fn authorize(config: config::Authorize) -> Result<()> {
     let authorizer = Authorizer::new(config)?;
     match &authorizer.config.flow {
         Flow::Import(file) => authorizer.import(file).await,
-        Flow::PrintUrl => authorizer.print_url(),
+        Flow::PrintUrl => authorizer.print_url().await,
         Flow::Code(code) if code == "-" => authorizer.finish_pending(&read_code()?).await,
         Flow::Code(code) => authorizer.finish_pending(code).await,
         Flow::Prompt => authorizer.prompt().await,
@@ -68,16 +72,15 @@ impl Authorizer {
                 return Ok(());
             }
         }
-        let pending = self.begin()?;
+        let pending = self.begin(&stop).await?;
         let url = pending.url(&self.config.base.network.auth);
         let pasted = ask_for_code(&url, &mut stop).await?;
-        let code = read_pasted(&pasted, &pending.state)?;
-        self.trade(&pending, &code).await
+        self.trade(self.grant(&pending, &pasted)?).await
     }
 
     /// The first half, in a process of its own.
-    fn print_url(&self) -> Result<()> {
-        let pending = self.begin()?;
+    async fn print_url(&self) -> Result<()> {
+        let pending = self.begin(&Stop::listen(None)?).await?;
         let file = self.pending_file();
         make_directory(self.store.directory())?;
         ownership::check_directory(self.store.directory())?;
@@ -91,9 +94,12 @@ impl Authorizer {
 
     /// The second half.
     async fn finish_pending(&self, pasted: &str) -> Result<()> {
+        if let Some((request, pasted)) = read_app_code(pasted) {
+            return self.trade(self.verifier_grant(&request, &pasted)?).await;
+        }
         let file = self.pending_file();
         let pending = match std::fs::read(&file) {
-            Ok(content) => PendingAuthorization::parse(&content),
+            Ok(content) => Pending::parse(&content),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
             Err(e) => return Err(Error::disk("cannot read", &file, &e).safe("nothing was changed")),
         };
@@ -102,31 +108,61 @@ impl Authorizer {
                 .safe("nothing was changed")
                 .next("aweber-sync authorize --print-url, with the same --state-dir, then --code with the code that the page shows"));
         };
-        if pending.verifier.is_some() == self.secret_of(&pending.client_id).is_some() {
+        if let Pending::Code(pending) = &pending
+            && pending.verifier.is_some() == self.secret_of(&pending.client_id).is_some()
+        {
             return Err(Error::config(
                 "the authorization was begun with a client secret and is continued without one, or the other way round",
             )
             .safe("nothing was changed")
             .next("set AWEBER_CLIENT_SECRET (or its _FILE) as it was for --print-url"));
         }
-        let code = read_pasted(pasted, &pending.state)?;
-        self.trade(&pending, &code).await
+        self.trade(self.grant(&pending, pasted)?).await
     }
 
-    fn begin(&self) -> Result<PendingAuthorization> {
-        let Some(client_id) = self.client_id() else {
+    async fn begin(&self, stop: &Stop) -> Result<Pending> {
+        let is_oauth1 = self.uses_oauth1();
+        let Some(client_id) = self.client_id(is_oauth1) else {
             return Err(Error::config("missing client id")
                 .safe("nothing was changed")
                 .next("register an app at labs.aweber.com/apps with the redirect URI urn:ietf:wg:oauth:2.0:oob, then aweber-sync authorize --client-id ID"));
         };
+        if is_oauth1 {
+            return Ok(Pending::Verifier(
+                self.request_token(client_id, stop).await?,
+            ));
+        }
         let public = self.secret_of(&client_id).is_none();
-        PendingAuthorization::new(client_id, self.config.redirect_uri.clone(), public)
+        let redirect_uri = self.config.redirect_uri.clone();
+        PendingAuthorization::new(client_id, redirect_uri, public).map(Pending::Code)
+    }
+
+    /// What the pasted text completes.
+    fn grant(&self, pending: &Pending, pasted: &str) -> Result<Grant> {
+        match (pending, read_app_code(pasted)) {
+            (_, Some((request, verifier))) => self.verifier_grant(&request, &verifier),
+            (Pending::Verifier(request), None) => self.verifier_grant(request, pasted),
+            (Pending::Code(pending), None) => self.code_grant(pending, pasted),
+        }
+    }
+
+    /// As configured, or because the tokens of the configured client are of that kind.
+    fn uses_oauth1(&self) -> bool {
+        let id = self.config.base.client.id.as_ref();
+        let is_present = |present: &TokenFile| {
+            present.is_oauth1() && id.is_none_or(|id| *id == present.client_id)
+        };
+        self.config.oauth1 || self.present.as_ref().is_some_and(is_present)
     }
 
     /// The client to authorize: as configured, else the one of the token file.
-    fn client_id(&self) -> Option<String> {
-        let known = self.present.as_ref().map(|present| &present.client_id);
-        self.config.base.client.id.as_ref().or(known).cloned()
+    fn client_id(&self, is_oauth1: bool) -> Option<String> {
+        let present = self.present.as_ref();
+        let known = present.filter(|present| present.is_oauth1() == is_oauth1);
+        let configured = self.config.base.client.id.as_ref();
+        configured
+            .or(known.map(|present| &present.client_id))
+            .cloned()
     }
 
     /// The secret of a client: as configured, else as the token file kept it for that very client.

@@ -2,7 +2,7 @@
 
 use super::print;
 use crate::api::client::Client;
-use crate::api::transport::{Fault, Reply};
+use crate::api::transport::{Fault, Reply, basic};
 use crate::config;
 use crate::connect::request_log;
 use crate::disk::atomic;
@@ -30,6 +30,7 @@ pub(crate) async fn revoke(config: config::Revoke) -> Result<()> {
     let mut revocation = Revocation {
         client: Client::new(&base.network, request_log(base)?, stop)?,
         store,
+        lives_on: false,
     };
     let candidate = store.candidate();
     recovery::recover(&candidate)?;
@@ -50,8 +51,14 @@ pub(crate) async fn revoke(config: config::Revoke) -> Result<()> {
     candidate.remove()?;
     let pending = store.beside(".authorizing");
     atomic::remove_if_there(&pending).map_err(|e| Error::disk("cannot remove", &pending, &e))?;
+    let done = if revocation.lives_on {
+        "Not revoked: OAuth 1.0a has no revocation, so AWeber accepts these tokens until you disconnect the app in your \
+         AWeber account, on the page Integrations. But"
+    } else {
+        "Revoked: AWeber no longer accepts these tokens, and"
+    };
     print(&format!(
-        "Revoked: AWeber no longer accepts these tokens, and those in {} are removed.\n\
+        "{done} those in {} are removed.\n\
          The ledger and the exports stay in {}.\n\
          If the app is not used elsewhere, delete it at labs.aweber.com/apps.\n",
         store.name(),
@@ -63,12 +70,18 @@ pub(crate) async fn revoke(config: config::Revoke) -> Result<()> {
 struct Revocation<'a> {
     client: Client,
     store: &'a TokenStore,
+    /// Some of the tokens cannot be revoked.
+    lives_on: bool,
 }
 
 impl Revocation<'_> {
     /// Revokes both tokens at AWeber.
     async fn revoke(&mut self, tokens: &TokenFile, secret: Option<&SecretString>) -> Result<()> {
-        let both = [("refresh_token", Some(&tokens.refresh_token))]
+        if tokens.is_oauth1() {
+            self.lives_on = true;
+            return Ok(());
+        }
+        let both = [("refresh_token", Some(tokens.lasting_secret()))]
             .into_iter()
             .chain([("access_token", tokens.access_token.as_ref())]);
         for (hint, token) in both {
@@ -125,7 +138,9 @@ impl Revocation<'_> {
         if secret.is_none() {
             form.push(("client_id", client_id));
         }
-        let basic = secret.map(|secret| (client_id, secret));
-        self.client.post_form(REVOKE_PATH, &form, basic).await
+        let basic = secret.map(|secret| basic(client_id, secret));
+        self.client
+            .post_form(REVOKE_PATH, &form, basic.as_ref())
+            .await
     }
 }

@@ -60,6 +60,8 @@ pub(crate) struct Authorize {
     pub(crate) base: Base,
     pub(crate) flow: Flow,
     pub(crate) redirect_uri: String,
+    /// OAuth 1.0a, whatever the token file has.
+    pub(crate) oauth1: bool,
     /// Replace the tokens even if they belong to another account.
     pub(crate) force: bool,
 }
@@ -145,6 +147,7 @@ impl Command {
                     (None, false, None) => Flow::Prompt,
                 },
                 redirect_uri: args.redirect_uri,
+                oauth1: args.oauth1,
                 force: args.force,
             }),
             cli::Cmd::Run(args) => {

@@ -54,6 +54,8 @@ pub(crate) const FIELDS: &[Field] = &[
 
 /// The index of `id` in [`FIELDS`]. Indexes are constants because they are needed once per row.
 pub(super) const ID: usize = 0;
+/// The index of `email`.
+pub(crate) const EMAIL: usize = 1;
 /// The index of `status`.
 pub(super) const STATUS: usize = 3;
 /// The index of `subscribed_at`.
@@ -91,6 +93,7 @@ mod tests {
     fn index_constants_match_the_table() {
         for (index, name) in [
             (ID, "id"),
+            (EMAIL, "email"),
             (STATUS, "status"),
             (SUBSCRIBED_AT, "subscribed_at"),
             (CUSTOM_FIELDS, "custom_fields"),

@@ -2,6 +2,7 @@
 
 use crate::envelope::Problem;
 use crate::error::{Error, Kind};
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroize as _;
 use serde_json::{Map, Value};
@@ -13,7 +14,7 @@ const USUAL_LIFE: u64 = 7200;
 #[derive(Debug, Clone)]
 pub(crate) struct Renewal {
     pub(crate) access_token: SecretString,
-    /// Absent: the old one stays in force (RFC 6749, section 6).
+    /// Absent: the old one stays in force (RFC 6749, section 6). With OAuth 1.0a: the token secret.
     pub(crate) refresh_token: Option<SecretString>,
     pub(crate) token_type: Option<String>,
     /// Seconds from the moment the request was sent.
@@ -34,6 +35,8 @@ pub(crate) enum TokenAnswer {
     },
     /// 403 'Rate Limit Error'.
     RateLimited,
+    /// The timestamp of a signature was refused; with the date of the answer.
+    BadTimestamp(String, Option<DateTime<Utc>>),
     /// The same request may succeed later.
     Transient(String),
     /// Refused for good: 77 grant dead, 78 client refused or help from AWeber needed.
@@ -173,6 +176,7 @@ mod tests {
             TokenAnswer::Granted(_) => "granted",
             TokenAnswer::Unparsed { .. } => "unparsed",
             TokenAnswer::RateLimited => "rate",
+            TokenAnswer::BadTimestamp(..) => "timestamp",
             TokenAnswer::Transient(_) => "transient",
             TokenAnswer::Refused(error) if error.kind() == Kind::NeedsHuman => "dead",
             TokenAnswer::Refused(error) if error.to_string().contains("support") => "support",

@@ -1,10 +1,10 @@
-//! What is traded for tokens: the fields of the request (RFC 6749, sections 4.1.3 and 6), and the token file that the
-//! answer makes of it. Pure.
+//! What is traded for tokens: the fields of the request (RFC 6749, sections 4.1.3 and 6; RFC 5849, section 2.3), and the
+//! token file that the answer makes of it. Pure.
 
 use crate::json::OwnPairs;
 use crate::secret::SecretString;
 use crate::token::answer::Renewal;
-use crate::token::model::TokenFile;
+use crate::token::model::{TokenFile, TokenKind};
 
 /// A grant to present to the token endpoint.
 #[derive(Debug, Clone)]
@@ -13,6 +13,22 @@ pub(crate) enum Grant {
     Refresh(TokenFile),
     /// An authorization code.
     Code(CodeGrant),
+    /// A verifier of OAuth 1.0a.
+    Verifier(VerifierGrant),
+}
+
+/// A verifier of OAuth 1.0a with the request token that it belongs to, and what the new token file keeps.
+#[derive(Debug, Clone)]
+pub(crate) struct VerifierGrant {
+    pub(crate) request_token: SecretString,
+    pub(crate) request_secret: SecretString,
+    pub(crate) verifier: SecretString,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: SecretString,
+    /// As [`CodeGrant::kept_secret`].
+    pub(crate) kept_secret: Option<SecretString>,
+    /// As [`CodeGrant::generation`].
+    pub(crate) generation: u64,
 }
 
 /// An authorization code, and what the new token file keeps about its client.
@@ -35,6 +51,7 @@ impl Grant {
         match self {
             Grant::Refresh(tokens) => &tokens.client_id,
             Grant::Code(grant) => &grant.client_id,
+            Grant::Verifier(grant) => &grant.client_id,
         }
     }
 
@@ -43,7 +60,7 @@ impl Grant {
         match self {
             Grant::Refresh(tokens) => vec![
                 ("grant_type", "refresh_token".into()),
-                ("refresh_token", tokens.refresh_token.clone()),
+                ("refresh_token", tokens.lasting_secret().clone()),
             ],
             Grant::Code(grant) => {
                 let mut form = vec![
@@ -55,12 +72,14 @@ impl Grant {
                 form.extend(verifier.map(|verifier| ("code_verifier", verifier)));
                 form
             }
+            // In the signed header.
+            Grant::Verifier(_) => vec![],
         }
     }
 
     /// Whether the answer has to contain a refresh token: there is no older one that could stay in force.
     pub(crate) fn is_first(&self) -> bool {
-        matches!(self, Grant::Code(_))
+        !matches!(self, Grant::Refresh(_))
     }
 
     /// The secrets in it, to be redacted from foreign text.
@@ -68,6 +87,9 @@ impl Grant {
         match self {
             Grant::Refresh(tokens) => tokens.secrets(),
             Grant::Code(grant) => [&grant.code].into_iter().chain(&grant.verifier).collect(),
+            Grant::Verifier(grant) => {
+                vec![&grant.request_secret, &grant.verifier, &grant.client_secret]
+            }
         }
     }
 
@@ -82,9 +104,24 @@ impl Grant {
                 client_secret: grant.kept_secret.clone(),
                 account_id: None,
                 access_token: Some(renewal.access_token.clone()),
-                refresh_token: renewal.refresh_token.clone()?,
+                kind: TokenKind::OAuth2 {
+                    refresh_token: renewal.refresh_token.clone()?,
+                },
                 token_type: renewal.token_type.clone(),
                 expires_at: sent_at.saturating_add_unsigned(renewal.expires_in),
+                other: OwnPairs::default(),
+            }),
+            Grant::Verifier(grant) => Some(TokenFile {
+                generation: grant.generation + 1,
+                client_id: grant.client_id.clone(),
+                client_secret: grant.kept_secret.clone(),
+                account_id: None,
+                access_token: Some(renewal.access_token.clone()),
+                kind: TokenKind::OAuth1 {
+                    token_secret: renewal.refresh_token.clone()?,
+                },
+                token_type: None,
+                expires_at: 0,
                 other: OwnPairs::default(),
             }),
         }

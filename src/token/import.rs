@@ -1,8 +1,10 @@
-//! Reads the credentials files that AWeber's sample programs, Postman and the `aweber` command line tool write,
-//! and takes out of them what a token file needs (AWeber API, section 7).
-//! Liberal in what it takes, since people edit such files by hand: only a refresh token is indispensable.
+//! Reads the credentials files that AWeber's sample programs, its OAuth 1.0a libraries, Postman and the `aweber` command
+//! line tool write, and takes out of them what a token file needs (AWeber API, section 7).
+//! Liberal in what it takes, since people edit such files by hand: only a refresh token, or a token secret of OAuth 1.0a
+//! with its token, is indispensable.
 //! Pure. Reading the file, asking for a client id that is not in it, and looking up the account are others' work.
 
+use crate::token::model::TokenKind;
 use chrono::DateTime;
 use secrecy::SecretString;
 use serde_json::{Map, Value, error::Category};
@@ -17,6 +19,7 @@ const CSHARP: &str = "the C# sample's credentials.json";
 const POSTMAN: &str = "an export of Postman's globals";
 const AWEBER_CLI: &str = "the aweber CLI's credentials.json";
 const OWN: &str = "a token file of aweber-sync";
+const OAUTH1: &str = "credentials of OAuth 1.0a";
 const OTHER: &str = "a JSON object of an unknown program";
 
 /// What another program's file says. A client secret present means a confidential client, absent a public one.
@@ -30,14 +33,26 @@ pub(crate) struct ImportedCredentials {
     pub(crate) client_secret: Option<SecretString>,
     /// Never empty; may have expired long ago.
     pub(crate) access_token: Option<SecretString>,
-    /// Never empty. The other program's copy may die with the first refresh made from this one.
-    pub(crate) refresh_token: SecretString,
+    /// Never empty. The other program's refresh token may die with the first refresh made from this one.
+    pub(crate) kind: TokenKind,
     /// As written, e.g. `bearer`.
     pub(crate) token_type: Option<String>,
     /// Unix seconds at which the access token expires, if the file tells.
     pub(crate) expires_at: Option<i64>,
     /// The account that the other program worked on; not checked.
     pub(crate) account_id: Option<String>,
+}
+
+impl ImportedCredentials {
+    /// As [`TokenKind::lasting_secret`].
+    pub(crate) fn lasting_secret(&self) -> &SecretString {
+        self.kind.lasting_secret()
+    }
+
+    /// Whether requests are signed with these tokens.
+    pub(crate) fn is_oauth1(&self) -> bool {
+        matches!(self.kind, TokenKind::OAuth1 { .. })
+    }
 }
 
 /// Why nothing was taken from a file. Holds places and names, never a value from the file.
@@ -97,7 +112,8 @@ impl fmt::Display for ImportError {
             ImportError::NoRefreshToken { format } => write!(
                 f,
                 "the file reads like {format}, but the refresh token is missing: \
-                 expected a text that is not empty under `refresh_token` or `refreshToken`"
+                 expected a text that is not empty under `refresh_token` or `refreshToken` (or, for OAuth 1.0a, \
+                 `access_token` and `access_token_secret`)"
             ),
         }
     }
@@ -114,24 +130,54 @@ pub(crate) fn parse_credentials(text: &[u8]) -> Result<ImportedCredentials, Impo
         Some('{') => read_json(text)?,
         Some(_) => (PHP, read_ini(text)?),
     };
-    let refresh_token = fields
-        .take("refresh_token", "refreshToken")
-        .ok_or(ImportError::NoRefreshToken { format })?;
+    let refresh_token = fields.take("refresh_token", "refreshToken");
+    let access_token = fields.take_first(&ACCESS_TOKEN);
+    let token_secret = fields.take_first(&TOKEN_SECRET);
+    let (format, kind) = match (refresh_token, token_secret) {
+        (Some(token), _) => (
+            format,
+            TokenKind::OAuth2 {
+                refresh_token: token.into(),
+            },
+        ),
+        (None, Some(secret)) if access_token.is_some() => (
+            if format == OWN { OWN } else { OAUTH1 },
+            TokenKind::OAuth1 {
+                token_secret: secret.into(),
+            },
+        ),
+        (None, _) => return Err(ImportError::NoRefreshToken { format }),
+    };
     Ok(ImportedCredentials {
         format,
-        client_id: fields.take("client_id", "clientId"),
-        client_secret: fields
-            .take("client_secret", "clientSecret")
-            .map(SecretString::from),
-        access_token: fields
-            .take("access_token", "accessToken")
-            .map(SecretString::from),
-        refresh_token: refresh_token.into(),
+        client_id: fields.take_first(&CLIENT_ID),
+        client_secret: fields.take_first(&CLIENT_SECRET).map(SecretString::from),
+        access_token: access_token.map(SecretString::from),
+        kind,
         token_type: fields.take("token_type", "tokenType"),
         expires_at: expiry(&mut fields),
         account_id: fields.take("account_id", "accountId"),
     })
 }
+
+/// The names of one value, in either spelling: OAuth 2, then those of the OAuth 1.0a libraries.
+type Names = [(&'static str, &'static str)];
+const CLIENT_ID: [(&str, &str); 2] = [("client_id", "clientId"), ("consumer_key", "consumerKey")];
+const CLIENT_SECRET: [(&str, &str); 2] = [
+    ("client_secret", "clientSecret"),
+    ("consumer_secret", "consumerSecret"),
+];
+const ACCESS_TOKEN: [(&str, &str); 3] = [
+    ("access_token", "accessToken"),
+    ("access_key", "accessKey"),
+    ("oauth_token", "oauthToken"),
+];
+const TOKEN_SECRET: [(&str, &str); 4] = [
+    ("access_token_secret", "accessTokenSecret"),
+    ("access_secret", "accessSecret"),
+    ("token_secret", "tokenSecret"),
+    ("oauth_token_secret", "oauthTokenSecret"),
+];
 
 /// The file's texts and numbers under their keys. Without `Debug`: most of them are secrets.
 #[derive(Default)]
@@ -160,6 +206,11 @@ impl Fields {
     fn take(&mut self, snake: &str, camel: &str) -> Option<String> {
         let other = self.0.remove(camel);
         self.0.remove(snake).or(other)
+    }
+
+    fn take_first(&mut self, names: &Names) -> Option<String> {
+        let mut found = names.iter().map(|(snake, camel)| self.take(snake, camel));
+        found.find_map(|value| value)
     }
 }
 

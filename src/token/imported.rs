@@ -1,17 +1,17 @@
-//! Which refresh token of another program the tokens stem from. Once it has been refreshed, that token must not be sent
-//! again: some servers then revoke the whole authorization. Pure.
+//! Which tokens of another program ours stem from. Once a refresh token has been refreshed, it must not be sent again:
+//! some servers then revoke the whole authorization. Pure.
 
 use super::model::TokenFile;
 use crate::json::OwnPairs;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::value::RawValue;
 
-/// The key in the token file; its value is a fingerprint of that refresh token.
+/// The key in the token file; its value is a fingerprint of their lasting secret.
 const KEY: &str = "imported";
 
-/// The pair to keep in the token file of tokens that begin with this refresh token.
-pub(crate) fn mark(refresh_token: &SecretString) -> OwnPairs {
-    let value = RawValue::from_string(fingerprint(refresh_token));
+/// The pair to keep in the token file of tokens that begin with this lasting secret.
+pub(crate) fn mark(secret: &SecretString) -> OwnPairs {
+    let value = RawValue::from_string(fingerprint(secret));
     OwnPairs(
         value
             .into_iter()
@@ -20,9 +20,9 @@ pub(crate) fn mark(refresh_token: &SecretString) -> OwnPairs {
     )
 }
 
-/// Whether the tokens are this refresh token's or have replaced it.
-pub(crate) fn stem_from(tokens: &TokenFile, refresh_token: &SecretString) -> bool {
-    let wanted = fingerprint(refresh_token);
+/// Whether the tokens have this lasting secret or have replaced it.
+pub(crate) fn stem_from(tokens: &TokenFile, secret: &SecretString) -> bool {
+    let wanted = fingerprint(secret);
     let pairs = tokens.other.0.iter();
     pairs
         .into_iter()
@@ -42,8 +42,8 @@ pub(crate) fn merged(new: &OwnPairs, kept: Option<&OwnPairs>) -> OwnPairs {
 }
 
 /// A JSON string.
-fn fingerprint(refresh_token: &SecretString) -> String {
-    let bytes = refresh_token.expose_secret().as_bytes();
+fn fingerprint(secret: &SecretString) -> String {
+    let bytes = secret.expose_secret().as_bytes();
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
     let start = digest.as_ref().iter().take(8);
     let digits: String = start.map(|byte| format!("{byte:02x}")).collect();

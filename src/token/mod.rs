@@ -12,5 +12,6 @@ pub(crate) mod imported;
 pub(crate) mod journal;
 pub(crate) mod model;
 pub(crate) mod recovery;
+pub(crate) mod signed_answer;
 pub(crate) mod store;
 pub(crate) mod unparsed;

@@ -1,7 +1,8 @@
 //! The token file as data: reading it, writing it, and merging a refresh answer into it. Pure.
 //!
 //! Shape (JSON): `version, generation, client_id, client_secret?, account_id?, access_token, refresh_token,
-//! token_type?, expires_at` (Unix seconds). Keys that we do not know survive every rewrite.
+//! token_type?, expires_at` (Unix seconds). With OAuth 1.0a: `access_token_secret` instead of the last three, and version
+//! 2, so that an older program refuses the file. Keys that we do not know survive every rewrite.
 
 use crate::json::{OwnPairs, Pairs};
 use crate::token::answer::Renewal;
@@ -12,20 +13,49 @@ use serde_json::Value;
 use std::fmt;
 
 /// Our own keys.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "version",
     "generation",
     "client_id",
     "client_secret",
     "account_id",
     "access_token",
+    "access_token_secret",
     "refresh_token",
     "token_type",
     "expires_at",
 ];
 
-/// The version of the shape that we write and the newest that we read.
-const VERSION: u64 = 1;
+/// The version of a file with tokens of OAuth 2.
+const VERSION_OAUTH2: u64 = 1;
+
+/// The version of a file with tokens of OAuth 1.0a, and the newest that we read.
+const VERSION_OAUTH1: u64 = 2;
+
+/// The kind of tokens, with the secret that outlives a run.
+#[derive(Debug, Clone)]
+pub(crate) enum TokenKind {
+    /// Each run refreshes them.
+    OAuth2 {
+        /// Traded for the next pair.
+        refresh_token: SecretString,
+    },
+    /// They never expire; each request is signed.
+    OAuth1 {
+        /// Signs, together with the client secret.
+        token_secret: SecretString,
+    },
+}
+
+impl TokenKind {
+    /// The refresh token, or the token secret of OAuth 1.0a.
+    pub(crate) fn lasting_secret(&self) -> &SecretString {
+        match self {
+            TokenKind::OAuth2 { refresh_token } => refresh_token,
+            TokenKind::OAuth1 { token_secret } => token_secret,
+        }
+    }
+}
 
 /// The token file. `generation` grows by one with each new pair of tokens, so that after a crash the newer of two
 /// files is known.
@@ -36,9 +66,9 @@ pub(crate) struct TokenFile {
     /// Only if it did not come from a file, where it stays.
     pub(crate) client_secret: Option<SecretString>,
     pub(crate) account_id: Option<String>,
-    /// None: imported or made by hand without one.
+    /// None: imported or made by hand without one (OAuth 2 only).
     pub(crate) access_token: Option<SecretString>,
-    pub(crate) refresh_token: SecretString,
+    pub(crate) kind: TokenKind,
     pub(crate) token_type: Option<String>,
     /// When the access token expires, Unix seconds by the local clock; 0 if unknown.
     pub(crate) expires_at: i64,
@@ -78,10 +108,14 @@ struct Shape<'a> {
     account_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<&'a str>,
-    refresh_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token_secret: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<&'a str>,
-    expires_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
     #[serde(flatten)]
     other: &'a OwnPairs,
 }
@@ -100,25 +134,37 @@ impl TokenFile {
             .as_ref()
             .and_then(number)
             .unwrap_or(0);
-        if version > VERSION as i64 {
+        if version > VERSION_OAUTH1 as i64 {
             return Err(Unreadable::Newer(version as u64));
         }
         let mut take = |key| map.remove(key).and_then(string);
-        let (client_id, refresh_token) = (take("client_id"), take("refresh_token"));
+        let client_id = take("client_id").ok_or(Unreadable::Missing("client_id"))?;
+        let (refresh_token, token_secret) = (take("refresh_token"), take("access_token_secret"));
         let client_secret = take("client_secret").map(SecretString::from);
         let access_token = take("access_token").map(SecretString::from);
+        let kind = match (refresh_token, token_secret) {
+            (None, Some(_)) if access_token.is_none() => {
+                return Err(Unreadable::Missing("access_token"));
+            }
+            (None, Some(secret)) => TokenKind::OAuth1 {
+                token_secret: secret.into(),
+            },
+            (refresh_token, _) => TokenKind::OAuth2 {
+                refresh_token: refresh_token
+                    .ok_or(Unreadable::Missing("refresh_token"))?
+                    .into(),
+            },
+        };
         let (account_id, token_type) = (take("account_id"), take("token_type"));
         let mut take = |key| map.remove(key).as_ref().and_then(number);
         let (generation, expires_at) = (take("generation"), take("expires_at"));
         Ok(TokenFile {
             generation: generation.and_then(|g| g.try_into().ok()).unwrap_or(0),
-            client_id: client_id.ok_or(Unreadable::Missing("client_id"))?,
+            client_id,
             client_secret,
             account_id,
             access_token,
-            refresh_token: refresh_token
-                .ok_or(Unreadable::Missing("refresh_token"))?
-                .into(),
+            kind,
             token_type,
             expires_at: expires_at.unwrap_or(0),
             other: OwnPairs(
@@ -135,16 +181,23 @@ impl TokenFile {
     pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         // Room enough that the buffer does not move while secrets are in it.
         let mut bytes = Zeroizing::new(Vec::with_capacity(8 * 1024));
+        let lasting = self.lasting_secret().expose_secret();
+        let is_oauth1 = self.is_oauth1();
         let shape = Shape {
-            version: VERSION,
+            version: if is_oauth1 {
+                VERSION_OAUTH1
+            } else {
+                VERSION_OAUTH2
+            },
             generation: self.generation,
             client_id: &self.client_id,
             client_secret: self.client_secret.as_ref().map(ExposeSecret::expose_secret),
             account_id: self.account_id.as_deref(),
             access_token: self.access_token.as_ref().map(ExposeSecret::expose_secret),
-            refresh_token: self.refresh_token.expose_secret(),
+            access_token_secret: is_oauth1.then_some(lasting),
+            refresh_token: (!is_oauth1).then_some(lasting),
             token_type: self.token_type.as_deref(),
-            expires_at: self.expires_at,
+            expires_at: (!is_oauth1).then_some(self.expires_at),
             other: &self.other,
         };
         // Strings and numbers into memory: serialization cannot fail.
@@ -153,9 +206,19 @@ impl TokenFile {
         bytes
     }
 
+    /// As [`TokenKind::lasting_secret`].
+    pub(crate) fn lasting_secret(&self) -> &SecretString {
+        self.kind.lasting_secret()
+    }
+
+    /// Whether requests are signed with these tokens.
+    pub(crate) fn is_oauth1(&self) -> bool {
+        matches!(self.kind, TokenKind::OAuth1 { .. })
+    }
+
     /// The secrets in it, to be redacted from foreign text.
     pub(crate) fn secrets(&self) -> Vec<&SecretString> {
-        [&self.refresh_token]
+        [self.lasting_secret()]
             .into_iter()
             .chain(&self.access_token)
             .chain(&self.client_secret)
@@ -175,10 +238,12 @@ impl TokenFile {
         TokenFile {
             generation: self.generation + 1,
             access_token: Some(renewal.access_token.clone()),
-            refresh_token: renewal
-                .refresh_token
-                .clone()
-                .unwrap_or_else(|| self.refresh_token.clone()),
+            kind: TokenKind::OAuth2 {
+                refresh_token: renewal
+                    .refresh_token
+                    .clone()
+                    .unwrap_or_else(|| self.lasting_secret().clone()),
+            },
             token_type: renewal
                 .token_type
                 .clone()
@@ -242,11 +307,11 @@ mod tests {
     fn a_refresh_answer_without_refresh_token_keeps_the_old_one() {
         let file = TokenFile::parse(FILE.as_bytes()).unwrap();
         let kept = file.renewed(&renewal(None), 1000);
-        assert_eq!(kept.refresh_token.expose_secret(), "RT-1");
+        assert_eq!(kept.lasting_secret().expose_secret(), "RT-1");
         assert_eq!(kept.access_token.unwrap().expose_secret(), "AT-2");
         assert_eq!((kept.generation, kept.expires_at), (5, 8200));
         let replaced = file.renewed(&renewal(Some("RT-2")), 1000);
-        assert_eq!(replaced.refresh_token.expose_secret(), "RT-2");
+        assert_eq!(replaced.lasting_secret().expose_secret(), "RT-2");
         assert_eq!(replaced.other.0.len(), 2);
     }
 
@@ -264,8 +329,23 @@ mod tests {
             Unreadable::Missing("refresh_token")
         );
         assert_eq!(
-            TokenFile::parse(br#"{"version":2}"#).unwrap_err(),
-            Unreadable::Newer(2)
+            TokenFile::parse(br#"{"version":3}"#).unwrap_err(),
+            Unreadable::Newer(3)
+        );
+    }
+
+    #[test]
+    fn tokens_of_oauth_1_have_the_version_that_an_older_program_refuses() {
+        let file =
+            br#"{"version":2,"generation":4,"client_id":"c","client_secret":"s","account_id":"12",
+            "access_token":"AT-1","access_token_secret":"TS-1","note":"mine"}"#;
+        let tokens = TokenFile::parse(file).unwrap();
+        assert!(tokens.is_oauth1());
+        let written: Value = serde_json::from_slice(&tokens.to_bytes()).unwrap();
+        assert_eq!(written, serde_json::from_slice::<Value>(file).unwrap());
+        assert_eq!(
+            TokenFile::parse(br#"{"client_id":"c","access_token_secret":"TS-1"}"#).unwrap_err(),
+            Unreadable::Missing("access_token")
         );
     }
 

@@ -281,7 +281,7 @@ impl TokenStore {
             let content = read_if_there(path).ok().flatten();
             ours && content.is_some_and(|content| match TokenFile::parse(&content) {
                 Ok(kept) => own.as_ref().is_some_and(|own| {
-                    kept.refresh_token.expose_secret() == own.refresh_token.expose_secret()
+                    kept.lasting_secret().expose_secret() == own.lasting_secret().expose_secret()
                 }),
                 Err(_) => true,
             })

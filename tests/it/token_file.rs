@@ -86,7 +86,7 @@ fn a_broken_token_file_is_left_unchanged() {
 fn a_token_file_of_a_newer_version_is_refused() {
     let site = Site::new();
     let mut file = site.tokens();
-    file["version"] = json!(2);
+    file["version"] = json!(3);
     site.write_token_file(&file);
     assert_refused(&site).says("newer aweber-sync");
 }

@@ -18,7 +18,11 @@ impl Authorizer {
     /// Imports `file`.
     pub(super) async fn import(&self, file: &Path) -> Result<()> {
         let found = read(file)?;
-        let Some(client_id) = found.client_id.clone().or_else(|| self.client_id()) else {
+        let Some(client_id) = found
+            .client_id
+            .clone()
+            .or_else(|| self.client_id(found.is_oauth1()))
+        else {
             let why = "it does not name the client that its tokens belong to";
             return Err(unusable(file, why).next(format!(
                 "aweber-sync authorize --import '{}' --client-id ID",
@@ -47,11 +51,11 @@ impl Authorizer {
             .store
             .candidate()
             .install(&self.tokens_of(&found, client_id))?;
-        tracing::warn!(
-            event = "imported",
-            "read {}; the first refresh here invalidates that program's token: stop using it there",
-            found.format
-        );
+        let shared = match found.is_oauth1() {
+            true => "both programs can go on with these tokens",
+            false => "the first refresh here invalidates that program's token: stop using it there",
+        };
+        tracing::warn!(event = "imported", "read {}; {shared}", found.format);
         self.adopt(&locks, secret, stop).await
     }
 
@@ -63,10 +67,10 @@ impl Authorizer {
             client_id,
             account_id: found.account_id.clone(),
             access_token: found.access_token.clone(),
-            refresh_token: found.refresh_token.clone(),
+            kind: found.kind.clone(),
             token_type: found.token_type.clone(),
             expires_at: found.expires_at.unwrap_or(0),
-            other: imported::mark(&found.refresh_token),
+            other: imported::mark(found.lasting_secret()),
         }
     }
 }
@@ -75,7 +79,7 @@ impl Authorizer {
 fn has_imported(store: &TokenStore, found: &ImportedCredentials) -> Result<bool> {
     recovery::recover(store)?;
     let stored = store.peek()?.and_then(std::result::Result::ok);
-    Ok(stored.is_some_and(|stored| imported::stem_from(&stored, &found.refresh_token)))
+    Ok(stored.is_some_and(|stored| imported::stem_from(&stored, found.lasting_secret())))
 }
 
 fn read(file: &Path) -> Result<ImportedCredentials> {

@@ -3,48 +3,54 @@
 use super::Authorizer;
 use crate::api::client::Client;
 use crate::api::exchange::exchange;
-use crate::authorization::PendingAuthorization;
+use crate::authorization::{PendingAuthorization, read_pasted};
 use crate::connect::request_log;
 use crate::error::{Error, Kind, Result};
-use crate::secret::SecretString;
 use crate::stop::Stop;
 use crate::token::grant::{CodeGrant, Grant};
 
 impl Authorizer {
-    /// Trades the code for tokens and puts them in force.
-    pub(super) async fn trade(
-        &self,
-        pending: &PendingAuthorization,
-        code: &SecretString,
-    ) -> Result<()> {
-        let mut stop = Stop::listen(None)?;
-        let locks = self.take_locks(&mut stop).await?;
-        if !self.make_room(&locks, &stop, "the code").await? {
-            return Ok(());
-        }
+    /// The pasted code, to be traded.
+    pub(super) fn code_grant(&self, pending: &PendingAuthorization, pasted: &str) -> Result<Grant> {
         let client_id = &pending.client_id;
-        let secret = self.secret_of(client_id);
-        let grant = Grant::Code(CodeGrant {
-            code: code.clone(),
+        Ok(Grant::Code(CodeGrant {
+            code: read_pasted(pasted, &pending.state)?,
             redirect_uri: pending.redirect_uri.clone(),
             verifier: pending.verifier.clone(),
             client_id: client_id.clone(),
             kept_secret: self.secret_to_keep(client_id),
             generation: self.generation(),
-        });
+        }))
+    }
+
+    /// Trades the code for tokens and puts them in force.
+    pub(super) async fn trade(&self, grant: Grant) -> Result<()> {
+        let mut stop = Stop::listen(None)?;
+        let locks = self.take_locks(&mut stop).await?;
+        if !self.make_room(&locks, &stop, "the code").await? {
+            return Ok(());
+        }
+        let secret = match &grant {
+            Grant::Verifier(grant) => Some(grant.client_secret.clone()),
+            grant => self.secret_of(grant.client_id()),
+        };
         let base = &self.config.base;
         let mut client = Client::new(&base.network, request_log(base)?, stop.clone())?;
         let candidate = locks.store.candidate();
         exchange(&mut client, &candidate, &grant, secret.as_ref())
             .await
-            .map_err(refused_code)?;
+            .map_err(|error| refused_code(&grant, error))?;
         self.adopt(&locks, secret, stop).await
     }
 }
 
 /// Adds to an error what the user can do about it; AWeber's own words are in it already.
-fn refused_code(error: Error) -> Error {
+fn refused_code(grant: &Grant, error: Error) -> Error {
     let error = match error.kind() {
+        // The advice of its own is right.
+        Kind::NeedsHuman | Kind::Config if matches!(grant, Grant::Verifier(_)) => {
+            return error.safe("nothing was changed");
+        }
         Kind::NeedsHuman | Kind::Config => error,
         Kind::Unavailable => {
             return error

@@ -17,6 +17,7 @@ pub(super) fn render(snapshot: &Snapshot, healthy: bool) -> Value {
         "token": {
             "file": snapshot.token_file,
             "problem": snapshot.token_problem,
+            "oauth1": snapshot.oauth1,
             "access_token_expires_at": time(snapshot.token_expires_at.filter(|at| *at > 0)),
         },
         "last_success_at": time(snapshot.last_success),

@@ -28,6 +28,8 @@ pub(super) struct Snapshot {
     pub(super) token_problem: Option<String>,
     pub(super) account: Option<String>,
     pub(super) token_expires_at: Option<i64>,
+    /// The tokens never expire.
+    pub(super) oauth1: bool,
     pub(super) last_success: Option<i64>,
     /// The newest first.
     pub(super) runs: Vec<PastRun>,
@@ -53,8 +55,9 @@ impl Snapshot {
         };
         match store.load() {
             Ok(tokens) => {
-                snapshot.account = tokens.account_id;
+                snapshot.oauth1 = tokens.is_oauth1();
                 snapshot.token_expires_at = Some(tokens.expires_at);
+                snapshot.account = tokens.account_id;
             }
             Err(error) => snapshot.token_problem = Some(error.to_string()),
         }

@@ -38,7 +38,11 @@ fn overview(snapshot: &Snapshot, problem: Option<&str>, now: i64) -> String {
         None => {
             let account = snapshot.account.as_deref().unwrap_or("not known yet");
             let place = &snapshot.token_place;
-            text += &format!("account   {account}\ntoken     {place} (refreshed by every run)\n");
+            let life = match snapshot.oauth1 {
+                true => "OAuth 1.0a: never expires",
+                false => "refreshed by every run",
+            };
+            text += &format!("account   {account}\ntoken     {place} ({life})\n");
         }
     }
     if let Some(batch) = &snapshot.unpublished {

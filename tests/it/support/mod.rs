@@ -10,6 +10,7 @@ pub(crate) mod docs;
 pub(crate) mod expect;
 pub(crate) mod interrupt;
 pub(crate) mod job;
+pub(crate) mod judge;
 pub(crate) mod ping_server;
 pub(crate) mod process;
 pub(crate) mod tls;
@@ -63,6 +64,33 @@ impl Site {
     pub(crate) fn in_memory(kind: ClientKind, settings: Settings) -> Site {
         let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
         Site::made_in(directory.unwrap(), kind, settings)
+    }
+
+    /// The job of an app of OAuth 1.0a, without a token file.
+    pub(crate) fn unauthorized_oauth1(settings: Settings) -> Site {
+        let mut site = Site::unauthorized(ClientKind::Confidential, settings);
+        let consumer = site.sandbox.with(|world| world.consumer());
+        (site.client_id, site.client_secret) = (consumer.key, Some(consumer.secret));
+        site
+    }
+
+    /// As [`Site::unauthorized_oauth1`], authorized.
+    pub(crate) fn oauth1(settings: Settings) -> Site {
+        let site = Site::unauthorized_oauth1(settings);
+        let tokens = site
+            .sandbox
+            .with(|world| world.grant_signed(&site.client_id));
+        let account = site.sandbox.with(|world| world.account.id);
+        site.write_token_file(&json!({
+            "version": 2,
+            "generation": 1,
+            "client_id": site.client_id,
+            "client_secret": site.client_secret,
+            "account_id": account.to_string(),
+            "access_token": tokens.token,
+            "access_token_secret": tokens.secret,
+        }));
+        site
     }
 
     fn made_in(directory: tempfile::TempDir, kind: ClientKind, settings: Settings) -> Site {
@@ -151,9 +179,13 @@ impl Site {
         serde_json::from_slice(&std::fs::read(self.token_file()).unwrap()).unwrap()
     }
 
-    /// Whether AWeber accepts the refresh token on disk.
+    /// Whether AWeber accepts the refresh token on disk, or the access token of OAuth 1.0a.
     pub(crate) fn token_is_live(&self) -> bool {
         let tokens = self.tokens();
+        if tokens.get("access_token_secret").is_some() {
+            let live = self.sandbox.with(|world| world.live_signed_tokens());
+            return live.iter().any(|token| tokens["access_token"] == **token);
+        }
         let token = tokens["refresh_token"].as_str().unwrap();
         self.sandbox
             .with(|world| world.is_live_refresh_token(token))

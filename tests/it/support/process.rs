@@ -87,7 +87,7 @@ impl Site {
         let mut printed = String::new();
         while stdout.read_line(&mut printed).unwrap() > 0 {
             let line = printed.lines().last().unwrap().trim();
-            if line.contains("/oauth2/authorize?") {
+            if line.contains("/oauth2/authorize?") || line.contains("/oauth/authorize?") {
                 let line = format!("{}\n", answer(line));
                 // The program may exit without reading, which breaks the pipe; its exit code tells the rest.
                 let _ = child.stdin.take().unwrap().write_all(line.as_bytes());

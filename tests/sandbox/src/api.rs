@@ -2,10 +2,12 @@
 
 use crate::account::{AccountState, blocked, invalid_account};
 use crate::answer::{Answer, envelope_a, invalid_token, wrong_method};
+use crate::oauth1;
 use crate::record::Authorization;
 use crate::request::Request;
 use crate::resources;
 use crate::routes::{Endpoint, Route};
+use crate::signature::is_signed;
 use crate::world::World;
 
 pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
@@ -17,10 +19,7 @@ fn try_answer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
     if world.account_state == AccountState::Blocked {
         return Err(blocked());
     }
-    let token = bearer(request)?;
-    if !world.use_access_token(&token) {
-        return Err(invalid_token(world.settings.bad_token_envelope));
-    }
+    let token = authenticate(world, request)?;
     if let Some(rejection) = world.account_state.rejection() {
         return Err(rejection);
     }
@@ -28,7 +27,9 @@ fn try_answer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
     if request.method != "GET" {
         return Err(wrong_method("GET"));
     }
-    check_scope(world, &token, route.scope())?;
+    if let Some(token) = &token {
+        check_scope(world, token, route.scope())?;
+    }
     if route.account.is_some_and(|id| id != world.account.id) {
         return Err(invalid_account());
     }
@@ -48,12 +49,17 @@ fn try_answer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
     }
 }
 
-fn bearer(request: &Request) -> Result<String, Answer> {
+/// The access token; `None` for a signed request, since OAuth 1.0a has no scopes.
+fn authenticate(world: &mut World, request: &Request) -> Result<Option<String>, Answer> {
     match request.authorization() {
-        Authorization::Bearer(token) | Authorization::Query(token) => Ok(token),
-        Authorization::Other(header) if header.to_ascii_lowercase().starts_with("oauth ") => Err(
-            envelope_a(401, "UnauthorizedError", "Consumer key is invalid."),
-        ),
+        Authorization::Bearer(token) | Authorization::Query(token) => {
+            if world.use_access_token(&token) {
+                Ok(Some(token))
+            } else {
+                Err(invalid_token(world.settings.bad_token_envelope))
+            }
+        }
+        _ if is_signed(request) => oauth1::check_api(world, request).map(|()| None),
         _ => Err(missing_parameters()),
     }
 }

@@ -73,6 +73,7 @@ impl World {
     /// Revokes all tokens, as a customer does who revokes the app.
     pub fn revoke_everything(&mut self) {
         self.tokens.revoke_all();
+        self.oauth1.revoke_all();
     }
 
     /// The valid refresh tokens, oldest first.

@@ -1,4 +1,5 @@
-//! A sandbox AWeber: a real HTTP server on loopback that behaves as AWeber's API and OAuth 2 endpoints do.
+//! A sandbox AWeber: a real HTTP server on loopback that behaves as AWeber's API and its OAuth 2 and OAuth 1.0a endpoints
+//! do.
 //!
 //! It has state instead of scripted answers: an account, lists, subscribers, clients, tokens. Tests change that state
 //! (`sandbox.with(|world| world.delete(list, id))`), run a client against the two URLs and inspect the state again.
@@ -41,6 +42,7 @@ mod grants;
 mod list;
 mod new_subscriber;
 mod oauth;
+mod oauth1;
 mod rate;
 mod record;
 mod request;
@@ -49,6 +51,7 @@ mod respond;
 mod routes;
 mod server;
 mod settings;
+mod signature;
 mod subscriber;
 mod subscriptions;
 mod tokens;
@@ -59,6 +62,7 @@ pub use clock::Clock;
 pub use faults::{Fault, FaultBuilder, FaultKind};
 pub use list::{CustomField, List};
 pub use new_subscriber::NewSubscriber;
+pub use oauth1::{Consumer, SignedTokens};
 pub use rate::RateLimit;
 pub use record::{Authorization, Origin, Recorded};
 pub use server::Sandbox;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::account::{AccountState, blocked};
 use crate::answer::{Answer, envelope_a, envelope_b, unknown_path, wrong_method};
 use crate::authorize;
+use crate::oauth1;
 use crate::record::{Authorization, value_of};
 use crate::request::Request;
 use crate::settings::Envelope;
@@ -19,6 +20,9 @@ use crate::world::World;
 type Form = [(String, String)];
 
 pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
+    if request.path.starts_with("/1.0/oauth/") {
+        return oauth1::answer(world, request);
+    }
     let allowed = match request.path.as_str() {
         "/oauth2/authorize" => "GET",
         "/oauth2/token" | "/oauth2/revoke" => "POST",

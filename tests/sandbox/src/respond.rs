@@ -19,6 +19,7 @@ use crate::faults::{Change, FaultKind, rate_limit_error};
 use crate::record::{Authorization, Origin, Recorded};
 use crate::request::Request;
 use crate::server::SharedWorld;
+use crate::signature::signature_of;
 use crate::world::World;
 use crate::{api, control, oauth};
 
@@ -215,6 +216,7 @@ impl World {
                     | "access_token"
                     | "token"
                     | "client_secret"
+                    | "oauth_verifier"
             ) {
                 self.tokens.record_secret(value);
             }
@@ -223,6 +225,9 @@ impl World {
             Authorization::Bearer(token) => self.tokens.record_secret(&token),
             Authorization::Basic { secret, .. } => self.tokens.record_secret(&secret),
             _ => {}
+        }
+        if let Some(signature) = signature_of(request) {
+            self.tokens.record_secret(&signature);
         }
     }
 }

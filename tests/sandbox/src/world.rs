@@ -6,6 +6,7 @@ use crate::account::{Account, AccountState};
 use crate::clock::Clock;
 use crate::faults::{Fault, Injections};
 use crate::list::List;
+use crate::oauth1::OAuth1;
 use crate::rate::RateMeter;
 use crate::record::{Origin, Recorded};
 use crate::settings::Settings;
@@ -26,6 +27,7 @@ pub struct World {
     /// All requests so far, oldest first.
     pub requests: Vec<Recorded>,
     pub(crate) tokens: TokenStore,
+    pub(crate) oauth1: OAuth1,
     pub(crate) injections: Injections,
     pub(crate) rate: RateMeter,
     pub(crate) requests_so_far: u64,
@@ -47,6 +49,7 @@ impl World {
             account_state: AccountState::Open,
             requests: Vec::new(),
             tokens: TokenStore::default(),
+            oauth1: OAuth1::default(),
             injections: Injections::default(),
             rate: RateMeter::default(),
             requests_so_far: 0,
@@ -77,6 +80,7 @@ impl World {
                 redirect_uris: redirect_uris.to_vec(),
             });
         }
+        world.add_consumer("oauth1-consumer", "obviously-fake-consumer-secret");
         world
     }
 

@@ -1,0 +1,64 @@
+//! OAuth 1.0a out of band (RFC 5849, section 2): a request token, and the verifier that AWeber shows for it.
+
+use super::Authorizer;
+use super::pending::{RequestToken, read_verifier};
+use crate::api::client::Client;
+use crate::api::exchange::request_token;
+use crate::api::oauth1::missing_secret;
+use crate::api::signature::Signer;
+use crate::connect::request_log;
+use crate::error::{Kind, Result};
+use crate::secret::ExposeSecret;
+use crate::stop::Stop;
+use crate::token::grant::{Grant, VerifierGrant};
+
+impl Authorizer {
+    /// Asks AWeber for a request token of that client.
+    pub(super) async fn request_token(
+        &self,
+        client_id: String,
+        stop: &Stop,
+    ) -> Result<RequestToken> {
+        let signer = Signer {
+            consumer_secret: self.secret_of(&client_id).ok_or_else(missing_secret)?,
+            consumer_key: client_id.clone(),
+            token: None,
+        };
+        let base = &self.config.base;
+        let mut client = Client::new(&base.network, request_log(base)?, stop.clone())?;
+        let (token, secret) = request_token(&mut client, &signer)
+            .await
+            .map_err(|error| match error.kind() {
+                // There is no code yet that could be wrong.
+                Kind::NeedsHuman => error
+                    .with_kind(Kind::Config)
+                    .next("check client id and secret: they are the consumer key and consumer secret of the app"),
+                _ => error
+                    .during("cannot get a request token")
+                    .or_next("aweber-sync authorize --oauth1, when AWeber answers again; see status.aweber.com"),
+            })
+            .map_err(|error| error.or_safe("nothing was changed"))?;
+        Ok(RequestToken {
+            client_id,
+            client_secret: None,
+            token: token.expose_secret().to_owned(),
+            secret,
+        })
+    }
+
+    /// What the pasted verifier completes.
+    pub(super) fn verifier_grant(&self, request: &RequestToken, pasted: &str) -> Result<Grant> {
+        let id = &request.client_id;
+        let pasted_secret = request.client_secret.clone();
+        let secret = pasted_secret.clone().or_else(|| self.secret_of(id));
+        Ok(Grant::Verifier(VerifierGrant {
+            request_token: request.token.as_str().into(),
+            request_secret: request.secret.clone(),
+            verifier: read_verifier(pasted, &request.token)?,
+            client_id: id.clone(),
+            client_secret: secret.ok_or_else(missing_secret)?,
+            kept_secret: pasted_secret.or_else(|| self.secret_to_keep(id)),
+            generation: self.generation(),
+        }))
+    }
+}
