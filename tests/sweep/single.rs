@@ -17,18 +17,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let (disturbed_run, disturbed_append) = (Disturbed(RUN), Disturbed(APPEND));
     let half_append = Change(kill_at_append);
     let authorize_twice = [Disturbed(AUTHORIZE), Plain(AUTHORIZE), run];
-    let scenario = |name: &str, steps: &[Step]| Scenario {
-        name: name.to_owned(),
-        is_authorized: true,
-        rotation: Rotation::DeadAtOnce,
-        steps: steps.to_vec(),
-        end: End::Complete,
-    };
     let second_run = |name: &str, change: fn(&Site)| {
         scenario(name, &[run, add, Change(change), disturbed_run, run])
     };
-    let by_command = Change(keep_tokens_by_command);
-    let mut all = vec![
+    vec![
         scenario("first export", &[disturbed_run, run]),
         scenario(
             "first export, shared files",
@@ -61,38 +53,42 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             "recovery of half an append",
             &[append, add, half_append, disturbed_append, append],
         ),
-    ];
-    all.extend([
+    ]
+}
+
+/// Scenarios whose tokens are behind a command.
+pub(crate) fn with_token_command() -> Vec<Scenario> {
+    let (add, run, disturbed) = (Change(subscribe_more), Plain(RUN), Disturbed(RUN));
+    let by_command = Change(keep_tokens_by_command);
+    let expire = Change(expire_access_token);
+    let authorize_twice = [by_command, Disturbed(AUTHORIZE), Plain(AUTHORIZE), run];
+    vec![
         scenario(
             "idle run, token command",
-            &[by_command, run, disturbed_run, run],
+            &[by_command, run, disturbed, run],
         ),
         scenario(
             "run with a 401, token command",
-            &[
-                by_command,
-                run,
-                add,
-                Change(expire_access_token),
-                disturbed_run,
-                run,
-            ],
+            &[by_command, run, add, expire, disturbed, run],
         ),
         scenario(
             "recovery of a stored token, token command",
-            &[by_command, run, Change(fail_to_store), disturbed_run, run],
+            &[by_command, run, Change(fail_to_store), disturbed, run],
         ),
         Scenario {
             is_authorized: false,
-            ..scenario(
-                "authorize, token command",
-                &[by_command, Disturbed(AUTHORIZE), Plain(AUTHORIZE), run],
-            )
+            ..scenario("authorize, token command", &authorize_twice)
         },
-        scenario(
-            "authorize again, token command",
-            &[by_command, Disturbed(AUTHORIZE), Plain(AUTHORIZE), run],
-        ),
-    ]);
-    all
+        scenario("authorize again, token command", &authorize_twice),
+    ]
+}
+
+fn scenario(name: &str, steps: &[Step]) -> Scenario {
+    Scenario {
+        name: name.to_owned(),
+        is_authorized: true,
+        rotation: Rotation::DeadAtOnce,
+        steps: steps.to_vec(),
+        end: End::Complete,
+    }
 }
