@@ -14,7 +14,7 @@ build *arguments:
 fast *arguments:
     @bash .ci/steps.sh fast "$@"
 
-# All tests of the program and of the sandbox, but for sweep and model
+# All tests of the program and of the sandbox, but for sweep, power and model
 test *arguments:
     @bash .ci/steps.sh test "$@"
 
@@ -25,6 +25,10 @@ network *arguments:
 # Kill commands and fail their calls on the disk: just sweep kill 'idle run'
 sweep *arguments:
     @bash .ci/steps.sh sweep "$@"
+
+# Cut the power where the sweep kills: just power 'idle run'
+power *arguments:
+    @bash .ci/steps.sh power "$@"
 
 # Random histories against a model
 model *arguments:

@@ -23,6 +23,8 @@ do_network() { cargo test --locked --test it -- network:: "$@"; }
 
 do_sweep() { cargo test --locked --test sweep -- "$@"; }
 
+do_power() { cargo test --locked --test power -- "$@"; }
+
 do_model() { cargo test --locked --test model -- "$@"; }
 
 do_demo() { cargo run --locked --example demo; }
@@ -47,7 +49,7 @@ do_check_format() { cargo fmt --all --check; }
 
 do_clippy() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
 
-do_clippy_long() { cargo clippy --locked --test sweep --test model -- -D warnings; }
+do_clippy_long() { cargo clippy --locked --test sweep --test power --test model -- -D warnings; }
 
 do_doc() { RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --document-private-items; }
 
@@ -187,7 +189,7 @@ not_checked=
 do_advisories() {
     local said
     if have_deny && said=$("${deny[@]}" --locked fetch db 2>&1); then
-        "${deny[@]}" --locked check --disable-fetch advisories
+        "${deny[@]}" --locked check advisories
         return
     fi
     not_checked='advisories of the dependencies'

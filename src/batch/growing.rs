@@ -1,5 +1,6 @@
 //! The growing file: where the next rows belong, and appending them so that the next run completes an interrupted append.
-//! Existing bytes belong to the consumers of the file: they are never overwritten, padded or cut off.
+//! Existing bytes belong to the consumers of the file: they are never overwritten, padded or cut off. The one
+//! exception: zeros that a power cut has left in the place of our rows.
 
 use crate::disk::atomic;
 use crate::error::{Error, Kind, Result};
@@ -40,7 +41,7 @@ pub(super) fn append_position(
             format!("{shown} is not empty, and this job has never written to it"),
         ));
     };
-    check_shape(path, &state.shape, layout)?;
+    let layout = &layout_of(path, &state.shape, layout)?;
     let is_usable = || -> io::Result<bool> {
         let file = File::open(path)?;
         match found.cmp(&state.length) {
@@ -75,12 +76,13 @@ fn not_ours(path: &Path, what: String) -> Error {
         ))
 }
 
-/// Fails with 78 unless the file's rows have the format and columns of `layout`.
-fn check_shape(path: &Path, shape: &str, layout: &Layout) -> Result<()> {
-    let wanted = layout.shape();
-    if shape == wanted {
-        return Ok(());
+/// The layout of a file whose rows have that shape. Errors: 78 unless it is `layout`, perhaps with other custom fields in
+/// place of `custom.*` than the lists have now.
+fn layout_of(path: &Path, shape: &str, layout: &Layout) -> Result<Layout> {
+    if let Some(layout) = layout.continuing(shape) {
+        return Ok(layout);
     }
+    let wanted = layout.shape();
     let shown = path.display();
     Err(Error::config(format!(
         "{shown} has rows in another layout ({}) than requested ({})",
@@ -89,7 +91,7 @@ fn check_shape(path: &Path, shape: &str, layout: &Layout) -> Result<()> {
     ))
     .safe("it was not changed; nothing was fetched and no row is lost")
     .next(format!(
-        "give --format, --columns and --excel as before, or mv '{shown}' '{shown}.old' (the next run begins a new file)"
+        "give --format, --columns, --delimiter and --excel as before, or mv '{shown}' '{shown}.old' (the next run begins a new file)"
     )))
 }
 
@@ -120,6 +122,7 @@ fn holds_whole_records(file: &File, layout: &Layout) -> io::Result<bool> {
         last: b'\n',
     };
     let mut csv = csv::ReaderBuilder::new()
+        .delimiter(layout.delimiter())
         .has_headers(false)
         .from_reader(&mut rows);
     let mut record = csv::ByteRecord::new();
@@ -156,6 +159,19 @@ impl<R: Read> Read for Watched<R> {
     }
 }
 
+/// The layout of the rows in a growing file that has some, if they can be followed by rows of `layout`.
+pub(super) fn layout_begun(
+    path: &Path,
+    known: Option<&KnownOutput>,
+    layout: &Layout,
+) -> Option<Layout> {
+    let has_rows = path.metadata().is_ok_and(|found| found.len() > 0);
+    match known {
+        Some(KnownOutput::GrowingFile(state)) if has_rows => layout.continuing(&state.shape),
+        _ => None,
+    }
+}
+
 /// The header that comes before the rows of `batch`, if any.
 pub(super) fn header_at(batch: &BatchRecord, at: AppendAt) -> Vec<u8> {
     if at.with_header {
@@ -172,7 +188,7 @@ pub(super) fn cannot_append(path: &Path, cause: io::Error) -> Error {
 }
 
 /// Appends the stage file of `batch` to its growing file, or the part that is still missing: the bytes behind `at` must
-/// be a prefix of it. Durable on return.
+/// be a prefix of it, in which a power cut may have left zeros. Durable on return.
 pub(super) fn append(batch: &BatchRecord, at: AppendAt) -> Result<FileState> {
     let path = batch.destination.target();
     let cannot = |e: io::Error| cannot_append(path, e);
@@ -193,7 +209,8 @@ pub(super) fn append(batch: &BatchRecord, at: AppendAt) -> Result<FileState> {
             ),
         ));
     }
-    if !has_prefix_of(&mut file, at.offset, &mut wanted).map_err(cannot)? {
+    let beginning = compare(&mut file, at.offset, &mut wanted).map_err(cannot)?;
+    if beginning == Beginning::Foreign {
         return Err(changed_during_append(
             format!("another program wrote to {shown} while rows were being appended to it"),
             format!(
@@ -204,7 +221,10 @@ pub(super) fn append(batch: &BatchRecord, at: AppendAt) -> Result<FileState> {
         ));
     }
     let mut write = || -> io::Result<FileState> {
-        io::copy(&mut wanted, &mut file)?;
+        match beginning {
+            Beginning::WithZeros => write_again(batch, at)?,
+            _ => _ = io::copy(&mut wanted, &mut file)?,
+        }
         file.flush()?;
         file.sync_all()?;
         let length = file.metadata()?.len();
@@ -236,25 +256,51 @@ fn changed_during_append(what: String, next: String) -> Error {
         .next(next)
 }
 
-/// Whether the bytes of `file` from `offset` on are a prefix of `wanted`, which is then read up to there.
-pub(super) fn has_prefix_of(
+/// Writes all rows of the batch over its beginning, whose zeros are in the place of some of them.
+fn write_again(batch: &BatchRecord, at: AppendAt) -> io::Result<()> {
+    let mut file = atomic::open_to_write(batch.destination.target())?;
+    file.seek(SeekFrom::Start(at.offset))?;
+    let header = header_at(batch, at);
+    let mut rows = header.as_slice().chain(File::open(&batch.stage)?);
+    io::copy(&mut rows, &mut file).map(|_| ())
+}
+
+/// What stands where the rows of a batch belong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// A prefix of them, perhaps empty.
+    Whole,
+    /// A prefix of them with zeros in it: a file may be longer after a power cut than what was written of it.
+    WithZeros,
+    /// Something else.
+    Foreign,
+}
+
+/// Compares the bytes of `file` from `offset` on with `wanted`, which is then read as far as they reach.
+pub(super) fn compare(
     file: &mut File,
     offset: u64,
     wanted: &mut impl Read,
-) -> io::Result<bool> {
+) -> io::Result<Beginning> {
     file.seek(SeekFrom::Start(offset))?;
     let mut found = io::BufReader::new(file);
     let (mut left, mut right) = ([0; 4096], [0; 4096]);
+    let mut beginning = Beginning::Whole;
     loop {
         let n = found.read(&mut left)?;
         if n == 0 {
-            return Ok(true);
+            return Ok(beginning);
         }
         match wanted.read_exact(&mut right[..n]) {
-            Ok(()) if left[..n] == right[..n] => {}
-            Ok(()) => return Ok(false),
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
-            Err(e) => return Err(e),
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(Beginning::Foreign),
+            other => other?,
+        }
+        let (left, right) = (&left[..n], &right[..n]);
+        if left != right {
+            if left.iter().zip(right).any(|(l, r)| l != r && *l != 0) {
+                return Ok(Beginning::Foreign);
+            }
+            beginning = Beginning::WithZeros;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which file an interrupted append went into: until the next run, a log rotation may have renamed or emptied it, and the
 //! rows that stand there must not be written again elsewhere.
 
-use super::growing::{cannot_append, has_prefix_of, header_at};
+use super::growing::{Beginning, cannot_append, compare, header_at};
 use crate::disk::atomic;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::batches::{AppendAt, BatchRecord};
@@ -18,6 +18,10 @@ pub(super) fn open_target(batch: &BatchRecord) -> Result<AppendTarget> {
     let found = atomic::open_for_append(path, batch.mode)
         .and_then(|file| file.metadata())
         .map_err(|e| cannot_append(path, e))?;
+    if found.len() == 0 {
+        // Whoever made it, perhaps a run killed right after that.
+        atomic::sync_parent(path).map_err(|e| cannot_append(path, e))?;
+    }
     Ok(AppendTarget {
         batch: batch.id,
         device: found.dev(),
@@ -84,7 +88,7 @@ fn continues(batch: &BatchRecord, at: AppendAt, length: u64) -> io::Result<bool>
     }
     let mut wanted = header.as_slice().chain(File::open(&batch.stage)?);
     let mut file = File::open(batch.destination.target())?;
-    has_prefix_of(&mut file, at.offset, &mut wanted)
+    Ok(compare(&mut file, at.offset, &mut wanted)? == Beginning::Whole)
 }
 
 /// The number of a device may change when it is mounted again.
@@ -124,7 +128,7 @@ pub(super) fn half_elsewhere(batch: &BatchRecord, half: Option<&Path>) -> Error 
         }
         None => error(
             format!(
-                "{file} was emptied or taken away before the rest of a batch could be appended: its first part may stand elsewhere"
+                "{file} was emptied or taken away, or the power failed, before the rest of a batch could be appended: its first part may stand elsewhere"
             ),
             format!(
                 "move the file that ends with it back to '{file}', then aweber-sync run, which appends the rest"

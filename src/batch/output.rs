@@ -67,6 +67,19 @@ impl Output {
     }
 }
 
+impl Output {
+    /// The layout that the rows of this output already have, if it is a growing file with rows.
+    pub(crate) fn layout_begun(&self, layout: &Layout, ledger: &Ledger) -> Result<Option<Layout>> {
+        match self {
+            Output::GrowingFile(path) => {
+                let known = ledger.output(path)?;
+                Ok(growing::layout_begun(path, known.as_ref(), layout))
+            }
+            Output::Directory(_) | Output::Stdout => Ok(None),
+        }
+    }
+}
+
 /// Removes `.` and trailing slashes, so that a directory has one name.
 fn normal(path: &Path) -> PathBuf {
     path.components()
@@ -81,7 +94,12 @@ fn check_directory(path: &Path, known: bool, dry_run: bool) -> Result<()> {
             "{shown} was a directory and no longer is one"
         ))
         .next(format!("move {shown} away, or give another --output"))),
-        Ok(_) => writable(path),
+        Ok(_) if known || dry_run => writable(path),
+        Ok(_) => {
+            // Made a moment ago, perhaps. If its parent cannot be read, that is not for this program to do.
+            let _ = atomic::sync_parent(path);
+            writable(path)
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && known => Err(cannot(format!(
             "the output directory {shown} is missing, although it was used before"
         ))

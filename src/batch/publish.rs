@@ -36,8 +36,16 @@ pub(super) async fn publish(
 /// Creates the marker, then sets the state to ready. If the stage file is gone and the marker is not, the batch was
 /// published, even if a consumer has already taken the file away.
 fn into_directory(ledger: &mut Ledger, batch: BatchRecord, marker: &Path) -> Result<PathBuf> {
+    let set_mode = |stage: File| {
+        atomic::set_mode(&stage, batch.mode)?;
+        // All else of it is durable.
+        match batch.mode {
+            atomic::PRIVATE => Ok(()),
+            _ => stage.sync_all(),
+        }
+    };
     File::open(&batch.stage)
-        .and_then(|stage| atomic::set_mode(&stage, batch.mode))
+        .and_then(set_mode)
         .and_then(|()| atomic::create_private(marker)?.sync_all())
         .and_then(|()| atomic::sync_parent(marker))
         .map_err(|e| cannot_publish("cannot publish into", &batch, &e))?;

@@ -5,6 +5,7 @@ use super::half::{self, Half};
 use super::printer::Printer;
 use super::publish;
 use super::stage::{self, remove_work_file};
+use crate::disk::atomic;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::batches::{AppendAt, BatchRecord, Destination, State};
@@ -82,7 +83,8 @@ fn finish_rename(
     if exists(&batch.stage)? {
         publish::rename_into_place(ledger, batch).map(Some)
     } else if exists(marker)? {
-        // Renamed, and perhaps taken away by a consumer since then.
+        // Renamed, and perhaps taken away by a consumer since then; but perhaps not synced.
+        atomic::sync_parent(marker).map_err(|e| cannot_publish("cannot finish", &batch, &e))?;
         publish::settle(ledger, batch).map(Some)
     } else {
         void(ledger, &batch)

@@ -11,10 +11,14 @@ use std::path::{Path, PathBuf};
 /// Mode of every file that may hold a token or a subscriber.
 pub(crate) const PRIVATE: u32 = 0o600;
 
-/// Creates `dir` and its missing parents, each 0700 regardless of the umask.
+/// Creates `dir` and its missing parents, each 0700 regardless of the umask, durably.
 pub(crate) fn create_private_dirs(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
-        return Ok(());
+        // An earlier process may have been killed before it synced the parent; it had put nothing in here then.
+        return match std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none()) {
+            true => sync_parent(dir),
+            false => Ok(()),
+        };
     }
     if let Some(parent) = dir.parent()
         && !parent.as_os_str().is_empty()
@@ -51,7 +55,7 @@ pub(crate) fn create_new_private(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens `path` for appending; creates it with `mode` if it does not exist.
+/// Opens `path` for appending; creates it with `mode` if it does not exist, but does not sync the directory.
 pub(crate) fn open_for_append(path: &Path, mode: u32) -> io::Result<File> {
     let new = !path.try_exists()?;
     let file = OpenOptions::new()
@@ -62,7 +66,6 @@ pub(crate) fn open_for_append(path: &Path, mode: u32) -> io::Result<File> {
         .open(path)?;
     if new {
         set_mode(&file, mode)?;
-        sync_parent(path)?;
     }
     Ok(file)
 }

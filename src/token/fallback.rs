@@ -44,6 +44,8 @@ fn keep_in(directory: &Path, token_file: &Path, content: &[u8]) -> io::Result<Pa
             // Half a copy is of no use.
             let _ = atomic::remove_if_there(&path);
         }
+        // The copy is whole; without this a power cut may take it.
+        let _ = atomic::sync_parent(&path);
         return written.map(|()| path);
     }
     Err(io::ErrorKind::AlreadyExists.into())

@@ -54,9 +54,15 @@ fn classify(journal: &[u8], present: Option<&[u8]>) -> Found {
         }
         // Behind a command they may be formatted in another way.
         Ok(new) if stored.is_some_and(|old| old.is_same(&new)) => Found::Nothing,
-        _ if present.is_some_and(|present| present.starts_with(content)) => Found::Nothing,
+        _ if present.is_some_and(|present| is_rehearsal(content, present)) => Found::Nothing,
         _ => Found::Answer,
     }
+}
+
+/// Whether all that is there is also in the present tokens, at the same place; the rest may have come back as zeros.
+fn is_rehearsal(content: &[u8], present: &[u8]) -> bool {
+    let is_known = |(found, known): (&u8, &u8)| *found == *known || *found == 0;
+    content.len() <= present.len() && content.iter().zip(present).all(is_known)
 }
 
 fn recover_journal(store: &TokenStore, path: &Path) -> Result<()> {
@@ -131,6 +137,16 @@ mod tests {
             ("zeros", vec![0; 70], Found::Nothing),
             ("a rehearsal", present.clone(), Found::Nothing),
             ("half a rehearsal", present[..30].to_vec(), Found::Nothing),
+            (
+                "a rehearsal whose beginning was not written",
+                [&[0; 30], &present[30..]].concat(),
+                Found::Nothing,
+            ),
+            (
+                "newer tokens whose beginning was not written",
+                [&[0; 30], &tokens(5, "RT-5")[30..]].concat(),
+                Found::Answer,
+            ),
             ("newer tokens", padded(&tokens(5, "RT-5")), Found::Newer),
             (
                 "an answer in reserved space",

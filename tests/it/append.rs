@@ -61,6 +61,18 @@ fn an_append_torn_behind_earlier_rows_is_repaired() {
 }
 
 #[test]
+fn zeros_that_a_power_cut_left_in_an_append_are_filled() {
+    for (from, to) in [(0, 4096), (4096, 8192), (HEADER.len(), 12_000)] {
+        let mut job = with_started_append("");
+        let stage = std::fs::read_to_string(job.batch().stage).unwrap();
+        let mut torn = format!("{HEADER}{stage}").into_bytes();
+        torn[from..to].fill(0);
+        append_bytes(&job.file(), &torn[..12_288]);
+        job.assert_resumes(&format!("zeros from {from} to {to}"));
+    }
+}
+
+#[test]
 fn a_file_extended_by_another_program_during_an_append_is_refused_and_the_advice_works() {
     let mut job = with_started_append("");
     append_bytes(&job.file(), HEADER.as_bytes());

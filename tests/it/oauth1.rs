@@ -300,3 +300,43 @@ fn a_signature_goes_to_no_other_host() {
     unreachable.env("AWEBER_API_URL", unreachable_url());
     site.finish(unreachable).exits(69);
 }
+
+/// Sends a GET with that header to the API of the sandbox; returns the whole answer.
+fn send_again(site: &Site, path: &str, header: &str) -> String {
+    use std::io::{Read, Write};
+    let url = site.sandbox.api_url();
+    let host = url.strip_prefix("http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: {header}\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_header_seen_on_the_way_is_of_no_use_to_others() {
+    let site = site();
+    site.add_list(2);
+    site.run_ok(&[]);
+    let seen = site.sandbox.with(|world| world.requests[0].clone());
+    let Authorization::Other(header) = seen.authorization else {
+        panic!("{seen:?}");
+    };
+    for (path, refused) in [
+        (seen.path_and_query.clone(), "Nonce already used"),
+        ("/1.0/accounts".to_owned(), "Invalid signature"),
+        (seen.path_and_query + "&name=x", "Invalid signature"),
+    ] {
+        let answer = send_again(&site, &path, &header);
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+        assert!(answer.contains(refused), "{answer}");
+    }
+    let later = chrono::Duration::seconds(301);
+    site.sandbox
+        .with(|world| world.set_now(world.now() + later));
+    let answer = send_again(&site, "/1.0/accounts", &header);
+    assert!(answer.contains("Expired timestamp"), "{answer}");
+}

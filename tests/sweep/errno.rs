@@ -7,7 +7,7 @@
 use crate::exports::check_rows;
 use crate::fault::{Fault, Kind};
 use crate::judge::{Disturbed, Judgement};
-use crate::scenario::GROWING_FILE;
+use crate::scenario::{GROWING_FILE, SHARED};
 use crate::tokens::{current_token, works};
 use crate::trace::{FailedCall, Point};
 use std::path::Path;
@@ -165,7 +165,8 @@ fn missing_file(message: &str, root: &str) -> Option<String> {
 
 /// Whether a file of a site is an export or becomes one.
 fn is_output(file: &str) -> bool {
-    file.starts_with("state/exports") || file == GROWING_FILE
+    let is_in = |directory: &str| file.starts_with(directory.trim_end_matches('/'));
+    is_in("state/exports") || is_in(SHARED) || file == GROWING_FILE
 }
 
 /// The call and what kind of file it was on.

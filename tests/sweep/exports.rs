@@ -1,12 +1,15 @@
 //! The published rows and the files of a site, compared with a job that was never disturbed.
 
-use crate::scenario::{CommandLine, GROWING_FILE, ROTATED_FILE};
+use crate::scenario::{CommandLine, GROWING_FILE, ROTATED_FILE, SHARED};
 use crate::setup::{CREDENTIALS, LIST, TRADED_CODE};
 use crate::support::token::refresh_token_in;
-use crate::support::{Row, Site, files_below, mode, read_csv, sorted};
+use crate::support::{Row, Site, files_below, mode, published, read_csv, sorted};
 use crate::tokens::{rescued_files, works};
 use aweber_sandbox::Status;
 use std::path::PathBuf;
+
+/// The default output, below the site's directory.
+const EXPORTS: &str = "state/exports/";
 
 /// No unfinished file is left, except tokens that were set aside and that AWeber no longer accepts, and, if `with_answers`,
 /// answers that could not be parsed.
@@ -40,7 +43,8 @@ pub(crate) fn check_modes(site: &Site, command: CommandLine) -> Result<(), Strin
     let wanted = command.output_mode();
     let growing = site.path(GROWING_FILE);
     let growing = growing.exists().then_some(growing);
-    for file in site.files().into_iter().chain(growing) {
+    let shared = published(&site.path(SHARED));
+    for file in site.files().into_iter().chain(shared).chain(growing) {
         let found = mode(&file);
         if found != wanted {
             let shown = file.display();
@@ -50,9 +54,9 @@ pub(crate) fn check_modes(site: &Site, command: CommandLine) -> Result<(), Strin
     Ok(())
 }
 
-/// The published rows are those of all subscribed subscribers, once each.
+/// The published rows are those of all subscriptions and unsubscriptions, once each.
 pub(crate) fn check_rows(site: &Site) -> Result<(), String> {
-    let (published, expected) = (published_rows(site), subscribed_rows(site));
+    let (published, expected) = (published_rows(site), expected_rows(site));
     if published == expected {
         Ok(())
     } else {
@@ -72,7 +76,7 @@ pub(crate) fn check_rows_after_forget(
         let list = world.lists().find(|list| list.name == LIST).unwrap();
         format!("{} ", list.id)
     });
-    let expected = subscribed_rows(site);
+    let expected = expected_rows(site);
     let forgotten = published.iter().filter(|row| row.starts_with(&list));
     let again = sorted(expected.iter().chain(forgotten).cloned());
     let found = published_rows(site);
@@ -88,30 +92,45 @@ pub(crate) fn check_rows_after_forget(
 /// The published rows, sorted, repeats kept.
 pub(crate) fn published_rows(site: &Site) -> Vec<String> {
     let mut rows = site.rows();
+    let shared = published(&site.path(SHARED));
+    rows.extend(shared.iter().flat_map(|file| read_csv(file)));
     for file in [GROWING_FILE, ROTATED_FILE].map(|name| site.path(name)) {
         if file.exists() {
             rows.extend(read_csv(&file));
         }
     }
-    let text = |row: &Row| format!("{} {} {}", row["list_id"], row["id"], row["email"]);
+    let text = |row: &Row| {
+        ["list_id", "id", "email", "status"]
+            .map(|name| row[name].as_str())
+            .join(" ")
+    };
     sorted(rows.iter().map(text))
 }
 
-fn subscribed_rows(site: &Site) -> Vec<String> {
+/// Who has left was exported before as subscribed.
+fn expected_rows(site: &Site) -> Vec<String> {
     site.sandbox.with(|world| {
         let lists = world.lists().map(|list| list.id);
-        let subscribed = lists.flat_map(|list| {
-            let all = world.subscribers(list);
-            let subscribed = all.filter(|one| one.status == Status::Subscribed);
-            subscribed.map(move |one| format!("{list} {} {}", one.id, one.email))
+        let all = lists.flat_map(|list| world.subscribers(list).map(move |one| (list, one)));
+        let rows = all.flat_map(|(list, one)| {
+            let statuses: &[&str] = match one.status {
+                Status::Subscribed => &["subscribed"],
+                Status::Unsubscribed => &["subscribed", "unsubscribed"],
+                _ => &[],
+            };
+            let row = move |status| format!("{list} {} {} {status}", one.id, one.email);
+            statuses.iter().map(row)
         });
-        sorted(subscribed)
+        sorted(rows)
     })
 }
 
 /// Whether an undisturbed job has such a file.
 fn is_final(name: &str) -> bool {
-    let is_export = name.starts_with("state/exports/subscribers-") && name.ends_with("Z.csv");
+    let is_export = [EXPORTS, SHARED].into_iter().any(|directory| {
+        let name = name.strip_prefix(directory);
+        name.is_some_and(|name| name.starts_with("subscribers-") && name.ends_with("Z.csv"))
+    });
     let is_ledger = name.starts_with("state/ledger-") && name.ends_with(".sqlite3");
     let others = [
         "state/token.json",

@@ -24,7 +24,7 @@ pub(crate) fn sample<'a>(kind: &dyn Kind, cases: Vec<Case<'a>>) -> Vec<Case<'a>>
 }
 
 /// `size` of them, evenly spread; all if they are fewer.
-fn spread<T>(all: Vec<T>, size: usize) -> Vec<T> {
+pub(crate) fn spread<T>(all: Vec<T>, size: usize) -> Vec<T> {
     let total = all.len();
     let taken_before = |n: usize| n * size.min(total) / total;
     all.into_iter()

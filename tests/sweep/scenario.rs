@@ -20,8 +20,13 @@ pub(crate) const ROTATED_FILE: &str = "grown.csv.1";
 pub(crate) const TEMPORARY: &str = "tmp";
 
 pub(crate) const RUN: CommandLine = CommandLine(&["run"]);
-/// Mode 0640 for published files, which is set after their last byte.
-pub(crate) const RUN_SHARED: CommandLine = CommandLine(&["run", "--output-mode", "0640"]);
+/// A directory beside the state directory, below the site's directory, for files that a group may read.
+pub(crate) const SHARED: &str = "shared/";
+pub(crate) const RUN_SHARED: CommandLine =
+    CommandLine(&["run", "--output", SHARED, "--output-mode", "0640"]);
+/// With unsubscriptions.
+pub(crate) const RUN_BOTH: CommandLine =
+    CommandLine(&["run", "--status", "subscribed,unsubscribed"]);
 pub(crate) const APPEND: CommandLine = CommandLine(&["run", "--output", GROWING_FILE]);
 
 /// A site and what happens on it.

@@ -1,22 +1,36 @@
 //! Scenarios in which one command is disturbed and repeated, also one that recovers from an earlier failure.
 
 use crate::scenario::Step::{Change, Disturbed, Plain};
-use crate::scenario::{APPEND, CommandLine, End, RUN, RUN_SHARED, Scenario, Step};
+use crate::scenario::{APPEND, CommandLine, End, RUN, RUN_BOTH, RUN_SHARED, Scenario, Step};
 use crate::setup::{
-    break_disk_at_new_token, expire_access_token, fail_to_store, keep_tokens_by_command,
-    kill_at_append, kill_at_publication, kill_at_token_rename, stop_first_export, subscribe_more,
+    break_disk_at_new_token, downgrade_ledger, expire_access_token, fail_to_store,
+    keep_tokens_by_command, kill_at_append, kill_at_publication, kill_at_token_rename, some_leave,
+    stop_first_export, subscribe_more,
 };
 use crate::support::Site;
 use aweber_sandbox::Rotation;
 
 const AUTHORIZE: CommandLine = CommandLine(&["authorize"]);
 
+/// The client secret is in the token file.
+const AUTHORIZE_OAUTH1: CommandLine =
+    CommandLine(&["authorize", "--oauth1", "--client-id", "oauth1-consumer"]);
+
 /// These scenarios.
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let (add, run, append) = (Change(subscribe_more), Plain(RUN), Plain(APPEND));
     let (disturbed_run, disturbed_append) = (Disturbed(RUN), Disturbed(APPEND));
+    let (both, leave) = (Plain(RUN_BOTH), Change(some_leave));
+    let downgrade = Change(downgrade_ledger);
     let half_append = Change(kill_at_append);
     let authorize_twice = [Disturbed(AUTHORIZE), Plain(AUTHORIZE), run];
+    // Authorizing again also exercises the candidate.
+    let authorize_oauth1_twice = [
+        Change(Site::authorize_oauth1),
+        Disturbed(AUTHORIZE_OAUTH1),
+        Plain(AUTHORIZE_OAUTH1),
+        run,
+    ];
     let second_run = |name: &str, change: fn(&Site)| {
         scenario(name, &[run, add, Change(change), disturbed_run, run])
     };
@@ -36,12 +50,44 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             &[append, add, disturbed_append, append],
         ),
         scenario("idle run", &[run, disturbed_run, run]),
+        scenario(
+            "first export of departures",
+            &[run, leave, add, Disturbed(RUN_BOTH), both],
+        ),
+        scenario(
+            "incremental run with departures",
+            &[both, leave, add, Disturbed(RUN_BOTH), both],
+        ),
+        scenario(
+            "upgrade of the ledger",
+            &[run, downgrade, leave, add, Disturbed(RUN_BOTH), both],
+        ),
+        scenario(
+            "upgrade with an open batch",
+            &[
+                Change(stop_first_export),
+                downgrade,
+                Disturbed(RUN_BOTH),
+                both,
+            ],
+        ),
         second_run("run with a 401", expire_access_token),
         Scenario {
             is_authorized: false,
             ..scenario("authorize", &authorize_twice)
         },
         scenario("authorize again", &authorize_twice),
+        Scenario {
+            is_authorized: false,
+            ..scenario(
+                "first export, OAuth 1.0a",
+                &[Change(Site::authorize_oauth1), disturbed_run, run],
+            )
+        },
+        Scenario {
+            is_authorized: false,
+            ..scenario("authorize again, OAuth 1.0a", &authorize_oauth1_twice)
+        },
         second_run("recovery of a stored token", kill_at_token_rename),
         second_run("recovery of tokens kept elsewhere", break_disk_at_new_token),
         scenario(

@@ -1,4 +1,4 @@
-//! The refresh tokens that a site has stored, compared with those that AWeber accepts.
+//! The refresh tokens (or access tokens of OAuth 1.0a) that a site has stored, compared with those that AWeber accepts.
 
 use crate::scenario::TEMPORARY;
 use crate::support::token::refresh_token_in;
@@ -13,7 +13,7 @@ pub(crate) fn current_token(site: &Site) -> Option<String> {
 /// Whether AWeber accepts it.
 pub(crate) fn works(site: &Site, token: &str) -> bool {
     site.sandbox
-        .with(|world| world.is_live_refresh_token(token))
+        .with(|world| world.is_live_refresh_token(token) || world.is_live_signed_token(token))
 }
 
 /// Whether any stored token works.

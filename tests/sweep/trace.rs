@@ -87,7 +87,9 @@ impl<'a> Call<'a> {
     }
 
     fn asks_for_tokens(&self) -> bool {
-        self.arguments.contains("POST /oauth2/token ")
+        // strace shows 24 characters.
+        let requests = ["POST /oauth2/token ", "POST /1.0/oauth/access_t"];
+        requests.iter().any(|begin| self.arguments.contains(begin))
     }
 
     /// The name of the file it is on, or `the connection`.
@@ -202,7 +204,8 @@ impl Trace {
 
     /// For a failure report: the calls that were made to fail, or else the end of the trace.
     pub(crate) fn excerpt(&self) -> String {
-        let lines: Vec<&str> = self.text.lines().collect();
+        let is_dull = |line: &&str| line.contains(" fcntl(") || line.contains(" close(");
+        let lines: Vec<&str> = self.text.lines().filter(|line| !is_dull(line)).collect();
         let injected = lines.iter().filter(|line| line.contains(INJECTED));
         let mut shown: Vec<&str> = injected.copied().collect();
         if shown.is_empty() {

@@ -81,10 +81,14 @@ impl<T> Observed<T> {
     }
 }
 
-/// The refresh token in a token file, if valid.
+/// The refresh token in a token file, if valid; with OAuth 1.0a, the access token.
 pub(crate) fn refresh_token_in(file: &Path) -> Option<String> {
     let content: Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
-    Some(content.get("refresh_token")?.as_str()?.to_owned())
+    let lasting = match content.get("access_token_secret") {
+        Some(_) => content.get("access_token"),
+        None => content.get("refresh_token"),
+    };
+    Some(lasting?.as_str()?.to_owned())
 }
 
 /// Unix seconds.

@@ -86,9 +86,13 @@ impl World {
         self.live_refresh_tokens().iter().any(|own| own == token)
     }
 
-    /// The refresh tokens of each authorization, valid or not, oldest first.
+    /// The refresh tokens of each authorization, valid or not, oldest first; then the access token of each authorization
+    /// by OAuth 1.0a, which is never replaced.
     pub fn refresh_tokens_by_grant(&self) -> Vec<Vec<String>> {
-        self.tokens.refresh_by_family()
+        let mut grants = self.tokens.refresh_by_family();
+        let signed = self.oauth1.access_tokens();
+        grants.extend(signed.map(|token| vec![token.to_owned()]));
+        grants
     }
 
     /// The refresh token that an access token was issued with.

@@ -63,6 +63,11 @@ impl OAuth1 {
         self.consumers.iter().find(|own| own.key == key)
     }
 
+    /// Valid or not, oldest first.
+    pub(crate) fn access_tokens(&self) -> impl Iterator<Item = &str> {
+        self.access.iter().map(|own| own.token.token.as_str())
+    }
+
     pub(crate) fn revoke_all(&mut self) {
         self.access.iter_mut().for_each(|own| own.revoked = true);
     }
@@ -110,6 +115,11 @@ impl World {
             .filter(|own| !own.revoked)
             .map(|own| own.token.token.clone())
             .collect()
+    }
+
+    /// Returns true if an access token of OAuth 1.0a is valid.
+    pub fn is_live_signed_token(&self, token: &str) -> bool {
+        self.live_signed_tokens().iter().any(|own| own == token)
     }
 
     fn new_request_token(&mut self, consumer: &str, callback: &str) -> SignedTokens {

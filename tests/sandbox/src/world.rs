@@ -146,11 +146,13 @@ impl World {
             .collect()
     }
 
-    /// The token requests, to either origin.
+    /// The token requests, to either origin, those of OAuth 1.0a included.
     pub fn token_requests(&self) -> Vec<&Recorded> {
         self.requests
             .iter()
-            .filter(|request| request.path == "/oauth2/token")
+            .filter(|request| {
+                ["/oauth2/token", "/1.0/oauth/access_token"].contains(&request.path.as_str())
+            })
             .collect()
     }
 

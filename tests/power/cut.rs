@@ -1,0 +1,290 @@
+//! Cuts the power at one point of a scenario, and tries what the disk may hold then: each time the plain commands that
+//! follow, and the judgement of the sweep.
+
+use crate::disk::Disk;
+use crate::judge::{Disturbed, Judgement, LostToken, TOKEN_LOST};
+use crate::record::{Event, OPTIONS, events};
+use crate::scenario::{AtFault, CommandLine, GROWING_FILE, Scenario, Step};
+use crate::states::{State, Survivors, What};
+use crate::support::interrupt::KILLED;
+use crate::support::{Done, Site};
+use crate::tokens::has_working_token;
+use crate::trace::{Point, Trace};
+use crate::watch::Watch;
+use aweber_sandbox::World;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long AWeber may take for a request whose sender was killed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// When the power goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Cut {
+    /// Just before this call; `None`: when the command has ended.
+    pub(crate) point: Option<Point>,
+    pub(crate) then: Then,
+}
+
+/// What happens at the point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// The power goes.
+    PowerCut,
+    /// The command is killed and started again; the power goes when that one has ended.
+    EndOfNext,
+    /// As [`Then::EndOfNext`], but before this fsync of it.
+    SyncOfNext(usize),
+}
+
+impl Cut {
+    /// The power goes at this point.
+    pub(crate) fn at(point: Point) -> Cut {
+        Cut {
+            point: Some(point),
+            then: Then::PowerCut,
+        }
+    }
+
+    /// Whether very many others are like this one: writes into the ledger and of the times of requests.
+    pub(crate) fn is_repetitive(&self) -> bool {
+        let is_often_written =
+            |file: &String| file.contains("ledger-") || file.ends_with(".requests");
+        self.point.as_ref().is_some_and(|point| {
+            point.call == "pwrite64" && point.file.as_ref().is_some_and(is_often_written)
+        })
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.point {
+            Some(point) => write!(f, "{point}")?,
+            None => write!(f, "the end")?,
+        }
+        match self.then {
+            Then::PowerCut => Ok(()),
+            Then::EndOfNext => write!(f, ", killed, then the end of the next command"),
+            Then::SyncOfNext(nth) => write!(f, ", killed, then fsync {nth} of the next command"),
+        }
+    }
+}
+
+/// What became of one disk.
+pub(crate) struct TriedDisk {
+    pub(crate) survivors: Survivors,
+    /// The column of the report; an error describes the harm.
+    pub(crate) result: Result<&'static str, String>,
+}
+
+/// A scenario whose power has gone.
+pub(crate) struct PowerCut<'a> {
+    pub(crate) before: Disk,
+    pub(crate) events: Vec<Event>,
+    watch: Watch,
+    disturbed: Disturbed<'a>,
+    world: World,
+    steps_after: &'a [Step],
+}
+
+/// The columns of the report.
+pub(crate) const RECOVERED: &str = "recovered";
+pub(crate) const ASKED: &str = "asked";
+pub(crate) const COLUMNS: [&str; 3] = [RECOVERED, ASKED, TOKEN_LOST];
+
+/// The exit code of a run that asks what became of its growing file.
+const OUTPUT_FAILED: i32 = 73;
+
+/// Plays a scenario up to the cut, hands it over; `None` if the commands did not come to that point.
+pub(crate) fn with_power_cut<T>(
+    scenario: &Scenario,
+    cut: &Cut,
+    try_disks: impl FnOnce(&PowerCut<'_>) -> T,
+) -> Option<T> {
+    let at = scenario.play_to_fault();
+    let root = at.site.path("");
+    let before = Disk::read(&root);
+    let published = crate::exports::published_rows(&at.site);
+    let watch = Watch::begin(&at.site);
+    let (done, trace) = record_to(&at, cut)?;
+    let events = events(trace.text(), &root);
+    wait_for_answers(&at.site);
+    let world = at.site.sandbox.with(|world| world.clone());
+    let disturbed = Disturbed {
+        site: &at.site,
+        command: at.command,
+        code_without_fault: at.code,
+        published,
+        end: scenario.end,
+        done,
+        trace,
+        may_be_torn: true,
+    };
+    Some(try_disks(&PowerCut {
+        before,
+        events,
+        watch,
+        disturbed,
+        world,
+        steps_after: at.steps_after,
+    }))
+}
+
+/// Runs the command up to the cut.
+fn record_to(at: &AtFault<'_>, cut: &Cut) -> Option<(Done, Trace)> {
+    let kill = |point: &Point| format!("inject={}:signal=KILL:when={}", point.call, point.nth);
+    let (done, trace) = record(at.command, &at.site, cut.point.as_ref().map(kill));
+    let is_killed = done.code == KILLED;
+    if is_killed != cut.point.is_some() {
+        // The number of calls differs slightly from run to run.
+        return None;
+    }
+    if cut.then == Then::PowerCut {
+        return Some((done, trace));
+    }
+    // A lost token ends the next command at once.
+    let is_waiting = is_waiting_for_tokens(&events(trace.text(), &at.site.path("")));
+    if is_waiting {
+        return None;
+    }
+    let kill = match cut.then {
+        Then::SyncOfNext(nth) => Some(format!("inject=fsync:signal=KILL:when={nth}")),
+        _ => None,
+    };
+    let (done, next) = record(at.command, &at.site, kill);
+    Some((done, trace.followed_by(&next)))
+}
+
+fn record(command: CommandLine, site: &Site, kill: Option<String>) -> (Done, Trace) {
+    let mut options = OPTIONS.to_vec();
+    if let Some(kill) = &kill {
+        options.extend(["-e", kill]);
+    }
+    command.run_traced(site, &options)
+}
+
+fn wait_for_answers(site: &Site) {
+    let is_settled = |world: &mut World| {
+        let mut requests = world.requests.iter();
+        requests.all(|request| request.status.is_some())
+    };
+    site.sandbox.wait_until(PATIENCE, is_settled);
+}
+
+/// Whether AWeber had been asked for tokens, and its answer was not durable yet.
+fn is_waiting_for_tokens(events: &[Event]) -> bool {
+    let is_journal = |path: &str| path.contains(".next");
+    let (mut has_asked, mut has_written) = (false, false);
+    for event in events {
+        match event {
+            Event::Asked => (has_asked, has_written) = (true, false),
+            Event::Write { path, .. } if is_journal(path) => has_written = has_asked,
+            Event::Sync { path } if is_journal(path) && has_written => has_asked = false,
+            _ => {}
+        }
+    }
+    has_asked
+}
+
+/// The disk after these events, of which one is left out.
+pub(crate) fn replay(before: &Disk, events: &[Event], without: Option<usize>) -> Disk {
+    let mut disk = before.clone();
+    for (n, event) in events.iter().enumerate() {
+        if Some(n) != without {
+            disk.apply(event);
+        }
+    }
+    disk
+}
+
+impl PowerCut<'_> {
+    pub(crate) fn root(&self) -> std::path::PathBuf {
+        self.disturbed.site.path("")
+    }
+
+    /// Tries what may be on the disk: each different state once.
+    pub(crate) fn try_survivors(&self, disk: &Disk, all: &[Survivors]) -> Vec<TriedDisk> {
+        let mut states: Vec<State> = Vec::new();
+        let mut tried = Vec::new();
+        for survivors in all {
+            let state = disk.state(*survivors);
+            if !states.contains(&state) {
+                let result = self.try_state(&state);
+                let survivors = *survivors;
+                tried.push(TriedDisk { survivors, result });
+                states.push(state);
+            }
+        }
+        tried
+    }
+
+    /// Switches the power on again: the column of the report, or the harm.
+    pub(crate) fn try_state(&self, state: &State) -> Result<&'static str, String> {
+        let (site, disturbed) = (self.disturbed.site, &self.disturbed);
+        let world = self.world.clone();
+        site.sandbox.with(|now| *now = world);
+        let root: &Path = &self.root();
+        state.put_into(root);
+        let mut watch = self.watch.clone();
+        let is_waiting = is_waiting_for_tokens(&self.events);
+        if is_waiting {
+            watch.excuse(site, &disturbed.trace);
+        }
+        let checked = watch.check(site);
+        checked.map_err(|harm| disturbed.report(&harm, &disturbed.done))?;
+        let is_asked = self.is_emptied(state) && self.follows_advice()?;
+        let judgement = Judgement {
+            column: if is_asked { ASKED } else { RECOVERED },
+            note: None,
+            lost_token: is_waiting.then(|| LostToken {
+                at: "the answer was not durable".to_owned(),
+                is_certain: !has_working_token(site) && !disturbed.command.is_authorize(),
+            }),
+        };
+        let played = disturbed.play_after(self.steps_after, watch, judgement);
+        played
+            .map(|judgement| judgement.column)
+            .map_err(|harm| format!("{harm}\n--- the disk\n{state}"))
+    }
+
+    /// Whether the growing file is empty and has the time of a write: as if a log rotation had copied and emptied it.
+    fn is_emptied(&self, state: &State) -> bool {
+        let content = |item: &crate::states::Item| matches!(&item.what, What::File(bytes) if bytes.is_empty());
+        let changed = self.root().join(GROWING_FILE);
+        let created = changed.metadata().and_then(|found| found.created());
+        let file = state.0.get(GROWING_FILE);
+        file.is_some_and(|item| content(item) && created.is_ok_and(|created| item.time > created))
+    }
+
+    /// Whether the next command asks what became of the growing file; then does what it says.
+    fn follows_advice(&self) -> Result<bool, String> {
+        let disturbed = &self.disturbed;
+        let done = disturbed.command.run(disturbed.site);
+        if done.code != OUTPUT_FAILED {
+            return Ok(false);
+        }
+        let advice = done.stderr.split("rm '").nth(1);
+        let stage = advice.and_then(|text| text.split('\'').next());
+        let stage = stage.ok_or_else(|| disturbed.report("no advice", &done))?;
+        std::fs::remove_file(stage).map_err(|_| disturbed.report("useless advice", &done))?;
+        Ok(true)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (path, item) in &self.0 {
+            let what = match &item.what {
+                What::File(content) => {
+                    let zeros = content.iter().filter(|byte| **byte == 0).count();
+                    format!("{} bytes, {zeros} of them zero", content.len())
+                }
+                What::Directory => "directory".to_owned(),
+                What::Link(target) => format!("link to {}", target.display()),
+            };
+            writeln!(f, "  {:o} {path}: {what}", item.mode)?;
+        }
+        Ok(())
+    }
+}

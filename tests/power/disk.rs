@@ -1,0 +1,422 @@
+//! A disk with a cache in front of it: what is durable, and which changes are still on their way.
+//!
+//! POSIX promises: the content, length, mode and time of a file last once the file was synced; an entry of a directory
+//! lasts once that directory was synced. A rename is one change. Nothing else is ordered, except changes of one entry,
+//! and of one block.
+
+use crate::record::Event;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// The number of a file or directory; the root's is 0.
+pub(crate) type Id = usize;
+
+/// The umask of the recorded commands.
+const UMASK: u32 = 0o022;
+
+/// Stand for the time at which a file was created, and for that of its last change, until [`Disk::look_up`].
+const CREATED: SystemTime = SystemTime::UNIX_EPOCH;
+const CHANGED: Duration = Duration::from_secs(1);
+
+/// See the module.
+#[derive(Clone, Default)]
+pub(crate) struct Disk {
+    pub(crate) nodes: Vec<Node>,
+    /// Changes of entries that are not durable, oldest first.
+    pub(crate) changes: Vec<EntryChange>,
+}
+
+/// A file or a directory.
+#[derive(Clone)]
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
+    pub(crate) mode: Attribute<u32>,
+    /// Of the last change.
+    pub(crate) time: Attribute<SystemTime>,
+    /// In the real file system.
+    pub(crate) inode: Option<u64>,
+}
+
+#[derive(Clone)]
+pub(crate) enum Kind {
+    File(Content),
+    /// The durable entries, and those that a process sees.
+    Directory {
+        durable: BTreeMap<String, Id>,
+        seen: BTreeMap<String, Id>,
+    },
+    Link(std::path::PathBuf),
+}
+
+/// The content of a file.
+#[derive(Clone, Default)]
+pub(crate) struct Content {
+    pub(crate) durable: Vec<u8>,
+    /// Not durable, oldest first.
+    pub(crate) changes: Vec<Change>,
+    pub(crate) seen: Vec<u8>,
+    position: u64,
+    appends: bool,
+}
+
+#[derive(Clone)]
+pub(crate) enum Change {
+    Write { at: u64, bytes: Vec<u8> },
+    Length(u64),
+}
+
+/// A value, and later ones that are not durable.
+#[derive(Clone)]
+pub(crate) struct Attribute<T> {
+    pub(crate) durable: T,
+    pub(crate) later: Vec<T>,
+}
+
+impl<T: Clone> Attribute<T> {
+    fn new(durable: T) -> Attribute<T> {
+        Attribute {
+            durable,
+            later: Vec::new(),
+        }
+    }
+
+    fn sync(&mut self) {
+        if let Some(last) = self.later.pop() {
+            self.durable = last;
+            self.later.clear();
+        }
+    }
+}
+
+/// One change of entries: both ends of a rename, else one entry. `None`: removed.
+#[derive(Clone)]
+pub(crate) struct EntryChange(pub(crate) Vec<((Id, String), Option<Id>)>);
+
+impl EntryChange {
+    pub(crate) fn touches(&self, keys: &BTreeSet<(Id, String)>) -> bool {
+        self.0.iter().any(|(key, _)| keys.contains(key))
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (Id, String)> {
+        self.0.iter().map(|(key, _)| key.clone())
+    }
+}
+
+impl Disk {
+    /// All of a directory, durable.
+    pub(crate) fn read(root: &Path) -> Disk {
+        let mut disk = Disk::default();
+        disk.read_node(root, &mut BTreeMap::new());
+        disk
+    }
+
+    fn read_node(&mut self, path: &Path, known: &mut BTreeMap<u64, Id>) -> Id {
+        let found = path.symlink_metadata().unwrap();
+        if let Some(id) = known.get(&found.ino()) {
+            return *id;
+        }
+        let kind = if found.is_symlink() {
+            Kind::Link(std::fs::read_link(path).unwrap())
+        } else if found.is_dir() {
+            let (durable, seen) = Default::default();
+            Kind::Directory { durable, seen }
+        } else {
+            let durable = std::fs::read(path).unwrap();
+            Kind::File(Content {
+                seen: durable.clone(),
+                durable,
+                ..Content::default()
+            })
+        };
+        let id = self.add(kind, found.permissions().mode() & 0o7777);
+        self.nodes[id].time = Attribute::new(found.modified().unwrap());
+        self.nodes[id].inode = Some(found.ino());
+        known.insert(found.ino(), id);
+        if found.is_dir() {
+            for entry in std::fs::read_dir(path).unwrap() {
+                let entry = entry.unwrap();
+                let child = self.read_node(&entry.path(), known);
+                let name = entry.file_name().into_string().unwrap();
+                let Kind::Directory { durable, seen } = &mut self.nodes[id].kind else {
+                    unreachable!("a directory");
+                };
+                durable.insert(name.clone(), child);
+                seen.insert(name, child);
+            }
+        }
+        id
+    }
+
+    fn add(&mut self, kind: Kind, mode: u32) -> Id {
+        self.nodes.push(Node {
+            kind,
+            mode: Attribute::new(mode),
+            time: Attribute::new(CREATED),
+            inode: None,
+        });
+        self.nodes.len() - 1
+    }
+
+    /// What a process sees at that path.
+    fn find(&self, path: &str) -> Option<Id> {
+        path.split('/')
+            .filter(|name| !name.is_empty())
+            .try_fold(0, |at, name| match &self.nodes[at].kind {
+                Kind::Directory { seen, .. } => seen.get(name).copied(),
+                _ => None,
+            })
+    }
+
+    fn entry(&self, path: &str) -> Option<(Id, String)> {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        Some((self.find(parent)?, name.to_owned()))
+    }
+
+    fn change_entries(&mut self, changes: Vec<((Id, String), Option<Id>)>) {
+        for ((directory, name), id) in &changes {
+            if let Kind::Directory { seen, .. } = &mut self.nodes[*directory].kind {
+                match id {
+                    Some(id) => seen.insert(name.clone(), *id),
+                    None => seen.remove(name),
+                };
+            }
+        }
+        self.changes.push(EntryChange(changes));
+    }
+
+    /// Looks up the times and inodes of what the recorded commands have left, and checks that the content is what this
+    /// disk says.
+    pub(crate) fn look_up(&mut self, root: &Path) {
+        let mut paths = Vec::new();
+        self.seen_below(0, String::new(), &mut paths);
+        let left: BTreeSet<String> = paths.iter().map(|(path, _)| path.clone()).collect();
+        let found: BTreeSet<String> = Disk::read(root).seen_paths();
+        assert_eq!(left, found, "the recorded calls do not explain these files");
+        for (path, id) in paths {
+            let file = root.join(&path);
+            let found = file.symlink_metadata().unwrap();
+            if let Kind::File(content) = &self.nodes[id].kind {
+                let is_explained = content.seen == std::fs::read(&file).unwrap();
+                assert!(is_explained, "the recorded calls do not explain {path}");
+            }
+            let node = &mut self.nodes[id];
+            node.inode = Some(found.ino());
+            let changed = found.modified().unwrap();
+            let created = found.created().unwrap_or(changed);
+            let times = &mut node.time;
+            for time in times.later.iter_mut().chain([&mut times.durable]) {
+                match time.duration_since(CREATED) {
+                    Ok(Duration::ZERO) => *time = created,
+                    Ok(CHANGED) => *time = changed,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Takes times and inodes from a disk to which the same has happened.
+    pub(crate) fn take_lookup(&mut self, other: &Disk) {
+        for (node, other) in self.nodes.iter_mut().zip(&other.nodes) {
+            node.inode = other.inode;
+            let last = other.time.later.last().unwrap_or(&other.time.durable);
+            for time in node.time.later.iter_mut().chain([&mut node.time.durable]) {
+                if *time <= CREATED + CHANGED {
+                    *time = *last;
+                }
+            }
+        }
+    }
+
+    fn seen_paths(&self) -> BTreeSet<String> {
+        let mut paths = Vec::new();
+        self.seen_below(0, String::new(), &mut paths);
+        paths.into_iter().map(|(path, _)| path).collect()
+    }
+
+    fn seen_below(&self, at: Id, path: String, paths: &mut Vec<(String, Id)>) {
+        if let Kind::Directory { seen, .. } = &self.nodes[at].kind {
+            for (name, id) in seen {
+                let path = format!("{path}/{name}").trim_start_matches('/').to_owned();
+                self.seen_below(*id, path.clone(), paths);
+                paths.push((path, *id));
+            }
+        }
+    }
+
+    /// Carries out one event.
+    pub(crate) fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Asked => {}
+            Event::SetTime { path } => {
+                if let Some(id) = self.find(path) {
+                    self.nodes[id].time.later.push(CREATED + CHANGED);
+                }
+            }
+            Event::Open {
+                path,
+                mode,
+                truncates,
+                appends,
+            } => self.open(path, *mode, *truncates, *appends),
+            Event::Write { path, at, bytes } => self.write(path, *at, bytes),
+            Event::Truncate { path, length } => {
+                if let Some(content) = self.changed_content(path) {
+                    content.set_length(*length);
+                }
+            }
+            Event::Sync { path } => {
+                if let Some(id) = self.find(path) {
+                    self.sync(id);
+                }
+            }
+            Event::Rename { from, to } => {
+                if let (Some(old), Some(new)) = (self.entry(from), self.entry(to)) {
+                    let id = self.find(from);
+                    self.change_entries(vec![(old, None), (new, id)]);
+                }
+            }
+            Event::Link { from, to } => {
+                if let Some(new) = self.entry(to) {
+                    let id = self.find(from);
+                    self.change_entries(vec![(new, id)]);
+                }
+            }
+            Event::Unlink { path } => {
+                if let Some(old) = self.entry(path) {
+                    self.change_entries(vec![(old, None)]);
+                }
+            }
+            Event::Mkdir { path, mode } => {
+                if let Some(entry) = self.entry(path) {
+                    let (durable, seen) = Default::default();
+                    let id = self.add(Kind::Directory { durable, seen }, mode & !UMASK);
+                    self.change_entries(vec![(entry, Some(id))]);
+                }
+            }
+            Event::Chmod { path, mode } => {
+                if let Some(id) = self.find(path) {
+                    self.nodes[id].mode.later.push(*mode);
+                }
+            }
+        }
+    }
+
+    /// The content of a file that is being changed.
+    fn changed_content(&mut self, path: &str) -> Option<&mut Content> {
+        let id = self.find(path)?;
+        let node = &mut self.nodes[id];
+        node.time.later.push(CREATED + CHANGED);
+        match &mut node.kind {
+            Kind::File(content) => Some(content),
+            _ => None,
+        }
+    }
+
+    fn open(&mut self, path: &str, mode: Option<u32>, truncates: bool, appends: bool) {
+        if self.find(path).is_none()
+            && let (Some(mode), Some(entry)) = (mode, self.entry(path))
+        {
+            let id = self.add(Kind::File(Content::default()), mode & !UMASK);
+            self.change_entries(vec![(entry, Some(id))]);
+        }
+        let Some(id) = self.find(path) else {
+            return;
+        };
+        let node = &mut self.nodes[id];
+        if let Kind::File(content) = &mut node.kind {
+            content.position = 0;
+            content.appends = appends;
+            if truncates && !content.seen.is_empty() {
+                content.set_length(0);
+                node.time.later.push(CREATED + CHANGED);
+            }
+        }
+    }
+
+    fn write(&mut self, path: &str, at: Option<u64>, bytes: &[u8]) {
+        if let Some(content) = self.changed_content(path) {
+            let end = content.seen.len() as u64;
+            let position = if content.appends {
+                end
+            } else {
+                content.position
+            };
+            let at = at.unwrap_or(position);
+            content.position = at + bytes.len() as u64;
+            content.changes.push(Change::Write {
+                at,
+                bytes: bytes.to_vec(),
+            });
+            overlay(&mut content.seen, at, bytes);
+        }
+    }
+
+    /// As if everything had been synced.
+    pub(crate) fn sync_all(&mut self) {
+        for id in 0..self.nodes.len() {
+            self.sync(id);
+        }
+    }
+
+    fn sync(&mut self, id: Id) {
+        let node = &mut self.nodes[id];
+        node.mode.sync();
+        node.time.sync();
+        match &mut node.kind {
+            Kind::File(content) => {
+                content.durable = content.seen.clone();
+                content.changes.clear();
+            }
+            Kind::Directory { .. } => self.sync_entries(id),
+            Kind::Link(_) => {}
+        }
+    }
+
+    /// Makes the entries of a directory durable, and all earlier changes of the same entries.
+    fn sync_entries(&mut self, directory: Id) {
+        let mut needed: BTreeSet<(Id, String)> = BTreeSet::new();
+        let mut is_synced = vec![false; self.changes.len()];
+        for (n, change) in self.changes.iter().enumerate().rev() {
+            if change.keys().any(|(of, _)| of == directory) || change.touches(&needed) {
+                is_synced[n] = true;
+                needed.extend(change.keys());
+            }
+        }
+        for (change, is_synced) in std::mem::take(&mut self.changes).into_iter().zip(is_synced) {
+            if is_synced {
+                self.make_durable(&change);
+            } else {
+                self.changes.push(change);
+            }
+        }
+    }
+
+    fn make_durable(&mut self, change: &EntryChange) {
+        for ((directory, name), id) in &change.0 {
+            if let Kind::Directory { durable, .. } = &mut self.nodes[*directory].kind {
+                match id {
+                    Some(id) => durable.insert(name.clone(), *id),
+                    None => durable.remove(name),
+                };
+            }
+        }
+    }
+}
+
+impl Content {
+    fn set_length(&mut self, length: u64) {
+        self.changes.push(Change::Length(length));
+        self.seen.resize(length as usize, 0);
+    }
+}
+
+/// Writes `bytes` at an offset, after zeros if that is behind the end.
+pub(crate) fn overlay(content: &mut Vec<u8>, at: u64, bytes: &[u8]) {
+    let (at, end) = (at as usize, at as usize + bytes.len());
+    if content.len() < end {
+        content.resize(end, 0);
+    }
+    content[at..end].copy_from_slice(bytes);
+}
