@@ -55,6 +55,10 @@ fn authorize_run_lists_status_and_revoke_keep_the_tokens_behind_the_command() {
     let status: Value = serde_json::from_str(&status.stdout).unwrap();
     assert_eq!(status["token"]["file"], Value::Null);
     assert_eq!(status["healthy"], true);
+    let check = site.finish(site.command(&["check"]));
+    check
+        .prints("the store of the token command: account 1234567, public client")
+        .prints("the next tokens can be stored");
     assert_no_token_in_state_dir(&site);
 
     let revoked = site.finish(site.command(&["revoke"]));
