@@ -57,8 +57,9 @@ fn authorize_run_lists_status_and_revoke_keep_the_tokens_behind_the_command() {
     assert_eq!(status["healthy"], true);
     let check = site.finish(site.command(&["check"]));
     check
-        .prints("the store of the token command: account 1234567, public client")
-        .prints("the next tokens can be stored");
+        .exits(0)
+        .prints("ok      tokens        the store of the token command: account")
+        .prints("ok      storing       the next tokens can be stored");
     assert_no_token_in_state_dir(&site);
 
     let revoked = site.finish(site.command(&["revoke"]));
