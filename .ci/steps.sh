@@ -186,7 +186,7 @@ not_checked=
 do_advisories() {
     local said
     if have_deny && said=$("${deny[@]}" --locked fetch db 2>&1); then
-        "${deny[@]}" --locked check --disable-fetch advisories
+        "${deny[@]}" --locked check advisories
         return
     fi
     not_checked='advisories of the dependencies'

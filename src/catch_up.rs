@@ -33,6 +33,8 @@ pub(crate) struct Wanted {
     /// Those of the feed, sorted, each once.
     pub(crate) statuses: Vec<Status>,
     pub(crate) full: bool,
+    /// All lists of the run, whose custom fields may get columns.
+    pub(crate) lists: Vec<i64>,
     /// The number of the run.
     pub(crate) run: i64,
 }
@@ -168,7 +170,7 @@ impl<'a> CatchUp<'a> {
     async fn walk(&mut self, mut walker: Walker, asked: Option<Status>) -> Result<()> {
         while let Some(rows) = walker.next(self.session).await? {
             self.note_left_out(&rows, walker.query());
-            self.take(&rows, asked)?;
+            self.take(&rows, asked).await?;
             progress::advance(rows.fresh.len() as u64);
             self.checkpoint_if_due()?;
         }

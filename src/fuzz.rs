@@ -282,7 +282,7 @@ fn words_of_the_ledger_and_the_environment() {
     fuzz("word", &texts(&WORDS), 1, |bytes| {
         let text = String::from_utf8_lossy(bytes);
         if let Some(layout) = Layout::parse("csv", &text) {
-            let again = Layout::parse(layout.word(), &layout.columns_text()).unwrap();
+            let again = Layout::parse(&layout.word(), &layout.columns_text()).unwrap();
             assert_eq!(again.shape(), layout.shape());
         }
         let _ = Layout::parse(&text, "email");

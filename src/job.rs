@@ -103,7 +103,7 @@ impl Job<'_> {
         self.refresh().await?;
 
         // 4. Page through the lists; 5. collect who is new.
-        let mut collector = self.collector(output);
+        let mut collector = self.collector(output)?;
         let collected = self.bring_lists_up_to_date(&mut collector).await;
         let collected = collected.map_err(|error| match error.kind() {
             Kind::TimeBudget | Kind::Signal(_) if self.config.full => {
@@ -113,6 +113,7 @@ impl Job<'_> {
         });
         progress::end();
         warn_of_unseen_custom_fields(&collector);
+        warn_of_custom_fields_without_column(&collector);
 
         // 6. Publish.
         self.publish(collector, collected).await
@@ -156,14 +157,15 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn collector(&self, output: Output) -> Collector {
-        Collector::new(ExportOptions {
+    fn collector(&self, output: Output) -> Result<Collector> {
+        Ok(Collector::new(ExportOptions {
+            begun: output.layout_begun(&self.config.layout, &self.ledger)?,
             output,
             layout: self.config.layout.clone(),
             mode: self.config.output_mode,
             state_dir: self.config.base.paths.state_dir.clone(),
             dry_run: self.config.dry_run,
-        })
+        }))
     }
 
     /// Publishes what was collected, unless the disk failed or a signal arrived: then the next run does.
@@ -185,6 +187,7 @@ impl Job<'_> {
         let summary = &mut *self.summary;
         summary.requests = self.session.requests();
         summary.refreshes = self.session.refreshes();
+        summary.lowered_pace = self.session.lowered_pace();
         let tokens = self.session.tokens();
         summary.token_expires_at = (!tokens.is_oauth1()).then_some(tokens.expires_at);
         summary.previous_success = self.ledger.last_success().unwrap_or_default();
@@ -231,5 +234,17 @@ fn warn_of_unseen_custom_fields(collector: &Collector) {
         } else {
             tracing::info!(event = "custom_field_unseen", name, "{text}");
         }
+    }
+}
+
+/// A file keeps the columns that it was begun with.
+fn warn_of_custom_fields_without_column(collector: &Collector) {
+    for name in collector.custom_fields_without_column() {
+        tracing::warn!(
+            event = "custom_field_without_column",
+            name,
+            "the custom field {name:?} has no column in the growing file, which was begun without it\n  \
+             next: move the file away; the next one begins with every custom field that the lists have then"
+        );
     }
 }

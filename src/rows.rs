@@ -29,6 +29,8 @@ pub(crate) enum Column {
     Field(usize),
     /// `custom.NAME`: one custom field. Names match exactly, since two can differ only in case.
     Custom(String),
+    /// `custom.*`: stands for the custom fields that the lists have when a file begins; no file has this column.
+    EveryCustom,
 }
 
 impl Column {
@@ -45,6 +47,7 @@ impl Column {
     pub(crate) fn from_name(name: &str) -> Option<Column> {
         match name.strip_prefix("custom.") {
             Some("") => None,
+            Some("*") => Some(Column::EveryCustom),
             Some(custom) => Some(Column::Custom(custom.to_owned())),
             None => Column::all()
                 .into_iter()
@@ -59,6 +62,7 @@ impl Column {
             Column::ListName => Cow::Borrowed("list_name"),
             Column::Field(field) => Cow::Borrowed(FIELDS[*field].name),
             Column::Custom(name) => Cow::Owned(format!("custom.{name}")),
+            Column::EveryCustom => Cow::Borrowed("custom.*"),
         }
     }
 }
@@ -79,6 +83,7 @@ pub(crate) fn cells<'a>(
     columns.iter().map(move |column| match column {
         Column::ListId => Cow::Owned(list.id.to_string()),
         Column::ListName => Cow::Borrowed(list.name.as_str()),
+        Column::EveryCustom => Cow::Borrowed(""),
         Column::Field(i) => subscriber
             .raw(*i)
             .map_or(Cow::Borrowed(""), |raw| cell(FIELDS[*i].kind, raw)),

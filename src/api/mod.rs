@@ -20,5 +20,5 @@ pub(crate) mod bearer;
 pub(crate) mod credential;
 pub(crate) mod oauth1;
 
-mod lookahead;
+mod sent;
 pub(crate) mod session;

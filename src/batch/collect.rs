@@ -15,6 +15,7 @@ use crate::rows::{Column, ListRef};
 use crate::subscriber::Subscriber;
 use crate::subscriber::feed::Feed;
 use chrono::Utc;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -30,6 +31,8 @@ const CHECKPOINT_ROWS: u64 = 50_000;
 pub(crate) struct ExportOptions {
     pub(crate) output: Output,
     pub(crate) layout: Layout,
+    /// The same as a growing file has it that is continued.
+    pub(crate) begun: Option<Layout>,
     /// Mode of published files.
     pub(crate) mode: u32,
     /// Holds the stage files for growing files and standard output.
@@ -42,11 +45,15 @@ pub(crate) struct ExportOptions {
 #[derive(Debug)]
 pub(crate) struct Collector {
     options: ExportOptions,
+    /// That of the rows; decided before the first one.
+    layout: Layout,
     /// Without a stage file in a dry run.
     open: Option<(BatchRecord, Option<Stage>)>,
     rows: u64,
     /// Custom fields that have a column and that no new row has had yet.
     unseen: Vec<String>,
+    /// Custom fields of new rows that have no column, although each was to have one.
+    without_column: BTreeSet<String>,
     /// At least one list was walked through completely.
     full_walk: bool,
     /// A page had no email addresses.
@@ -67,8 +74,11 @@ impl Collector {
                 Column::Custom(name) => Some(name.clone()),
                 _ => None,
             });
+        let begun = options.begun.clone();
         Collector {
             unseen: unseen.collect(),
+            without_column: BTreeSet::new(),
+            layout: begun.unwrap_or_else(|| options.layout.clone()),
             options,
             open: None,
             rows: 0,
@@ -87,6 +97,35 @@ impl Collector {
     /// Custom fields that have a column and that no new row has.
     pub(crate) fn unseen_custom_fields(&self) -> &[String] {
         if self.rows == 0 { &[] } else { &self.unseen }
+    }
+
+    /// Custom fields of new rows that have no column in the file, although each was to have one.
+    pub(crate) fn custom_fields_without_column(&self) -> &BTreeSet<String> {
+        &self.without_column
+    }
+
+    /// Whether the custom fields of the lists have to be known for these rows: one is the first of its file.
+    pub(crate) fn awaits_custom_fields(
+        &self,
+        ledger: &Ledger,
+        list: i64,
+        feed: Feed,
+        subscribers: &[Subscriber<'_>],
+    ) -> Result<bool> {
+        if self.options.dry_run || !self.layout.is_undecided() {
+            return Ok(false);
+        }
+        for subscriber in subscribers {
+            if !ledger.is_exported(Event::new(list, feed, subscriber.key()))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Gives each of these custom fields its column.
+    pub(crate) fn set_custom_fields(&mut self, names: &[String]) {
+        self.layout = self.layout.with_custom_fields(names);
     }
 
     /// Records that a list is walked through completely, not only its recent rows.
@@ -152,21 +191,35 @@ impl Collector {
 
     /// Appends new rows to the stage file.
     fn add(&mut self, list: &ListRef, new: &[Subscriber<'_>]) -> Result<()> {
+        self.note_custom_fields(new);
+        self.rows += new.len() as u64;
+        if let Some((batch, Some(stage))) = &mut self.open {
+            let bytes = self.layout.rows(list, new);
+            stage.append(&bytes).map_err(|e| cannot_stage(batch, &e))?;
+            batch.rows += new.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn note_custom_fields(&mut self, new: &[Subscriber<'_>]) {
+        let each_has_column = self.options.layout.is_undecided() && !self.options.dry_run;
         for subscriber in new {
-            if self.unseen.is_empty() {
+            if self.unseen.is_empty() && !each_has_column {
                 break;
             }
             let fields = subscriber.custom_fields();
             self.unseen
                 .retain(|name| fields.iter().all(|(field, _)| field != name));
+            if each_has_column {
+                let has_column = |name: &str| {
+                    let mut columns = self.layout.columns().iter();
+                    columns.any(|column| matches!(column, Column::Custom(own) if own == name))
+                };
+                let others = fields.into_iter().map(|(name, _)| name);
+                let others: Vec<String> = others.filter(|name| !has_column(name)).collect();
+                self.without_column.extend(others);
+            }
         }
-        self.rows += new.len() as u64;
-        if let Some((batch, Some(stage))) = &mut self.open {
-            let bytes = self.options.layout.rows(list, new);
-            stage.append(&bytes).map_err(|e| cannot_stage(batch, &e))?;
-            batch.rows += new.len() as u64;
-        }
-        Ok(())
     }
 
     /// Whether the last checkpoint is old enough for another.
@@ -212,7 +265,7 @@ impl Collector {
 
     /// Records the batch, then creates its stage file; returns its number.
     fn begin(&mut self, ledger: &mut Ledger) -> Result<i64> {
-        let ExportOptions { output, layout, .. } = &self.options;
+        let (output, layout) = (&self.options.output, &self.layout);
         let (id, last_name) = ledger.next_batch()?;
         // If the clock was set back: names are not reused, and later batches sort after earlier ones.
         let named_at = Utc::now().timestamp().max(last_name + 1);

@@ -41,7 +41,7 @@ pub(super) fn append_position(
             format!("{shown} is not empty, and this job has never written to it"),
         ));
     };
-    check_shape(path, &state.shape, layout)?;
+    let layout = &layout_of(path, &state.shape, layout)?;
     let is_usable = || -> io::Result<bool> {
         let file = File::open(path)?;
         match found.cmp(&state.length) {
@@ -76,12 +76,13 @@ fn not_ours(path: &Path, what: String) -> Error {
         ))
 }
 
-/// Fails with 78 unless the file's rows have the format and columns of `layout`.
-fn check_shape(path: &Path, shape: &str, layout: &Layout) -> Result<()> {
-    let wanted = layout.shape();
-    if shape == wanted {
-        return Ok(());
+/// The layout of a file whose rows have that shape. Errors: 78 unless it is `layout`, perhaps with other custom fields in
+/// place of `custom.*` than the lists have now.
+fn layout_of(path: &Path, shape: &str, layout: &Layout) -> Result<Layout> {
+    if let Some(layout) = layout.continuing(shape) {
+        return Ok(layout);
     }
+    let wanted = layout.shape();
     let shown = path.display();
     Err(Error::config(format!(
         "{shown} has rows in another layout ({}) than requested ({})",
@@ -90,7 +91,7 @@ fn check_shape(path: &Path, shape: &str, layout: &Layout) -> Result<()> {
     ))
     .safe("it was not changed; nothing was fetched and no row is lost")
     .next(format!(
-        "give --format, --columns and --excel as before, or mv '{shown}' '{shown}.old' (the next run begins a new file)"
+        "give --format, --columns, --delimiter and --excel as before, or mv '{shown}' '{shown}.old' (the next run begins a new file)"
     )))
 }
 
@@ -121,6 +122,7 @@ fn holds_whole_records(file: &File, layout: &Layout) -> io::Result<bool> {
         last: b'\n',
     };
     let mut csv = csv::ReaderBuilder::new()
+        .delimiter(layout.delimiter())
         .has_headers(false)
         .from_reader(&mut rows);
     let mut record = csv::ByteRecord::new();
@@ -154,6 +156,19 @@ impl<R: Read> Read for Watched<R> {
         self.quotes += read.iter().filter(|byte| **byte == b'"').count();
         self.last = read.last().copied().unwrap_or(self.last);
         Ok(n)
+    }
+}
+
+/// The layout of the rows in a growing file that has some, if they can be followed by rows of `layout`.
+pub(super) fn layout_begun(
+    path: &Path,
+    known: Option<&KnownOutput>,
+    layout: &Layout,
+) -> Option<Layout> {
+    let has_rows = path.metadata().is_ok_and(|found| found.len() > 0);
+    match known {
+        Some(KnownOutput::GrowingFile(state)) if has_rows => layout.continuing(&state.shape),
+        _ => None,
     }
 }
 

@@ -67,6 +67,19 @@ impl Output {
     }
 }
 
+impl Output {
+    /// The layout that the rows of this output already have, if it is a growing file with rows.
+    pub(crate) fn layout_begun(&self, layout: &Layout, ledger: &Ledger) -> Result<Option<Layout>> {
+        match self {
+            Output::GrowingFile(path) => {
+                let known = ledger.output(path)?;
+                Ok(growing::layout_begun(path, known.as_ref(), layout))
+            }
+            Output::Directory(_) | Output::Stdout => Ok(None),
+        }
+    }
+}
+
 /// Removes `.` and trailing slashes, so that a directory has one name.
 fn normal(path: &Path) -> PathBuf {
     path.components()

@@ -1,8 +1,9 @@
 //! What a row means: to be exported, or for a pending subscriber.
 
-use super::{CatchUp, now};
+use super::{CatchUp, Wanted, now};
 use crate::error::Result;
 use crate::ledger::pending::Sighting;
+use crate::lists::fetch_custom_fields;
 use crate::pages::walk::Rows;
 use crate::subscriber::feed::Feed;
 use crate::subscriber::{EventTime, Status, StatusCell, Subscriber};
@@ -46,13 +47,13 @@ fn meaning(feed: Feed, status: StatusCell, asked: Option<Status>, wanted: &[Stat
 
 impl CatchUp<'_> {
     /// The new rows of a page: export, remember as pending, or let go.
-    pub(super) fn take(&mut self, rows: &Rows, asked: Option<Status>) -> Result<()> {
+    pub(super) async fn take(&mut self, rows: &Rows, asked: Option<Status>) -> Result<()> {
         self.check_addresses(rows);
         let subscribers = rows.fresh.iter().map(|i| rows.page.subscriber(*i));
-        self.take_subscribers(subscribers, asked)
+        self.take_subscribers(subscribers, asked).await
     }
 
-    pub(super) fn take_subscribers<'s>(
+    pub(super) async fn take_subscribers<'s>(
         &mut self,
         subscribers: impl Iterator<Item = Subscriber<'s>>,
         asked: Option<Status>,
@@ -81,11 +82,26 @@ impl CatchUp<'_> {
                 Meaning::Seen => self.ledger.touch_pending(self.sighting(subscriber.id()))?,
             }
         }
+        self.decide_columns(&wanted).await?;
         self.new += self
             .collector
             .offer(self.ledger, &self.list.this, feed, &wanted)?;
         if feed == Feed::Arrivals {
             self.resolve_pending(&wanted, &others)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the custom fields of the lists, if each is to have a column and a file is about to begin.
+    async fn decide_columns(&mut self, rows: &[Subscriber<'_>]) -> Result<()> {
+        let (list, feed) = (self.list.this.id, self.wanted.feed);
+        if self
+            .collector
+            .awaits_custom_fields(self.ledger, list, feed, rows)?
+        {
+            let Wanted { account, lists, .. } = self.wanted;
+            let names = fetch_custom_fields(self.session, account, lists).await?;
+            self.collector.set_custom_fields(&names);
         }
         Ok(())
     }

@@ -65,6 +65,7 @@ impl CatchUp<'_> {
             Err(error) => Err(error),
             Ok(Found::There((text, entry))) => {
                 self.take_subscribers([Subscriber::new(&text, &entry)].into_iter(), None)
+                    .await
             }
             // Pending rows drop off after some 30 days: no error.
             Ok(Found::NotThere) => self.ledger.resolve_pending(self.list.this.id, id, None),

@@ -45,7 +45,7 @@ impl CatchUp<'_> {
             match walker.next(self.session).await {
                 Ok(Some(rows)) => {
                     self.note_left_out(&rows, walker.query());
-                    self.take(&rows, status)?;
+                    self.take(&rows, status).await?;
                     progress::advance(rows.fresh.len() as u64);
                     if self.is_checkpoint_due() {
                         self.save_walk(walker.position())?;

@@ -1,7 +1,7 @@
 //! The options of `aweber-sync run`.
 
 use super::common::Network;
-use super::values::{Trimmed, duration, mode};
+use super::values::{Trimmed, delimiter, duration, mode};
 use crate::subscriber::Status;
 use clap::Args;
 use std::path::PathBuf;
@@ -65,9 +65,15 @@ pub(crate) struct Run {
     )]
     pub(crate) format: crate::export::Format,
 
-    /// Which columns to write, in this order; custom.NAME gives a custom field its own column [default: all]
+    /// Which columns to write, in this order; custom.NAME gives a custom field its own column, custom.* each one that the
+    /// lists have when the file is begun [default: all without custom.*]
     #[arg(long, env = "AWEBER_SYNC_COLUMNS", value_name = "LIST")]
     pub(crate) columns: Option<String>,
+
+    /// The character between the cells of csv, such as ; or the word tab. Not a letter, a digit, a quote or a line break
+    /// [default: ,]
+    #[arg(long, env = "AWEBER_SYNC_DELIMITER", value_name = "C", value_parser = delimiter)]
+    pub(crate) delimiter: Option<u8>,
 
     /// Write CSV for spreadsheets: byte order mark, CRLF, and an apostrophe in front of each cell that would run as a
     /// formula (it begins with = + - @, tab or carriage return; plain numbers and phone numbers of digits and spaces

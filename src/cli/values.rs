@@ -83,9 +83,37 @@ pub(super) fn mode(text: &str) -> Result<u32, String> {
     }
 }
 
+/// Parses the character between the cells of csv, which must not occur in most cells.
+pub(super) fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" => Ok(b'\t'),
+        [b'\t'] => Ok(b'\t'),
+        [byte] if byte.is_ascii_punctuation() && *byte != b'"' => Ok(*byte),
+        _ => Err(
+            "expected one ASCII character such as , ; or |, not a quote, or the word tab".into(),
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_delimiter_is_one_ascii_character_that_rarely_occurs_in_a_cell() {
+        for (text, byte) in [
+            (";", b';'),
+            ("tab", b'\t'),
+            ("\t", b'\t'),
+            ("|", b'|'),
+            (",", b','),
+        ] {
+            assert_eq!(delimiter(text), Ok(byte), "{text}");
+        }
+        for text in ["", "\"", "a", "7", "\r", "\n", " ", "\0", ";;", "é", "Tab"] {
+            assert!(delimiter(text).is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn durations_and_modes_are_parsed_or_rejected() {

@@ -6,7 +6,7 @@ use crate::export::{CsvOptions, Format, Layout};
 use crate::record;
 use crate::rows::Column;
 
-/// Combines --format, --excel and --columns. Errors: 2 if they conflict or a column does not exist.
+/// Combines --format, --excel, --delimiter and --columns. Errors: 2 if they conflict or a column does not exist.
 pub(super) fn layout(args: &cli::Run) -> Result<Layout> {
     if args.excel && args.format != Format::Csv {
         return Err(Error::new(
@@ -14,7 +14,20 @@ pub(super) fn layout(args: &cli::Run) -> Result<Layout> {
             "--excel goes with --format csv only",
         ));
     }
-    let csv = CsvOptions { excel: args.excel };
+    if args.delimiter.is_some() && args.format != Format::Csv {
+        return Err(Error::new(
+            Kind::Usage,
+            "--delimiter goes with --format csv only",
+        ));
+    }
+    let csv = CsvOptions {
+        excel: args.excel,
+        ..CsvOptions::default()
+    };
+    let csv = CsvOptions {
+        delimiter: args.delimiter.unwrap_or(csv.delimiter),
+        ..csv
+    };
     let layout = Layout::new(args.format, csv, None);
     let Some(text) = args.columns.as_deref() else {
         return Ok(layout);
@@ -32,6 +45,19 @@ pub(super) fn layout(args: &cli::Run) -> Result<Layout> {
     if columns.is_empty() {
         return Err(Error::new(Kind::Usage, "--columns names no column"));
     }
+    let is_every_custom = |column: &&Column| **column == Column::EveryCustom;
+    match columns.iter().filter(is_every_custom).count() {
+        0 => {}
+        1 if columns.len() > 1 => {}
+        1 => {
+            // The lists may have no custom field.
+            return Err(Error::new(
+                Kind::Usage,
+                "--columns: custom.* needs another column beside it, such as id",
+            ));
+        }
+        _ => return Err(Error::new(Kind::Usage, "--columns: duplicate custom.*")),
+    }
     Ok(Layout::new(args.format, csv, Some(columns)))
 }
 
@@ -45,7 +71,7 @@ fn unknown_column(name: &str) -> Error {
         format!("--columns: there is no column {name:?}"),
     )
     .next(format!(
-        "choose from {}, and custom.NAME for a custom field",
+        "choose from {}, and custom.NAME for a custom field or custom.* for each",
         names.join(", ")
     ))
 }

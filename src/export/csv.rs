@@ -16,21 +16,40 @@ const CSV: &str = "csv";
 /// The word of csv for spreadsheets in the ledger.
 const EXCEL: &str = "excel";
 
+/// The delimiter unless another one is chosen; a word in the ledger without a delimiter means this one.
+const COMMA: u8 = b',';
+
 /// The options that only csv has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CsvOptions {
     /// For spreadsheets.
     pub(crate) excel: bool,
+    /// Stands between cells; ASCII.
+    pub(crate) delimiter: u8,
+}
+
+impl Default for CsvOptions {
+    fn default() -> CsvOptions {
+        CsvOptions {
+            excel: false,
+            delimiter: COMMA,
+        }
+    }
 }
 
 impl CsvOptions {
     /// Returns the options remembered by that word, if it is one of csv.
     pub(super) fn from_word(word: &str) -> Option<CsvOptions> {
-        match word {
-            CSV => Some(CsvOptions { excel: false }),
-            EXCEL => Some(CsvOptions { excel: true }),
-            _ => None,
-        }
+        let (kind, delimiter) = match word.split_once('-') {
+            None => (word, COMMA),
+            Some((kind, code)) => (kind, code.parse().ok()?),
+        };
+        let excel = match kind {
+            CSV => false,
+            EXCEL => true,
+            _ => return None,
+        };
+        Some(CsvOptions { excel, delimiter })
     }
 }
 
@@ -41,10 +60,12 @@ pub(super) struct Csv<'a> {
 }
 
 impl Exporter for Csv<'_> {
-    fn word(&self) -> &'static str {
-        match self.options.excel {
-            true => EXCEL,
-            false => CSV,
+    /// `csv`, or with another delimiter than a comma its code: `csv-59`.
+    fn word(&self) -> String {
+        let kind = if self.options.excel { EXCEL } else { CSV };
+        match self.options.delimiter {
+            COMMA => kind.to_owned(),
+            other => format!("{kind}-{other}"),
         }
     }
 
@@ -89,6 +110,7 @@ impl<'c> Csv<'c> {
             false => csv::Terminator::Any(b'\n'),
         };
         let mut writer = csv::WriterBuilder::new()
+            .delimiter(self.options.delimiter)
             .terminator(terminator)
             .from_writer(Vec::with_capacity(PAGE_CAPACITY));
         // Reused for all rows: saves an allocation per row, and the writer has a faster path for byte records.
@@ -133,6 +155,11 @@ mod tests {
     use super::super::{Format, Layout};
     use super::*;
 
+    const EXCEL_OPTIONS: CsvOptions = CsvOptions {
+        excel: true,
+        delimiter: COMMA,
+    };
+
     #[test]
     fn records_are_quoted_where_needed_and_end_in_lf() {
         let json =
@@ -144,6 +171,29 @@ mod tests {
                 ",".repeat(22)
             )
         );
+    }
+
+    #[test]
+    fn another_delimiter_is_quoted_and_a_comma_is_not() {
+        let columns = ["list_name", "name", "tags"].map(|name| Column::from_name(name).unwrap());
+        for (delimiter, rows) in [
+            (b';', "News, daily;\"a;b\tc\";x,y\n"),
+            (b'\t', "News, daily\t\"a;b\tc\"\tx,y\n"),
+        ] {
+            let options = CsvOptions {
+                delimiter,
+                ..CsvOptions::default()
+            };
+            let layout = Layout::new(Format::Csv, options, Some(columns.to_vec()));
+            let json = r#"{"id":1,"name":"a;b\tc","tags":["x","y"]}"#;
+            assert_eq!(render(&layout, json), rows);
+            let word = layout.word();
+            assert_eq!(word, format!("csv-{delimiter}"));
+            assert_eq!(CsvOptions::from_word(&word), Some(options));
+        }
+        for word in ["csv-", "csv-999", "excel-x", "other-59"] {
+            assert_eq!(CsvOptions::from_word(word), None, "{word}");
+        }
     }
 
     #[test]
@@ -163,7 +213,7 @@ mod tests {
             Column::from_name("name").unwrap(),
             Column::from_name("longitude").unwrap(),
         ];
-        let layout = Layout::new(Format::Csv, CsvOptions { excel: true }, Some(columns));
+        let layout = Layout::new(Format::Csv, EXCEL_OPTIONS, Some(columns));
         assert_eq!(layout.header(), b"\xEF\xBB\xBFname,longitude\r\n");
         assert_eq!(
             render(&layout, r#"{"id":1,"name":"=1+1","longitude":-71.05}"#),

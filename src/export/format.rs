@@ -15,7 +15,7 @@ pub(crate) enum Format {
 /// Writes one format.
 pub(super) trait Exporter {
     /// The word by which the ledger remembers the format and its options.
-    fn word(&self) -> &'static str;
+    fn word(&self) -> String;
 
     /// The extension of file names.
     fn extension(&self) -> &'static str;

@@ -9,8 +9,8 @@ use crate::subscriber::Subscriber;
 pub(super) struct Jsonl;
 
 impl Exporter for Jsonl {
-    fn word(&self) -> &'static str {
-        "jsonl"
+    fn word(&self) -> String {
+        "jsonl".to_owned()
     }
 
     fn extension(&self) -> &'static str {

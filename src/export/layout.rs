@@ -52,7 +52,7 @@ impl Layout {
     }
 
     /// Format and options in one word, for the ledger.
-    pub(crate) fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> String {
         self.exporter().word()
     }
 
@@ -64,6 +64,58 @@ impl Layout {
     /// Word and column names in one text, for comparing layouts.
     pub(crate) fn shape(&self) -> String {
         format!("{}:{}", self.word(), self.columns_text())
+    }
+
+    /// Returns this layout as a file has it whose [`shape`](Layout::shape) is given, if that file can be continued: with
+    /// the custom fields that it was begun with in place of `custom.*`.
+    pub(crate) fn continuing(&self, shape: &str) -> Option<Layout> {
+        if shape == self.shape() {
+            return Some(self.clone());
+        }
+        let (word, columns) = shape.split_once(':')?;
+        let begun = Layout::parse(word, columns)?;
+        let at = self.position_of_every_custom()?;
+        let (before, after) = (&self.columns[..at], &self.columns[at + 1..]);
+        let between = begun.columns.strip_prefix(before)?.strip_suffix(after)?;
+        let are_custom = between
+            .iter()
+            .all(|column| matches!(column, Column::Custom(_)));
+        (word == self.word() && are_custom).then_some(begun)
+    }
+
+    /// Whether `custom.*` still stands for columns that are not known.
+    pub(crate) fn is_undecided(&self) -> bool {
+        self.position_of_every_custom().is_some()
+    }
+
+    /// Puts a column for each of these custom fields in place of `custom.*`, unless it has one already.
+    pub(crate) fn with_custom_fields(&self, names: &[String]) -> Layout {
+        let Some(at) = self.position_of_every_custom() else {
+            return self.clone();
+        };
+        let mut columns = self.columns.clone();
+        let mut new: Vec<Column> = Vec::new();
+        for name in names {
+            let column = Column::Custom(name.clone());
+            if !name.is_empty() && !self.columns.contains(&column) && !new.contains(&column) {
+                new.push(column);
+            }
+        }
+        columns.splice(at..=at, new);
+        Layout {
+            columns,
+            ..self.clone()
+        }
+    }
+
+    fn position_of_every_custom(&self) -> Option<usize> {
+        let is_it = |column: &Column| *column == Column::EveryCustom;
+        self.columns.iter().position(is_it)
+    }
+
+    /// The character between cells.
+    pub(crate) fn delimiter(&self) -> u8 {
+        self.csv.delimiter
     }
 
     /// Returns true if the format has columns to choose from.
@@ -114,7 +166,10 @@ pub(super) mod tests {
             .iter()
             .map(|name| Column::from_name(name).unwrap())
             .collect();
-        let excel = CsvOptions { excel: true };
+        let excel = CsvOptions {
+            excel: true,
+            ..CsvOptions::default()
+        };
         for (word, layout) in [
             (
                 "csv",
@@ -132,5 +187,33 @@ pub(super) mod tests {
         }
         assert_eq!(Layout::parse("parquet", ""), None);
         assert_eq!(Layout::parse("csv", "email,shoe_size"), None);
+    }
+
+    #[test]
+    fn every_custom_field_gets_a_column_and_a_file_keeps_its_own() {
+        let layout = |names: &[&str]| {
+            let columns = names.iter().map(|name| Column::from_name(name).unwrap());
+            Layout::new(Format::Csv, CsvOptions::default(), Some(columns.collect()))
+        };
+        let open = layout(&["id", "custom.Size", "custom.*", "email"]);
+        assert!(open.is_undecided());
+        let names = ["Color", "Size", "COLOR", "Color", ""].map(str::to_owned);
+        let decided = open.with_custom_fields(&names);
+        let all = layout(&["id", "custom.Size", "custom.Color", "custom.COLOR", "email"]);
+        assert_eq!(decided, all);
+        assert_eq!(open.continuing(&all.shape()), Some(all.clone()));
+        assert_eq!(all.continuing(&all.shape()), Some(all));
+        let none = layout(&["id", "custom.Size", "email"]);
+        assert_eq!(open.continuing(&none.shape()), Some(none.clone()));
+        assert_eq!(open.with_custom_fields(&[]), none);
+        for other in [
+            &["id", "custom.Color", "email"][..],
+            &["id", "custom.Size", "name", "email"],
+            &["id", "custom.Size"],
+            &["custom.Size", "email"],
+        ] {
+            assert_eq!(open.continuing(&layout(other).shape()), None, "{other:?}");
+        }
+        assert_eq!(open.continuing("excel:id,custom.Size,email"), None);
     }
 }

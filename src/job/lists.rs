@@ -24,7 +24,7 @@ impl Job<'_> {
     pub(super) async fn bring_lists_up_to_date(&mut self, collector: &mut Collector) -> Result<()> {
         let lists = self.select_lists().await?;
         self.begin_lists(&lists, collector)?;
-        let wanted = self.wanted();
+        let wanted = self.wanted(&lists);
         let each = lists
             .iter()
             .flat_map(|list| wanted.iter().map(move |feed| (list, feed)));
@@ -63,12 +63,13 @@ impl Job<'_> {
     }
 
     /// What is wanted of each feed that is wanted at all.
-    pub(super) fn wanted(&self) -> Vec<Wanted> {
+    pub(super) fn wanted(&self, lists: &[List]) -> Vec<Wanted> {
         let feeds = Feed::ALL.into_iter().map(|feed| Wanted {
             account: self.account.clone(),
             feed,
             statuses: feed.statuses(&self.config.statuses),
             full: self.config.full,
+            lists: lists.iter().map(|list| list.this.id).collect(),
             run: self.run,
         });
         feeds.filter(|wanted| !wanted.statuses.is_empty()).collect()

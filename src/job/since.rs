@@ -3,6 +3,7 @@
 
 use super::Job;
 use crate::batch::collect::Collector;
+use crate::catch_up::Wanted;
 use crate::config::{Since, in_the_future};
 use crate::error::Result;
 use crate::lists::List;
@@ -24,9 +25,9 @@ impl Job<'_> {
             }
             Since::Day(day) => Some(day),
         };
-        let feeds = self.wanted();
+        let feeds = self.wanted(lists);
         for list in lists {
-            self.warn_of_another_day(list, today)?;
+            self.warn_of_another_day(list, &feeds, today)?;
             // A feed first wanted later begins with the day of its list, unless another one is given.
             let remembered = self.ledger.since(list.this.id)?;
             for wanted in &feeds {
@@ -41,10 +42,10 @@ impl Job<'_> {
 
     /// `--since` of a list that has begun changes nothing, and a remembered day in the future lets it export nothing: both
     /// are said.
-    fn warn_of_another_day(&self, list: &List, today: NaiveDate) -> Result<()> {
+    fn warn_of_another_day(&self, list: &List, feeds: &[Wanted], today: NaiveDate) -> Result<()> {
         let id = list.this.id;
         let way_out = format!("aweber-sync forget --list {id}");
-        for wanted in self.wanted() {
+        for wanted in feeds {
             let progress = self.ledger.progress(id, wanted.feed)?;
             match (progress.since, self.config.since) {
                 (Some(day), Since::Day(given)) if given != day => tracing::warn!(

@@ -76,9 +76,7 @@ impl Ledger {
             (None, _) => false,
             // Never left, as far as AWeber says: it was unsubscribed from the first.
             (Some(_), None) => true,
-            (Some(exported_at), Some(left)) => {
-                left.latest().is_some_and(|left| left <= exported_at)
-            }
+            (Some(exported_at), Some(left)) => left.latest().is_some_and(|left| left < exported_at),
         })
     }
 

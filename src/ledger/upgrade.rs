@@ -30,11 +30,14 @@ fn copy_of(path: &Path) -> PathBuf {
 
 /// Copies the ledger at `path`, which no connection may have open.
 pub(super) fn keep_copy(path: &Path) -> Result<()> {
-    let copy = copy_of(path);
-    atomic::copy_private(path, &copy).map_err(|e| {
-        Error::disk("cannot copy the ledger before its upgrade to", &copy, &e)
-            .safe("the ledger was not changed; nothing was exported and no token was spent")
-            .next("free some disk space and make the directory writable, then run again")
+    atomic::copy_private(path, &copy_of(path)).map_err(|e| {
+        Error::disk(
+            "cannot make a copy, before its upgrade, of the ledger",
+            path,
+            &e,
+        )
+        .safe("the ledger was not changed; nothing was exported and no token was spent")
+        .next("free some disk space and make the directory writable, then run again")
     })
 }
 

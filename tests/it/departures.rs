@@ -346,7 +346,7 @@ fn the_summary_the_dry_run_status_and_the_metrics_tell_both_kinds_apart() {
         assert!(metrics.contains(line), "{metrics}");
     }
     let status = site.finish(site.command(&["status"]));
-    let line = format!("{list:<12}{:>9}  {:>9}  {:>7}", 6, 2, 0);
+    let line = format!("{list:<12}{:>9}  {:>12}  {:>7}", 6, 2, 0);
     status.exits(0).prints(&line);
     let status = site.finish(site.command(&["status", "--json"])).stdout;
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();

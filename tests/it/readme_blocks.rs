@@ -270,6 +270,9 @@ fn the_commands_that_erase_a_person_do_so() {
         (of("subscription"), of("pending"))
     };
     let before = count();
+    // Everyone left once before.
+    let left = "INSERT INTO unsubscription SELECT list, subscriber, subscribed_at, batch FROM subscription";
+    let everyone = site.ledger().execute(left, []).unwrap();
     let ids = |table: &str| -> i64 {
         let sql = format!("SELECT min(subscriber) FROM {table} WHERE list = {newsletter}");
         site.ledger().query_row(&sql, [], |row| row.get(0)).unwrap()
@@ -281,6 +284,11 @@ fn the_commands_that_erase_a_person_do_so() {
         assert_eq!((done.code, done.stdout.as_str()), (0, ""), "{done}");
     }
     assert_eq!(count(), (before.0 - 1, before.1 - 1));
+    let departures: i64 = site
+        .ledger()
+        .query_row("SELECT count(*) FROM unsubscription", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(departures, everyone as i64 - 1);
     site.run_ok(&["--full"]);
     assert_eq!(site.rows().len(), 123);
     assert_eq!(count(), (before.0 - 1, before.1 - 1));

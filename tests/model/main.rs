@@ -16,11 +16,12 @@ mod support;
 mod model;
 mod play;
 
+use model::Kind;
 use play::Step::{
     self, Add, AddUnconfirmed, Confirm, Days, Delete, Forget, FullStopped, Import, Late, Move,
     Resubscribe, RunTwice, Unsubscribe,
 };
-use play::{Disturbance, Run, play};
+use play::{BOTH, Disturbance, Run, play};
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -39,20 +40,28 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     let since = weighted(0.15, 0..12_u8);
     let full = proptest::bool::weighted(0.1);
-    let run = (lists, any::<bool>(), full, since, disturbance);
-    let run = run.prop_map(|(lists, by_exclusion, full, since, disturbance)| Run {
-        lists,
-        by_exclusion,
-        full,
-        since,
-        disturbance,
-    });
+    let kinds = prop_oneof![
+        3 => Just(BOTH),
+        3 => Just(&[Kind::Arrival][..]),
+        1 => Just(&[Kind::Departure][..]),
+    ];
+    let run = (lists, any::<bool>(), full, kinds, since, disturbance);
+    let run = run.prop_map(
+        |(lists, by_exclusion, full, kinds, since, disturbance)| Run {
+            kinds,
+            lists,
+            by_exclusion,
+            full,
+            since,
+            disturbance,
+        },
+    );
     prop_oneof![
         3 => (list.clone(), 1..4_u8).prop_map(|(list, count)| Add(list, count)),
         1 => (list.clone(), 90..130_u8).prop_map(|(list, count)| Add(list, count)),
         4 => list.clone().prop_map(AddUnconfirmed),
         4 => which.prop_map(Confirm),
-        2 => which.prop_map(Unsubscribe),
+        4 => which.prop_map(Unsubscribe),
         3 => (which, any::<bool>()).prop_map(|(which, new_time)| Resubscribe(which, new_time)),
         2 => (which, any::<bool>()).prop_map(|(which, keep_time)| Move(which, keep_time)),
         2 => which.prop_map(Delete),

@@ -1,6 +1,6 @@
 //! Plays a sequence of steps in the sandbox and in the model, with the real binary.
 
-use crate::model::{Key, Model};
+use crate::model::{Key, Kind, Model, Scope};
 use crate::support::Site;
 use crate::support::interrupt::KILLED;
 use aweber_sandbox::{
@@ -52,16 +52,21 @@ pub(crate) struct Run {
     /// A list that is not wanted is excluded; otherwise the other one is named.
     pub(crate) by_exclusion: bool,
     pub(crate) full: bool,
+    pub(crate) kinds: &'static [Kind],
     /// `--since` so many days ago.
     pub(crate) since: Option<u8>,
     pub(crate) disturbance: Disturbance,
 }
+
+/// Both kinds of events.
+pub(crate) const BOTH: &[Kind] = &[Kind::Arrival, Kind::Departure];
 
 /// Over all lists, undisturbed.
 const PLAIN: Run = Run {
     lists: 0b11,
     by_exclusion: false,
     full: false,
+    kinds: BOTH,
     since: None,
     disturbance: Disturbance::None,
 };
@@ -118,12 +123,14 @@ struct Player {
     token_at_risk: bool,
 }
 
+/// The event that a subscriber's state comes from.
 fn key(list: u64, one: &Subscriber) -> Key {
-    (
-        list,
-        one.id,
-        one.subscribed_at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
-    )
+    let (at, kind) = match (one.status, one.unsubscribed_at) {
+        (Status::Unsubscribed, Some(left)) => (left, Kind::Departure),
+        _ => (one.subscribed_at, Kind::Arrival),
+    };
+    let at = at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    (list, one.id, at, kind)
 }
 
 impl Player {
@@ -164,12 +171,12 @@ impl Player {
             Step::Confirm(which) => self.change(which, Status::Unconfirmed, |world, list, one| {
                 world.confirm(list, one.id);
                 let in_time = world.now() - one.subscribed_at < LINK;
-                in_time.then_some((list, one.id))
+                Vec::from_iter(in_time.then_some((list, one.id)))
             }),
             Step::Unsubscribe(which) => {
                 self.change(which, Status::Subscribed, |world, list, one| {
                     world.unsubscribe(list, one.id);
-                    None
+                    vec![(list, one.id)]
                 })
             }
             Step::Resubscribe(which, new_time) => {
@@ -180,7 +187,7 @@ impl Player {
                         Resubscribe::KeepTime
                     };
                     world.resubscribe(list, one.id, how);
-                    new_time.then_some((list, one.id))
+                    Vec::from_iter(new_time.then_some((list, one.id)))
                 })
             }
             Step::Move(which, keep_time) => {
@@ -188,12 +195,14 @@ impl Player {
                 self.change(which, Status::Subscribed, |world, list, one| {
                     let other = lists[usize::from(list == lists[0])];
                     let id = world.move_to(list, one.id, other, keep_time);
-                    (!keep_time).then_some((other, id))
+                    let mut events = vec![(list, one.id)];
+                    events.extend((!keep_time).then_some((other, id)));
+                    events
                 });
             }
             Step::Delete(which) => self.change(which, Status::Subscribed, |world, list, one| {
                 world.delete(list, one.id);
-                None
+                Vec::new()
             }),
             Step::Days(days) => self.pass(TimeDelta::days(days.into())),
             Step::Late(list, days) => {
@@ -248,12 +257,12 @@ impl Player {
         self.model.add(key);
     }
 
-    /// Changes a subscriber with that status; `change` returns the subscription that begins by it.
+    /// Changes a subscriber with that status; `change` returns list and id of those to whom something happens by it.
     fn change(
         &mut self,
         which: u8,
         status: Status,
-        change: impl FnOnce(&mut World, u64, &Subscriber) -> Option<(u64, u64)>,
+        change: impl FnOnce(&mut World, u64, &Subscriber) -> Vec<(u64, u64)>,
     ) {
         let lists = self.lists;
         let new = self.site.sandbox.with(|world| {
@@ -266,23 +275,25 @@ impl Player {
             let mut all: Vec<_> = lists.into_iter().flat_map(of).collect();
             all.retain(|(_, one)| one.status == status);
             if all.is_empty() {
-                return None;
+                return Vec::new();
             }
             let (list, one) = &all[usize::from(which) % all.len()];
-            let (list, id) = change(world, *list, one)?;
-            Some(key(list, world.subscriber(list, id).unwrap()))
+            let changed = change(world, *list, one).into_iter();
+            let keys = changed.map(|(list, id)| key(list, world.subscriber(list, id).unwrap()));
+            keys.collect()
         });
-        if let Some(key) = new {
+        for key in new {
             self.model.add(key);
         }
     }
 
-    fn subscribed(&self) -> BTreeSet<Key> {
+    /// What is true now and may be exported.
+    fn present(&self) -> BTreeSet<Key> {
         self.site.sandbox.with(|world| {
             let of = |list: u64| world.subscribers(list).map(move |one| (list, one));
             let all = self.lists.into_iter().flat_map(of);
-            let subscribed = all.filter(|(_, one)| one.status == Status::Subscribed);
-            subscribed.map(|(list, one)| key(list, one)).collect()
+            let present = all.filter(|(_, one)| one.status != Status::Unconfirmed);
+            present.map(|(list, one)| key(list, one)).collect()
         })
     }
 
@@ -302,11 +313,23 @@ impl Player {
             false if others.is_empty() => {}
             false => arguments.extend(chosen.iter().map(|list| format!("--list={list}"))),
         }
+        let statuses = run.kinds.iter().map(|kind| match kind {
+            Kind::Arrival => "subscribed",
+            Kind::Departure => "unsubscribed",
+        });
+        arguments.push(format!(
+            "--status={}",
+            statuses.collect::<Vec<_>>().join(",")
+        ));
         arguments.extend(run.full.then(|| "--full".to_owned()));
         arguments.extend(since.iter().map(|day| format!("--since={day}")));
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let subscribed = self.subscribed();
-        self.model.start_run(&chosen, since.as_deref(), &subscribed);
+        let present = self.present();
+        let scope = Scope {
+            lists: &chosen,
+            kinds: run.kinds,
+        };
+        self.model.start_run(scope, since.as_deref(), &present);
         self.order_faults(run.disturbance);
         let code = match run.disturbance {
             Disturbance::Killed { .. } => self.run_and_signal(&arguments, Signal::KILL),
@@ -316,7 +339,7 @@ impl Player {
         self.site.sandbox.with(World::clear_faults);
         self.model.check_published(self.site.keys());
         match code {
-            0 => self.model.check_complete(&chosen, run.full, &subscribed),
+            0 => self.model.check_complete(scope, run.full, &present),
             KILLED | STOPPED => {}
             77 if self.token_at_risk => {
                 self.token_at_risk = false;
@@ -422,17 +445,18 @@ impl Site {
         })
     }
 
-    /// The subscriptions published so far, repeats kept.
+    /// The events published so far, repeats kept.
     fn keys(&self) -> Vec<Key> {
         let number = |text: &String| text.parse().unwrap();
         let rows = self.rows();
         rows.iter()
             .map(|row| {
-                (
-                    number(&row["list_id"]),
-                    number(&row["id"]),
-                    row["subscribed_at"].clone(),
-                )
+                let (time, kind) = match row["status"].as_str() {
+                    "unsubscribed" => ("unsubscribed_at", Kind::Departure),
+                    _ => ("subscribed_at", Kind::Arrival),
+                };
+                let (list, id) = (number(&row["list_id"]), number(&row["id"]));
+                (list, id, row[time].clone(), kind)
             })
             .collect()
     }

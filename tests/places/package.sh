@@ -30,6 +30,10 @@ built=$(sh "$root/systemd/debian/build.sh" 2>"$lab/built") || { tail -20 "$lab/b
 cp "$built" "$lab/one.deb"
 printf 'the package: %s bytes, version %s\n' "$(stat -c %s "$lab/one.deb")" "$(dpkg-deb -f "$lab/one.deb" Version)"
 
+if revision=$(git -C "$root" log -1 --format=%h 2>/dev/null); then
+    is 'the program says which commit it is of' eval '"${built%/debian/*}/release/aweber-sync" --version | grep -qE "^aweber-sync [0-9.]+ \($revision\+? [0-9-]{10}\)$"'
+fi
+
 dpkg-deb -c "$lab/one.deb" | awk '{print $1, $6}' >"$lab/files"
 has() { grep -qxF -- "$1 ./$2" "$lab/files" || fail "the package has no $2 with $1"; }
 has -rwxr-xr-x usr/bin/aweber-sync

@@ -72,10 +72,11 @@ first() {
     is 'aweber-sync-as has the group and the path of the drop-in' aweber-sync-as run
     is 'and is healthy' eval 'aweber-sync-as status --max-age 1h | grep -q "^healthy"'
     same 'its exit code is that of the command' 2 "$(aweber-sync-as run --no-such-option >/dev/null 2>&1 || echo $?)"
-    is 'it names the account in its advice' eval 'aweber-sync-as @none lists 2>&1 | grep -qF "next: aweber-sync-as @none authorize"'
+    is 'it names the account in its advice' eval '{ aweber-sync-as @none lists 2>&1 || :; } | grep -qF "next: aweber-sync-as @none authorize"'
     is 'the group reads the export' su -s /bin/sh reader -c 'cat /srv/subscribers/*.csv | grep -aq group@example.com'
     is 'others do not' eval '! su -s /bin/sh nobody -c "cat /srv/subscribers/*.csv" 2>/dev/null'
 
+    recipes
     failures
     two_instances
 
@@ -86,6 +87,43 @@ first() {
     post lists/6000001/subscribers '{"email": "missed@example.com", "name": "Missed", "status": "subscribed"}'
     is 'no run before the machine goes off' eval '! grep -aq missed@ /srv/subscribers/*.csv'
     printf '%s\n' "$due" >/lab/due
+}
+
+# block FILE: the first block of docs/deploy.md after the name of that file.
+block() { awk -v text="\`$1\`" 'index($0, text) { found = 1 } found && /^```/ { if (inside++) exit; next } inside' /lab/deploy.md; }
+
+recipes() {
+    local exports=/var/lib/private/aweber-sync/exports before loaded
+    before=$(rows $exports)
+    block /etc/tmpfiles.d/aweber-sync.conf >/etc/tmpfiles.d/aweber-sync.conf
+    cp --preserve=ownership "$(ls $exports/*.csv | head -1)" $exports/subscribers-20200101T000000Z.csv
+    touch -m -d '100 days ago' $exports/subscribers-20200101T000000Z.csv
+    is 'tmpfiles takes the recipe' systemd-tmpfiles --clean /etc/tmpfiles.d/aweber-sync.conf
+    is 'an old export is removed' [ ! -e $exports/subscribers-20200101T000000Z.csv ]
+    same 'new ones stay' "$before" "$(rows $exports)"
+
+    printf '#!/bin/sh\n[ -e /var/tmp/database ] && cat "$1" >>/var/tmp/database\n' >/usr/local/bin/your-loader
+    local file
+    for file in /etc/systemd/system/load-subscribers.path /etc/systemd/system/load-subscribers.service /usr/local/bin/load-subscribers; do
+        block "$file" >$file
+    done
+    chmod 755 /usr/local/bin/your-loader /usr/local/bin/load-subscribers
+    for file in load-subscribers.path load-subscribers.service; do
+        same "verify $file says nothing" '' "$(systemd-analyze verify /etc/systemd/system/$file 2>&1)"
+    done
+    loaded=$(rows /srv/subscribers)
+    systemctl enable --now --quiet load-subscribers.path
+    wait_for 'a loader that fails to be tried again later' eval '[ "$(property SubState load-subscribers.service)" = auto-restart ]'
+    touch /var/tmp/database
+    systemctl restart load-subscribers.service
+    wait_for 'the exports to be loaded' eval '! ls /srv/subscribers/*.csv 2>/dev/null'
+    post lists/6000001/subscribers '{"email": "watched@example.com", "name": "Watched", "status": "subscribed"}'
+    run
+    wait_for 'the next export to be loaded' grep -aq watched@example.com /var/tmp/database
+    systemctl disable --now --quiet load-subscribers.path
+    wait_for 'the loader to end' state_is load-subscribers.service inactive
+    same 'each row is loaded once' "$((loaded + 1))" "$(grep -acE '^[0-9]+,[^,]*,[0-9]+,' /var/tmp/database)"
+    mv /srv/loaded/* /srv/subscribers/
 }
 
 failures() {

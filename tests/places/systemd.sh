@@ -20,7 +20,7 @@ trap cleanup EXIT
 install -m 755 "$program" "$lab/aweber-sync"
 mkdir "$lab/units"
 cp "$here"/../../systemd/aweber-sync* "$lab/units/"
-cp "$here"/{common,box,systemd-inside}.sh "$here/../../systemd/bin/aweber-sync-as" "$lab"
+cp "$here"/{common,box,systemd-inside}.sh "$here"/../../systemd/bin/aweber-sync-as "$here"/../../docs/deploy.md "$lab"
 start_sandbox "$sandbox" "$lab" --subscribers 1000 --latency-ms 150
 printf 'AWEBER_API_URL=%s\nAWEBER_AUTH_URL=%s\nAWEBER_CLIENT_ID=confidential-client\nAWEBER_SYNC_REQUESTS_PER_MINUTE=6000\n' "$api" "$auth" >"$lab/env"
 printf '%s\n' "$client_secret" >"$lab/client_secret"

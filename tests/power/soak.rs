@@ -19,16 +19,18 @@ const RUNS: usize = 300;
 /// A plain run follows after so many.
 const UNTIL_PLAIN: usize = 10;
 
+/// The calls to kill at. The first ones are only on files, so that they can fail too.
 const CALLS: [&str; 8] = [
     "pwrite64",
     "fsync",
-    "openat",
     "unlink",
     "rename",
     "renameat2",
+    "openat",
     "write",
     "recvfrom",
 ];
+const ON_FILES: usize = 5;
 
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
@@ -88,7 +90,7 @@ pub(crate) fn play(number: &str) -> usize {
 }
 
 fn disturb(site: &Site, kind: usize, draw: &mut Draw) {
-    let call = CALLS[draw.below(CALLS.len())];
+    let call = CALLS[draw.below(if kind == 2 { ON_FILES } else { CALLS.len() })];
     let nth = 1 + draw.below(60);
     let injected = |effect: &str| {
         let inject = format!("inject={call}:{effect}:when={nth}");

@@ -67,6 +67,35 @@ else
     skipped 'sqlite3 is not installed'
 fi
 
+# The recipes of docs/files.md, with a person who came and left between two exports of the list "Newsletter".
+recipe() { sed -n "/^<!-- recipe: $1 -->/,/^\`\`\`$/p" docs/files.md | sed '1,2d;$d'; }
+if command -v sqlite3 >/dev/null; then
+    connect crm
+    crm=$work/home/.local/state/aweber-sync/exports
+    mkdir -p "$crm"
+    both() { job crm run --output "$crm/" --list Newsletter --status subscribed,unsubscribed; }
+    both
+    control=$AWEBER_API_URL/_sandbox/lists/$(head -2 "$crm"/*.csv | tail -1 | cut -d, -f1)/subscribers
+    id=$(curl -fsS -d '{"email":"crm@example.com"}' "$control" | jq .id)
+    sleep 1
+    both
+    sleep 1
+    curl -fsS -X POST "$control/$id/unsubscribe" >/dev/null
+    both
+    for file in "$crm"/*.csv; do
+        sqlite3 "$work/crm.db" "CREATE TABLE IF NOT EXISTS subscribers ($(head -1 "$file"))" ".import --csv --skip 1 $file subscribers"
+    done
+    recipe members | sqlite3 "$work/crm.db"
+    members() { sqlite3 "$work/crm.db" "SELECT count(*) FROM members ${1-}"; }
+    came=$(sqlite3 "$work/crm.db" "SELECT count(DISTINCT id) FROM subscribers WHERE status = 'subscribed'")
+    [ "$(members)" -eq $((came - 1)) ]
+    [ "$(members "WHERE email = 'crm@example.com'")" -eq 0 ]
+    (export HOME=$work/home; eval "$(recipe crm)")
+    ins=$(cat "$crm"/*-in.csv | grep -c 'crm@example.com') outs=$(cat "$crm"/*-out.csv | grep -c 'crm@example.com')
+    [ "$ins $outs $(ls "$crm"/*.done | wc -l)" = '1 1 3' ]
+    echo "the recipes of docs/files.md: $(members) members, 1 came and left"
+fi
+
 # PostgreSQL knows no NUL in a text: it goes on the way, as docs/files.md says.
 server=$(find_server)
 if [ -z "$server" ] && fetch_package postgresql; then server=$(find_server); fi

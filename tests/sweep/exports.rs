@@ -54,9 +54,9 @@ pub(crate) fn check_modes(site: &Site, command: CommandLine) -> Result<(), Strin
     Ok(())
 }
 
-/// The published rows are those of all subscribed subscribers, once each.
+/// The published rows are those of all subscriptions and unsubscriptions, once each.
 pub(crate) fn check_rows(site: &Site) -> Result<(), String> {
-    let (published, expected) = (published_rows(site), subscribed_rows(site));
+    let (published, expected) = (published_rows(site), expected_rows(site));
     if published == expected {
         Ok(())
     } else {
@@ -76,7 +76,7 @@ pub(crate) fn check_rows_after_forget(
         let list = world.lists().find(|list| list.name == LIST).unwrap();
         format!("{} ", list.id)
     });
-    let expected = subscribed_rows(site);
+    let expected = expected_rows(site);
     let forgotten = published.iter().filter(|row| row.starts_with(&list));
     let again = sorted(expected.iter().chain(forgotten).cloned());
     let found = published_rows(site);
@@ -99,19 +99,29 @@ pub(crate) fn published_rows(site: &Site) -> Vec<String> {
             rows.extend(read_csv(&file));
         }
     }
-    let text = |row: &Row| format!("{} {} {}", row["list_id"], row["id"], row["email"]);
+    let text = |row: &Row| {
+        ["list_id", "id", "email", "status"]
+            .map(|name| row[name].as_str())
+            .join(" ")
+    };
     sorted(rows.iter().map(text))
 }
 
-fn subscribed_rows(site: &Site) -> Vec<String> {
+/// Who has left was exported before as subscribed.
+fn expected_rows(site: &Site) -> Vec<String> {
     site.sandbox.with(|world| {
         let lists = world.lists().map(|list| list.id);
-        let subscribed = lists.flat_map(|list| {
-            let all = world.subscribers(list);
-            let subscribed = all.filter(|one| one.status == Status::Subscribed);
-            subscribed.map(move |one| format!("{list} {} {}", one.id, one.email))
+        let all = lists.flat_map(|list| world.subscribers(list).map(move |one| (list, one)));
+        let rows = all.flat_map(|(list, one)| {
+            let statuses: &[&str] = match one.status {
+                Status::Subscribed => &["subscribed"],
+                Status::Unsubscribed => &["subscribed", "unsubscribed"],
+                _ => &[],
+            };
+            let row = move |status| format!("{list} {} {} {status}", one.id, one.email);
+            statuses.iter().map(row)
         });
-        sorted(subscribed)
+        sorted(rows)
     })
 }
 

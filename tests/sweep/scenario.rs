@@ -24,6 +24,9 @@ pub(crate) const RUN: CommandLine = CommandLine(&["run"]);
 pub(crate) const SHARED: &str = "shared/";
 pub(crate) const RUN_SHARED: CommandLine =
     CommandLine(&["run", "--output", SHARED, "--output-mode", "0640"]);
+/// With unsubscriptions.
+pub(crate) const RUN_BOTH: CommandLine =
+    CommandLine(&["run", "--status", "subscribed,unsubscribed"]);
 pub(crate) const APPEND: CommandLine = CommandLine(&["run", "--output", GROWING_FILE]);
 
 /// A site and what happens on it.

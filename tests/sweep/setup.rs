@@ -59,6 +59,31 @@ pub(crate) fn subscribe_more(site: &Site) {
     });
 }
 
+/// The first two subscribers of each list leave.
+pub(crate) fn some_leave(site: &Site) {
+    site.sandbox.with(|world| {
+        let lists: Vec<u64> = world.lists().map(|list| list.id).collect();
+        for list in lists {
+            let first: Vec<u64> = world.subscribers(list).take(2).map(|one| one.id).collect();
+            first.iter().for_each(|id| world.unsubscribe(list, *id));
+        }
+    });
+}
+
+/// Makes the ledger one of version 1, as that program would have left it after runs for both kinds.
+pub(crate) fn downgrade_ledger(site: &Site) {
+    let sql = "
+        CREATE TABLE list (id INTEGER PRIMARY KEY, progress TEXT NOT NULL, settled TEXT NOT NULL);
+        INSERT INTO list SELECT list, json_set(progress, '$.statuses', json('[\"subscribed\",\"unsubscribed\"]')),
+            json_set(settled, '$.statuses', json('[\"subscribed\",\"unsubscribed\"]')) FROM feed;
+        CREATE TABLE batch_list (batch INTEGER NOT NULL, list INTEGER NOT NULL, rows INTEGER NOT NULL,
+            PRIMARY KEY (batch, list)) WITHOUT ROWID;
+        INSERT INTO batch_list SELECT batch, list, rows FROM batch_feed;
+        DROP TABLE feed; DROP TABLE batch_feed; DROP TABLE unsubscription; DROP TABLE version_1;
+        PRAGMA user_version = 1;";
+    site.ledger().execute_batch(sql).unwrap();
+}
+
 /// The next request for subscribers is answered with 401.
 pub(crate) fn expire_access_token(site: &Site) {
     site.sandbox

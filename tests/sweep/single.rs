@@ -1,10 +1,10 @@
 //! Scenarios in which one command is disturbed and repeated, also one that recovers from an earlier failure.
 
 use crate::scenario::Step::{Change, Disturbed, Plain};
-use crate::scenario::{APPEND, CommandLine, End, RUN, RUN_SHARED, Scenario, Step};
+use crate::scenario::{APPEND, CommandLine, End, RUN, RUN_BOTH, RUN_SHARED, Scenario, Step};
 use crate::setup::{
-    break_disk_at_new_token, expire_access_token, kill_at_append, kill_at_publication,
-    kill_at_token_rename, stop_first_export, subscribe_more,
+    break_disk_at_new_token, downgrade_ledger, expire_access_token, kill_at_append,
+    kill_at_publication, kill_at_token_rename, some_leave, stop_first_export, subscribe_more,
 };
 use crate::support::Site;
 use aweber_sandbox::Rotation;
@@ -17,7 +17,13 @@ const AUTHORIZE_OAUTH1: CommandLine =
 
 /// These scenarios.
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    [of_runs(), of_authorizations(), of_recoveries()].concat()
+    [
+        of_runs(),
+        of_departures(),
+        of_authorizations(),
+        of_recoveries(),
+    ]
+    .concat()
 }
 
 /// The steps, with tokens at the start.
@@ -58,6 +64,34 @@ fn of_runs() -> Vec<Scenario> {
         ),
         scenario("idle run", &[run, disturbed_run, run]),
         second_run("run with a 401", expire_access_token),
+    ]
+}
+
+fn of_departures() -> Vec<Scenario> {
+    let (add, run, both) = (Change(subscribe_more), Plain(RUN), Plain(RUN_BOTH));
+    let (leave, downgrade) = (Change(some_leave), Change(downgrade_ledger));
+    vec![
+        scenario(
+            "first export of departures",
+            &[run, leave, add, Disturbed(RUN_BOTH), both],
+        ),
+        scenario(
+            "incremental run with departures",
+            &[both, leave, add, Disturbed(RUN_BOTH), both],
+        ),
+        scenario(
+            "upgrade of the ledger",
+            &[run, downgrade, leave, add, Disturbed(RUN_BOTH), both],
+        ),
+        scenario(
+            "upgrade with an open batch",
+            &[
+                Change(stop_first_export),
+                downgrade,
+                Disturbed(RUN_BOTH),
+                both,
+            ],
+        ),
     ]
 }
 

@@ -19,11 +19,18 @@ pub(super) fn render(snapshot: &Snapshot, problem: Option<&str>, now: i64) -> St
         text.extend(snapshot.runs.iter().map(run_line));
     }
     if !snapshot.lists.is_empty() {
+        // A column of its own only for those who want unsubscriptions.
+        let with_left = snapshot.lists.iter().any(|list| list.departures.is_some());
+        let left = if with_left {
+            left_cell("OF THEM LEFT")
+        } else {
+            String::new()
+        };
         text += &format!(
-            "\n{:<12}{:>9}  {:>9}  {:>7}  LAST {DAYS} DAYS\n",
-            "LIST", "ROWS", "WHO LEFT", "PENDING"
+            "\n{:<12}{:>9}{left}  {:>7}  LAST {DAYS} DAYS\n",
+            "LIST", "ROWS", "PENDING"
         );
-        text.extend(snapshot.lists.iter().map(list_line));
+        text.extend(snapshot.lists.iter().map(|list| list_line(list, with_left)));
     }
     text
 }
@@ -100,10 +107,15 @@ fn note(run: &PastRun) -> String {
     }
 }
 
-fn list_line(list: &ListHistory) -> String {
+fn left_cell(text: &str) -> String {
+    format!("  {text:>12}")
+}
+
+fn list_line(list: &ListHistory, with_left: bool) -> String {
     let left = match &list.departures {
-        Some(feed) => feed.rows.to_string(),
-        None => "-".to_owned(),
+        _ if !with_left => String::new(),
+        Some(feed) => left_cell(&feed.rows.to_string()),
+        None => left_cell("-"),
     };
     let note = if list.is_complete() {
         ""
@@ -111,10 +123,9 @@ fn list_line(list: &ListHistory) -> String {
         "  first export not complete"
     };
     format!(
-        "{:<12}{:>9}  {:>9}  {:>7}  {}{note}\n",
+        "{:<12}{:>9}{left}  {:>7}  {}{note}\n",
         list.id,
         list.rows(),
-        left,
         list.pending,
         sparkline(&list.days())
     )

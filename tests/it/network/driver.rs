@@ -122,8 +122,8 @@ fn check_faulty_run(scenario: &Scenario, case: &Case, done: &Done) -> Result<(),
     // Rows: none duplicated, none unexpected, and none missing if the exit code says so.
     let rows = published(scenario)?;
     let (expected_people, offers) = (
-        subscribed_people(scenario),
-        subscribed_on(scenario, scenario.offers),
+        expected_people(scenario, case.step),
+        people_on(scenario, scenario.offers, case.step),
     );
     if matches!(case.cause, Cause::Answer(_)) {
         let unexpected = difference(&rows, &expected_people);
@@ -184,7 +184,7 @@ fn check_next_run(scenario: &Scenario, case: &Case, done: &Done) -> Result<(), S
     check(requests <= MAX_REQUESTS, || format!("{requests} requests"))?;
     check(scenario.token_is_live(), || "the token is dead".to_owned())?;
     let rows = published(scenario)?;
-    let mut expected_people = subscribed_people(scenario);
+    let mut expected_people = expected_people(scenario, case.step);
     if let Some(deleted) = missing_person(scenario, case) {
         expected_people.remove(&deleted);
     }
@@ -247,19 +247,23 @@ fn published(scenario: &Scenario) -> Result<BTreeSet<Person>, String> {
     Ok(people)
 }
 
-/// The subscribers of both exported lists.
-fn subscribed_people(scenario: &Scenario) -> BTreeSet<Person> {
-    let mut people = subscribed_on(scenario, scenario.news);
-    people.extend(subscribed_on(scenario, scenario.offers));
+/// The people on both exported lists who are to be exported.
+fn expected_people(scenario: &Scenario, step: Step) -> BTreeSet<Person> {
+    let mut people = people_on(scenario, scenario.news, step);
+    people.extend(people_on(scenario, scenario.offers, step));
     people
 }
 
-fn subscribed_on(scenario: &Scenario, list: u64) -> BTreeSet<Person> {
+fn people_on(scenario: &Scenario, list: u64, step: Step) -> BTreeSet<Person> {
+    let is_wanted = |status: Status| match status {
+        Status::Unsubscribed => step.wants_departures(),
+        status => status == Status::Subscribed,
+    };
     let of = |w: &mut World| {
-        let subscribed = w
+        let wanted = w
             .subscribers(list)
-            .filter(|subscriber| subscriber.status == Status::Subscribed);
-        subscribed
+            .filter(|subscriber| is_wanted(subscriber.status));
+        wanted
             .map(|subscriber| (list.to_string(), subscriber.id.to_string()))
             .collect()
     };

@@ -89,12 +89,12 @@ pub(super) fn table() -> Vec<Row> {
         row("next without a query", next(|link| link[..link.find('?').unwrap()].to_owned()), "", HARMLESS),
         row("next to itself", next(|link| link.replace("ws.start=100", "ws.start=0").replace("ws.start=199", "ws.start=99")), "", HARMLESS),
         row("next to the page before", next(backwards), "", HARMLESS),
-        row("always a next link", FaultKind::replace(|mut page| { page["next_collection_link"] = json!(page["self_link"]); page }), "repeat without a new row", &[(&[Unconfirmed, Recent, StillUnconfirmed], Retries)]),
+        row("always a next link", FaultKind::replace(|mut page| { page["next_collection_link"] = json!(page["self_link"]); page }), "repeat without a new row", &[(&[Unconfirmed, Recent, StillUnconfirmed, Left, RecentlyLeft], Retries)]),
         // Pages that claim to be the last one, or to be empty.
         row("no next link", FaultKind::replace(without_next), "", &[(&[FirstPage, MiddlePage], Succeeds)]),
         row("half a page and no next link", FaultKind::replace(half), "", &[(&[MiddlePage, LastPage], Succeeds)]),
         row("empty", FaultKind::EmptyPage, "", &[(&[MiddlePage, LastPage], Succeeds), (&[StillUnconfirmed], Succeeds)]),
-        row("empty, and the first", FaultKind::EmptyPage, "", &[(ACCOUNT, Retries), (LISTS, Retries), (&[Unconfirmed, FirstPage, Recent], Retries)]),
+        row("empty, and the first", FaultKind::EmptyPage, "", &[(ACCOUNT, Retries), (LISTS, Retries), (&[Unconfirmed, FirstPage, Recent, Left, RecentlyLeft], Retries)]),
         // Pages from another position, or of another size.
         row("the page before", FaultKind::other_page(|start| start.saturating_sub(99), 100), "", &[(&[Account, Lists, Unconfirmed, FirstPage, LastPage, Recent, StillUnconfirmed], Succeeds), (&[LaterLists, MiddlePage], Retries)]),
         row("the first page", FaultKind::other_page(|_| 0, 100), "", &[(&[Account, Lists, Unconfirmed, FirstPage, LastPage, Recent, StillUnconfirmed], Succeeds), (&[LaterLists, MiddlePage], Retries)]),

@@ -36,6 +36,10 @@ pub(super) enum Step {
     StillUnconfirmed,
     /// Later run: one that is no longer unconfirmed.
     One,
+    /// First export of unsubscriptions.
+    Left,
+    /// Later run: unsubscriptions since the last run.
+    RecentlyLeft,
 }
 
 use Step::*;
@@ -50,6 +54,8 @@ pub(super) const PAGES: &[Step] = &[
     LastPage,
     Recent,
     StillUnconfirmed,
+    Left,
+    RecentlyLeft,
 ];
 pub(super) const AHEAD: &[Step] = &[MiddleAhead, LastAhead];
 pub(super) const COUNT: &[Step] = &[Count];
@@ -65,6 +71,8 @@ pub(super) const PAGED: &[Step] = &[
     LastPage,
     Recent,
     StillUnconfirmed,
+    Left,
+    RecentlyLeft,
 ];
 /// Everything except tokens.
 pub(super) const API: &[Step] = &[
@@ -79,6 +87,8 @@ pub(super) const API: &[Step] = &[
     Recent,
     StillUnconfirmed,
     One,
+    Left,
+    RecentlyLeft,
 ];
 pub(super) const ALL: &[Step] = &[
     Refresh,
@@ -94,6 +104,8 @@ pub(super) const ALL: &[Step] = &[
     Recent,
     StillUnconfirmed,
     One,
+    Left,
+    RecentlyLeft,
 ];
 
 /// On the first list: three pages, each starting with the last row of the previous one.
@@ -148,6 +160,10 @@ impl Scenario {
             add_readers(w, news, NEWS, noon, TimeDelta::hours(1));
             add_readers(w, offers, OFFERS, noon, TimeDelta::hours(1));
         });
+        for name in ["left1", "left2", "left3"] {
+            let gone = reader(&format!("{name}@example.com"), noon - TimeDelta::days(300));
+            site.add(news, gone.unsubscribed_at(noon, "customer cp"));
+        }
         let account = site.sandbox.with(|w| w.account.id);
         let scenario = Scenario {
             site,
@@ -179,14 +195,23 @@ impl Scenario {
                     w.add_list(&format!("List {i}"));
                 }
             }),
-            Recent | StillUnconfirmed | One => {
-                site.run_ok(&[]);
+            Recent | StillUnconfirmed | One | RecentlyLeft => {
+                let arguments = self.arguments(step);
+                site.run_ok(
+                    &arguments[1..]
+                        .iter()
+                        .map(String::as_str)
+                        .collect::<Vec<_>>(),
+                );
                 let later = at("2026-03-13T12:00:00Z");
                 site.set_now(later);
                 for list in [self.news, self.offers] {
                     site.add(list, reader(&format!("new{list}@example.com"), later));
                 }
                 site.sandbox.with(|w| w.confirm(self.news, self.early));
+                let long_ago = later - TimeDelta::days(300);
+                let gone = reader("left4@example.com", long_ago);
+                site.add(self.news, gone.unsubscribed_at(later, "unsubscribe link"));
             }
             MiddleAhead | LastAhead => site.sandbox.with(|w| w.settings.latency = SLOW_ANSWER),
             _ => {}
@@ -201,6 +226,9 @@ impl Scenario {
                 format!("--list={}", self.news),
                 format!("--list={}", self.offers),
             ],
+            Left | RecentlyLeft => ["run", "--status", "subscribed,unsubscribed"]
+                .map(str::to_owned)
+                .into(),
             _ => vec!["run".to_owned()],
         }
     }
@@ -209,6 +237,7 @@ impl Scenario {
     fn address(&self, step: Step) -> (String, u32) {
         let people = format!("/lists/{}/subscribers", self.news);
         let find = |rest: &str| (format!("{people}?{FIND_QUERY}&{rest}"), 0);
+        let left = |rest: &str| (format!("{people}?{FIND_LEFT}&{rest}"), 0);
         match step {
             Refresh => ("/oauth2/token".to_owned(), 0),
             RefreshAgain => ("/oauth2/token".to_owned(), 1),
@@ -223,6 +252,8 @@ impl Scenario {
             Count => find("status=subscribed&ws.show=total_size"),
             Recent => find("subscribed_after=2026-03-08&ws.start="),
             One => (format!("{people}/{}", self.early), 0),
+            Left => left("status=unsubscribed&ws.start="),
+            RecentlyLeft => left("status=unsubscribed&unsubscribed_after=2026-03-08&ws.start="),
         }
     }
 
@@ -263,10 +294,18 @@ impl Scenario {
     }
 }
 
-/// The start of every find query.
+/// The start of every other find query.
 const FIND_QUERY: &str = "ws.op=find&sort_key=subscribed_at&sort_order=asc";
 
+/// The start of every find query for unsubscriptions.
+const FIND_LEFT: &str = "ws.op=find&sort_key=unsubscribed_at&sort_order=asc";
+
 impl Step {
+    /// Whether unsubscriptions are exported too.
+    pub(super) fn wants_departures(self) -> bool {
+        matches!(self, Left | RecentlyLeft)
+    }
+
     /// Whether it concerns only the first list.
     pub(super) fn is_of_one_list(self) -> bool {
         !matches!(self, Refresh | RefreshAgain | Account | Lists | LaterLists)
