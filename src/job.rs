@@ -154,7 +154,10 @@ impl Job<'_> {
         if self.session.refreshes() == 0 {
             self.session.refresh().await?;
         }
-        Ok(())
+        match self.session.refresh_answer() {
+            Some(answer) => self.ledger.set_last_refresh(answer),
+            None => Ok(()),
+        }
     }
 
     fn collector(&self, output: Output) -> Result<Collector> {

@@ -7,7 +7,7 @@ use super::pacing::Limiter;
 use super::request_log::{RequestLog, Slot};
 use super::transport::{Fault, Reply, Transport};
 use crate::config::Network;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::progress;
 use crate::secret::SecretString;
 use crate::stop::Stop;
@@ -27,6 +27,8 @@ pub(crate) struct Client {
     log: RequestLog,
     waits: Waits,
     requests: u64,
+    /// No more than this are sent.
+    most: Option<u64>,
 }
 
 impl Client {
@@ -52,12 +54,18 @@ impl Client {
                 rate_limit: network.rate_limit_wait,
             },
             requests: 0,
+            most: None,
         })
     }
 
     /// Requests so far, of all kinds, repetitions included.
     pub(crate) fn requests(&self) -> u64 {
         self.requests
+    }
+
+    /// Sends at most that many requests in all.
+    pub(crate) fn limit(&mut self, most: u64) {
+        self.most = Some(most);
     }
 
     /// How long the next request has to wait for its turn.
@@ -74,6 +82,13 @@ impl Client {
     pub(super) async fn wait_for_turn(&mut self) -> Result<()> {
         loop {
             self.stop.check()?;
+            if self.most.is_some_and(|most| self.requests >= most) {
+                return Err(Error::new(
+                    Kind::Unavailable,
+                    format!("the {} requests of this check are used up", self.requests),
+                )
+                .next("nothing: what they showed is above"));
+            }
             let wait = self.wait_ahead();
             if wait.is_zero() {
                 return Ok(());

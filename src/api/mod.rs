@@ -3,6 +3,8 @@
 
 pub(crate) mod transport;
 
+pub(crate) mod handshake;
+
 pub(crate) mod clock;
 mod pacing;
 mod request_log;

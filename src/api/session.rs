@@ -10,6 +10,7 @@ use crate::envelope::Problem;
 use crate::error::{Error, Kind, Result};
 use crate::secret::SecretString;
 use crate::stop::Stop;
+use crate::token::answer::RefreshAnswer;
 use crate::token::model::TokenFile;
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
@@ -133,6 +134,35 @@ impl Session {
                 .await
                 .map_err(|error| error.or_next(IF_IT_PASSES))?;
         }
+    }
+
+    /// One GET, neither repeated nor renewed: the answer, whatever its status.
+    ///
+    /// Errors: 69 no answer.
+    pub(crate) async fn look(&mut self, path: &str) -> Result<Reply> {
+        self.ask(path, &|_| None).await?.map_err(|fault| {
+            fault
+                .untrusted_certificate()
+                .unwrap_or_else(|| Error::new(Kind::Unavailable, fault.what).next(IF_IT_PASSES))
+        })
+    }
+
+    /// The error that an answer other than a success would be to a run.
+    pub(crate) fn refusal(&self, reply: &Reply) -> (Problem, Error) {
+        let problem = Problem::read(&reply.body, &self.credential.secrets());
+        let answered = format!("AWeber answered {}{}", reply.status, problem.in_brackets());
+        let (kind, advice) = match reaction(reply.status, &problem) {
+            Reaction::GiveUp(kind, advice) => (kind, advice),
+            Reaction::Unauthorized => (Kind::NeedsHuman, "aweber-sync authorize"),
+            Reaction::WaitForRateLimit => (Kind::RateLimited, "the same command in a minute"),
+            _ => (Kind::Unavailable, IF_IT_PASSES),
+        };
+        (problem, Error::new(kind, answered).next(advice))
+    }
+
+    /// Sends at most that many requests in all.
+    pub(crate) fn limit_requests(&mut self, most: u64) {
+        self.client.limit(most);
     }
 
     /// Whether AWeber accepts the token for another path. Errors: as [`Session::get`].
@@ -322,6 +352,11 @@ impl Session {
     /// How often new tokens were issued.
     pub(crate) fn refreshes(&self) -> u64 {
         self.credential.renewals()
+    }
+
+    /// What the answer to the latest refresh showed of AWeber.
+    pub(crate) fn refresh_answer(&self) -> Option<RefreshAnswer> {
+        self.credential.refresh_answer()
     }
 
     /// The tokens in force.
