@@ -270,7 +270,8 @@ fn imports_and_pasted_codes() {
         }
     });
     fuzz("pasted", &texts(&PASTED), 1, |bytes| {
-        if let Err(error) = read_pasted(&String::from_utf8_lossy(bytes), "st4te") {
+        if let Err(error) = read_pasted(&String::from_utf8_lossy(bytes), ["code", "state"], "st4te")
+        {
             check_error(&error);
         }
         PendingAuthorization::parse(bytes);
