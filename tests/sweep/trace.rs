@@ -1,7 +1,7 @@
 //! What strace has recorded of a command: the points at which it can be disturbed, the calls that were made to fail, and
 //! whether a killed one was waiting for new tokens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -124,7 +124,8 @@ impl Trace {
         &self.text
     }
 
-    /// Every point, in order.
+    /// Every point of the program itself, in order. A fault at a call of a program that it starts would come at an
+    /// earlier call of its own.
     pub(crate) fn points(&self) -> Vec<Point> {
         self.points_with_lines().map(|(_, point)| point).collect()
     }
@@ -146,8 +147,15 @@ impl Trace {
     fn points_with_lines(&self) -> impl Iterator<Item = (usize, Point)> {
         let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         let mut points = Vec::new();
-        let calls = self.text.lines().enumerate();
-        for (line, call) in calls.filter_map(|(line, text)| Some((line, Call::parse(text)?))) {
+        let calls = || {
+            let lines = self.text.lines().enumerate();
+            lines.filter_map(|(line, text)| Some((line, Call::parse(text)?)))
+        };
+        let first = calls().next().map(|(_, call)| call.pid);
+        let loaded = calls().filter(|(_, call)| call.arguments.contains("/ld.so.cache"));
+        let mut others: BTreeSet<&str> = loaded.map(|(_, call)| call.pid).collect();
+        others.retain(|pid| Some(*pid) != first);
+        for (line, call) in calls().filter(|(_, call)| !others.contains(call.pid)) {
             let nth = counts.entry((call.pid, call.name)).or_default();
             *nth += 1;
             // The loader closes files before the program has started.
