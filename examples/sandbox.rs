@@ -26,6 +26,12 @@ struct Options {
     /// Delay of each answer
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     latency_ms: u64,
+    /// Origin of the links in answers, if the sandbox stands behind TLS: https://api.example
+    #[arg(long, value_name = "URL")]
+    link_origin: Option<String>,
+    /// Another redirect URI to accept; can be repeated
+    #[arg(long, value_name = "URI")]
+    redirect_uri: Vec<String>,
 }
 
 fn main() {
@@ -34,6 +40,7 @@ fn main() {
         port_api: options.port_api,
         port_auth: options.port_auth,
         latency: Duration::from_millis(options.latency_ms),
+        link_origin: options.link_origin,
         ..Settings::default()
     };
     let sandbox = match Sandbox::try_start(settings) {
@@ -47,6 +54,7 @@ fn main() {
             std::process::exit(69);
         }
     };
+    sandbox.with(|world| world.accept_redirect_uris(&options.redirect_uri));
     let lists = sandbox.with(|world| add_lists(world, options.subscribers));
     print_guide(&sandbox, &lists);
     loop {

@@ -1,5 +1,5 @@
-//! The authorization code flow as data (RFC 6749, section 4.1; PKCE: RFC 7636): the URL to open, and what a person
-//! pastes back. Pure but for random bytes.
+//! The authorization code flow as data (RFC 6749, section 4.1; PKCE: RFC 7636), and that of OAuth 1.0a (RFC 5849, section
+//! 2), which has the same parts: the URL to open, and what a person pastes back. Pure but for random bytes.
 
 use crate::api::reaction::SCOPES;
 use crate::error::{Error, Kind, Result};
@@ -21,10 +21,12 @@ const STATE_BYTES: usize = 18;
 #[derive(Debug)]
 pub(crate) struct PendingAuthorization {
     pub(crate) client_id: String,
-    pub(crate) redirect_uri: String,
-    /// Comes back in the redirect, so that nobody can slip us another account's code.
+    /// None: OAuth 1.0a, out of band.
+    pub(crate) redirect_uri: Option<String>,
+    /// Comes back in the redirect, so that nobody can slip us another account's code. With OAuth 1.0a: the request token.
     pub(crate) state: String,
-    /// PKCE, for public clients; confidential ones must not use it (AWeber API, section 1).
+    /// PKCE, for public clients; confidential ones must not use it (AWeber API, section 1). With OAuth 1.0a: the secret of
+    /// the request token.
     pub(crate) verifier: Option<SecretString>,
 }
 
@@ -37,7 +39,7 @@ impl PendingAuthorization {
     ) -> Result<PendingAuthorization> {
         Ok(PendingAuthorization {
             client_id,
-            redirect_uri,
+            redirect_uri: Some(redirect_uri),
             state: random_text(STATE_BYTES)?,
             verifier: if public {
                 Some(random_text(VERIFIER_BYTES)?.into())
@@ -50,11 +52,17 @@ impl PendingAuthorization {
     /// The page to open in a browser. Holds no secret: the challenge is a hash of the verifier.
     pub(crate) fn url(&self, auth: &Url) -> Url {
         let mut url = auth.clone();
+        let Some(redirect_uri) = &self.redirect_uri else {
+            url.set_path("/1.0/oauth/authorize");
+            url.query_pairs_mut()
+                .append_pair("oauth_token", &self.state);
+            return url;
+        };
         url.set_path("/oauth2/authorize");
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &self.client_id)
-            .append_pair("redirect_uri", &self.redirect_uri)
+            .append_pair("redirect_uri", redirect_uri)
             .append_pair("scope", SCOPES)
             .append_pair("state", &self.state);
         if let Some(verifier) = &self.verifier {
@@ -79,23 +87,49 @@ impl PendingAuthorization {
         format!("{json}\n").into_bytes()
     }
 
+    /// The code in what a person pasted. Errors: as [`read_pasted`].
+    pub(crate) fn read_pasted(&self, pasted: &str) -> Result<SecretString> {
+        match &self.redirect_uri {
+            Some(_) => read_pasted(pasted, ["code", "state"], &self.state),
+            None => read_pasted(pasted, ["oauth_verifier", "oauth_token"], &self.state)
+                .map_err(|error| error.next("aweber-sync authorize --oauth1")),
+        }
+    }
+
     /// What [`PendingAuthorization::to_bytes`] wrote.
     pub(crate) fn parse(content: &[u8]) -> Option<PendingAuthorization> {
         let map: Map<String, Value> = serde_json::from_slice(content).ok()?;
         let text = |key: &str| Some(map.get(key)?.as_str()?.to_owned());
         Some(PendingAuthorization {
             client_id: text("client_id")?,
-            redirect_uri: text("redirect_uri")?,
+            redirect_uri: text("redirect_uri"),
             state: text("state")?,
             verifier: text("code_verifier").map(Into::into),
         })
     }
 }
 
-/// The code in what a person pasted: the code itself, or the whole URL that AWeber redirected to.
+/// The code of AWeber's page `authorize_app`: consumer key and secret, request token and its secret, verifier. Returns
+/// the authorization that it completes, the consumer secret and the verifier.
+pub(crate) fn read_app_code(pasted: &str) -> Option<(PendingAuthorization, SecretString, String)> {
+    let parts: Vec<&str> = pasted.trim().split('|').map(str::trim).collect();
+    let [key, secret, token, token_secret, verifier] = parts[..] else {
+        return None;
+    };
+    let pending = PendingAuthorization {
+        client_id: key.to_owned(),
+        redirect_uri: None,
+        state: token.to_owned(),
+        verifier: Some(token_secret.into()),
+    };
+    (!parts.contains(&"")).then(|| (pending, secret.into(), verifier.to_owned()))
+}
+
+/// The code in what a person pasted: the code itself, or the whole URL that AWeber redirected to. `names`: of the
+/// parameters with the code and with the state.
 ///
 /// Errors: 77 if AWeber or the customer refused, or it belongs to another authorization.
-pub(crate) fn read_pasted(pasted: &str, state: &str) -> Result<SecretString> {
+fn read_pasted(pasted: &str, names: [&str; 2], state: &str) -> Result<SecretString> {
     let again = |what: String| {
         Error::new(Kind::NeedsHuman, what)
             .safe("nothing was changed")
@@ -107,7 +141,7 @@ pub(crate) fn read_pasted(pasted: &str, state: &str) -> Result<SecretString> {
     }
     let query = match pasted.split_once('?') {
         Some((_, query)) => query.split('#').next().unwrap_or(query),
-        None if pasted.starts_with("code=") || pasted.contains("&code=") => pasted,
+        None if has_parameter(pasted, names[0]) => pasted,
         None if pasted.contains("://") => {
             return Err(again("the pasted address holds no code".to_owned()));
         }
@@ -119,8 +153,8 @@ pub(crate) fn read_pasted(pasted: &str, state: &str) -> Result<SecretString> {
     let (mut code, mut came_back, mut refusal, mut why) = (None, None, None, String::new());
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match name.as_ref() {
-            "code" => code = Some(value.into_owned()),
-            "state" => came_back = Some(value.into_owned()),
+            name if name == names[0] => code = Some(value.into_owned()),
+            name if name == names[1] => came_back = Some(value.into_owned()),
             "error" => refusal = Some(value.into_owned()),
             "error_description" => why = format!(": {value}"),
             _ => {}
@@ -148,6 +182,12 @@ pub(crate) fn read_pasted(pasted: &str, state: &str) -> Result<SecretString> {
         Some(code) => Ok(code.into()),
         None => Err(again("the pasted address holds no code".to_owned())),
     }
+}
+
+/// Whether a text is a query with that parameter.
+fn has_parameter(text: &str, name: &str) -> bool {
+    let mut pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.any(|(found, _)| found == name)
 }
 
 fn random_text(bytes: usize) -> Result<String> {
@@ -192,7 +232,7 @@ mod tests {
     fn the_challenge_is_the_example_of_rfc_7636() {
         let begun = PendingAuthorization {
             client_id: "c".into(),
-            redirect_uri: "r".into(),
+            redirect_uri: Some("r".into()),
             state: "s".into(),
             verifier: Some("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into()),
         };
@@ -233,7 +273,9 @@ mod tests {
             "<https://localhost/?code=abc&state=s1>",
         ] {
             assert_eq!(
-                read_pasted(pasted, "s1").unwrap().expose_secret(),
+                read_pasted(pasted, ["code", "state"], "s1")
+                    .unwrap()
+                    .expose_secret(),
                 "abc",
                 "{pasted}"
             );
@@ -251,10 +293,53 @@ mod tests {
             "two words",
         ] {
             assert_eq!(
-                read_pasted(bad, "s1").unwrap_err().kind(),
+                read_pasted(bad, ["code", "state"], "s1")
+                    .unwrap_err()
+                    .kind(),
                 Kind::NeedsHuman,
                 "{bad}"
             );
+        }
+    }
+
+    #[test]
+    fn the_code_of_authorize_app_has_five_values() {
+        let (pending, secret, verifier) = read_app_code(" key|s|token|ts|v3rifier\r\n").unwrap();
+        assert_eq!((&*pending.client_id, &*verifier), ("key", "v3rifier"));
+        assert_eq!(secret.expose_secret(), "s");
+        let again = PendingAuthorization::parse(&pending.to_bytes()).unwrap();
+        assert_eq!(
+            (&*again.state, again.redirect_uri.as_deref()),
+            ("token", None)
+        );
+        assert_eq!(again.verifier.unwrap().expose_secret(), "ts");
+        for other in ["", "verifier", "a|b|c|d", "a|b|c|d|", "a|b|c|d|e|f"] {
+            assert!(read_app_code(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_verifier_is_found_however_it_is_pasted() {
+        let (pending, ..) = read_app_code("key|s|t|ts|v").unwrap();
+        for pasted in [
+            "abc",
+            " 'abc'\n",
+            "https://localhost/?oauth_token=t&oauth_verifier=abc",
+            "oauth_verifier=abc&oauth_token=t",
+            "<http://x/?oauth_verifier=abc&oauth_token=t#top>",
+        ] {
+            let verifier = pending.read_pasted(pasted).unwrap();
+            assert_eq!(verifier.expose_secret(), "abc", "{pasted}");
+        }
+        for bad in [
+            "",
+            "two words",
+            "https://localhost/?oauth_token=t",
+            "https://localhost/?oauth_token=other&oauth_verifier=abc",
+            "https://localhost/?oauth_verifier=abc",
+        ] {
+            let error = pending.read_pasted(bad).unwrap_err();
+            assert_eq!(error.kind(), Kind::NeedsHuman, "{bad}");
         }
     }
 }

@@ -59,7 +59,7 @@ impl Kind {
 }
 
 /// A failure as a person reads it in a cron mail.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Error {
     kind: Kind,
     what: String,
@@ -164,6 +164,16 @@ impl Error {
     pub(crate) fn with_kind(mut self, kind: Kind) -> Error {
         self.kind = kind;
         self
+    }
+
+    /// What happened.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// What to type next.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.next.as_deref()
     }
 
     /// Its kind.

@@ -154,7 +154,10 @@ impl Job<'_> {
         if self.session.refreshes() == 0 {
             self.session.refresh().await?;
         }
-        Ok(())
+        match self.session.refresh_answer() {
+            Some(answer) => self.ledger.set_last_refresh(answer),
+            None => Ok(()),
+        }
     }
 
     fn collector(&self, output: Output) -> Result<Collector> {
@@ -187,6 +190,7 @@ impl Job<'_> {
         let summary = &mut *self.summary;
         summary.requests = self.session.requests();
         summary.refreshes = self.session.refreshes();
+        summary.lowered_pace = self.session.lowered_pace();
         let tokens = self.session.tokens();
         summary.token_expires_at = (!tokens.is_oauth1()).then_some(tokens.expires_at);
         summary.previous_success = self.ledger.last_success().unwrap_or_default();

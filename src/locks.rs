@@ -18,8 +18,29 @@ use std::time::{Duration, Instant};
 pub(crate) struct Locks {
     /// Where the tokens are.
     pub(crate) store: TokenStore,
-    _run_lock: Lock,
-    _token_lock: Lock,
+    _held: Held,
+}
+
+/// The locks alone: nothing is made, recovered or changed.
+#[derive(Debug)]
+pub(crate) struct Held {
+    _locks: (Lock, Lock),
+}
+
+impl Held {
+    /// Takes the locks of a state directory that exists. Errors: as [`Locks::take`].
+    pub(crate) async fn take(
+        paths: &Paths,
+        store: &TokenStore,
+        wait: Duration,
+        stop: &mut Stop,
+    ) -> Result<Held> {
+        let run_lock = take_one(&paths.lock(), wait, stop).await?;
+        let token_lock = take_one(&store.beside(".lock"), wait, stop).await?;
+        Ok(Held {
+            _locks: (run_lock, token_lock),
+        })
+    }
 }
 
 /// How often a waiting process asks for the lock again.
@@ -38,21 +59,21 @@ impl Locks {
         if store.directory().is_dir() {
             ownership::check_directory(store.directory())?;
         }
-        let run_lock = take_one(&paths.lock(), wait, stop).await?;
         // Two state directories may share one token file.
-        let token_lock = take_one(&store.beside(".lock"), wait, stop).await?;
+        let held = Held::take(paths, &store, wait, stop).await?;
         recovery::recover(&store)?;
-        Ok(Locks {
-            store,
-            _run_lock: run_lock,
-            _token_lock: token_lock,
-        })
+        Ok(Locks { store, _held: held })
     }
 
     /// The tokens, if they belong to the client that is configured.
     pub(crate) fn load_tokens(&self, client_id: Option<&str>) -> Result<TokenFile> {
-        let tokens = match self.store.load() {
-            Err(error) if !self.store.exists() && self.store.has_candidate() => {
+        Locks::read_tokens(&self.store, client_id)
+    }
+
+    /// As [`Locks::load_tokens`], for a command that only looks.
+    pub(crate) fn read_tokens(store: &TokenStore, client_id: Option<&str>) -> Result<TokenFile> {
+        let tokens = match store.load() {
+            Err(error) if !store.exists() && store.has_candidate() => {
                 return Err(
                     error.safe("an authorization was begun and not finished; its tokens are kept")
                 );

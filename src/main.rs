@@ -113,6 +113,7 @@ async fn carry_out(command: Command) -> Result<()> {
     match command {
         Command::Authorize(config) => commands::authorize::authorize(config).await,
         Command::Run(watchers, config) => commands::run::run(watchers, config).await,
+        Command::Check(config) => commands::check::check(*config).await,
         Command::Lists(config) => commands::lists::lists(config).await,
         Command::Status(config) => commands::status::status(config),
         Command::Forget(config) => commands::forget::forget(config).await,

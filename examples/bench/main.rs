@@ -4,7 +4,8 @@
 //! whole process: a first export, a run with a few new subscribers, an idle run, and start-up alone. Beside it, curl
 //! fetches the same pages and discards them, the JSON parser runs alone, and two other tools are measured if they are
 //! installed. `--program` measures another build beside the new one. `--instructions` counts instructions instead, and
-//! `--at-the-limit` measures how much of AWeber's rate limit an export uses.
+//! `--at-the-limit` measures how much of AWeber's rate limit an export uses, alone
+//! or beside another client of the account.
 
 #![allow(
     clippy::print_stdout,
@@ -64,12 +65,12 @@ struct Options {
     /// Instead of times: export for this many minutes at AWeber's rate limit
     #[arg(long, value_name = "MINUTES")]
     at_the_limit: Option<u64>,
-    /// With --at-the-limit: delay of each answer
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = 300)]
-    latency_ms: u64,
-    /// With --at-the-limit: after 20 seconds another client exhausts the rate limit once
-    #[arg(long)]
-    neighbour: bool,
+    /// With --at-the-limit: delays of each answer, separated by commas
+    #[arg(long, value_name = "MILLISECONDS", value_delimiter = ',', default_values_t = [300])]
+    latency_ms: Vec<u64>,
+    /// With --at-the-limit: requests a minute of another client of the account; several rates separated by commas
+    #[arg(long, value_name = "REQUESTS", value_delimiter = ',')]
+    neighbour: Vec<u64>,
 }
 
 fn main() -> ExitCode {
@@ -97,14 +98,7 @@ fn bench(options: &Options) -> Result<()> {
         builds.push(Build::other(file)?);
     }
     let results = match options.at_the_limit {
-        Some(minutes) => {
-            return limit::at_the_limit(
-                &builds[0].binary,
-                minutes,
-                options.latency_ms,
-                options.neighbour,
-            );
-        }
+        Some(minutes) => return limit::at_the_limit(&builds, minutes, options),
         None if options.instructions => instructions::first_exports(&builds, options)?,
         None => times(&builds, options)?,
     };

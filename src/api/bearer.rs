@@ -7,6 +7,7 @@ use super::exchange::{Issued, exchange};
 use super::reaction::SCOPES;
 use crate::error::{Error, Kind, Result};
 use crate::secret::{ExposeSecret, SecretString};
+use crate::token::answer::RefreshAnswer;
 use crate::token::grant::Grant;
 use crate::token::model::TokenFile;
 use crate::token::store::TokenStore;
@@ -38,6 +39,7 @@ pub(crate) struct Bearer {
     /// Earlier tokens of this session, to be redacted as well.
     spent: Vec<SecretString>,
     refreshes: u64,
+    answer: Option<RefreshAnswer>,
     lost: bool,
 }
 
@@ -58,6 +60,7 @@ impl Bearer {
             deferred: None,
             spent: Vec::new(),
             refreshes: 0,
+            answer: None,
             lost: false,
         }
     }
@@ -178,6 +181,11 @@ impl Bearer {
         let wait = issued.life - EARLY.min(issued.life / 10);
         self.refresh_at = issued.sent.checked_add(wait);
         let before = std::mem::replace(&mut self.tokens, issued.tokens);
+        let (old, new) = (before.lasting_secret(), self.tokens.lasting_secret());
+        self.answer = Some(RefreshAnswer {
+            is_new_token: old.expose_secret() != new.expose_secret(),
+            expires_in: issued.life.as_secs(),
+        });
         self.spent.push(before.lasting_secret().clone());
         self.spent.extend(before.access_token);
         self.refreshes += 1;
@@ -214,6 +222,10 @@ impl Bearer {
 
     pub(super) fn set_tokens(&mut self, tokens: TokenFile) {
         self.tokens = tokens;
+    }
+
+    pub(super) fn refresh_answer(&self) -> Option<RefreshAnswer> {
+        self.answer
     }
 
     pub(super) fn renewals(&self) -> u64 {

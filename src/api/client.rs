@@ -7,11 +7,15 @@ use super::pacing::Limiter;
 use super::request_log::{RequestLog, Slot};
 use super::transport::{Fault, Reply, Transport};
 use crate::config::Network;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::progress;
 use crate::secret::SecretString;
 use crate::stop::Stop;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+/// A wait this long is worth a word in the progress bar.
+const LONG_WAIT: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub(crate) struct Client {
     log: RequestLog,
     waits: Waits,
     requests: u64,
+    /// No more than this are sent.
+    most: Option<u64>,
 }
 
 impl Client {
@@ -32,6 +38,7 @@ impl Client {
         let transport = Transport::new(network)?;
         let clock = Clock::start();
         let (log, earlier) = RequestLog::open(log, clock.now_ms());
+        progress::pace(network.requests_per_minute as usize);
         Ok(Client {
             transport,
             limiter: Limiter::new(
@@ -47,6 +54,7 @@ impl Client {
                 rate_limit: network.rate_limit_wait,
             },
             requests: 0,
+            most: None,
         })
     }
 
@@ -55,38 +63,64 @@ impl Client {
         self.requests
     }
 
+    /// Sends at most that many requests in all.
+    pub(crate) fn limit(&mut self, most: u64) {
+        self.most = Some(most);
+    }
+
     /// How long the next request has to wait for its turn.
     pub(crate) fn wait_ahead(&mut self) -> Duration {
         self.limiter.wait(self.clock.now_ms())
     }
 
-    /// Whether requests that take that long, one at a time, cannot use the rate limit.
-    pub(super) fn is_too_slow_one_at_a_time(&self, latency: Duration) -> bool {
-        self.limiter.is_out_of_reach(latency, self.clock.now_ms())
+    /// How many requests that take that long have to be under way at once to use the rate limit.
+    pub(super) fn useful_under_way(&self, latency: Duration) -> usize {
+        self.limiter.useful_under_way(latency, self.clock.now_ms())
     }
 
     /// Waits until the rate limit lets the next request leave.
     pub(super) async fn wait_for_turn(&mut self) -> Result<()> {
         loop {
             self.stop.check()?;
+            if self.most.is_some_and(|most| self.requests >= most) {
+                return Err(Error::new(
+                    Kind::Unavailable,
+                    format!("the {} requests of this check are used up", self.requests),
+                )
+                .next("nothing: what they showed is above"));
+            }
             let wait = self.wait_ahead();
             if wait.is_zero() {
                 return Ok(());
             }
             tracing::debug!(
                 event = "rate_wait",
-                seconds = wait.as_secs_f32(),
+                milliseconds = wait.as_millis() as u64,
                 "waiting for --requests-per-minute"
             );
-            self.stop.sleep(wait).await?;
+            self.sleep(wait).await?;
         }
+    }
+
+    /// Sleeps for the rate limit.
+    async fn sleep(&mut self, wait: Duration) -> Result<()> {
+        progress::waiting(wait > LONG_WAIT);
+        let slept = self.stop.sleep(wait).await;
+        progress::waiting(false);
+        slept
+    }
+
+    /// The most requests a minute, if others who share AWeber's limit have lowered it.
+    pub(crate) fn lowered_pace(&self) -> Option<usize> {
+        self.limiter.lowered_pace(self.clock.now_ms())
     }
 
     /// Counts a request that is about to be sent.
     pub(super) fn begin_request(&mut self) -> Slot {
         self.requests += 1;
-        self.limiter.begin();
-        self.log.begin(self.clock.now_ms())
+        let now_ms = self.clock.now_ms();
+        self.limiter.begin(now_ms);
+        self.log.begin(now_ms)
     }
 
     /// Notes that it was over then, answered or not.
@@ -129,7 +163,8 @@ impl Client {
                     pace,
                     "AWeber's rate limit is reached (shared with the account's other integrations); waiting {wait:?}, then at most {pace} requests a minute"
                 );
-                self.stop.sleep(wait).await
+                progress::pace(pace);
+                self.sleep(wait).await
             }
             Step::Wait(wait, what) => {
                 tracing::info!(event = "retry", "{what}; asking again");

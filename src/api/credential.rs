@@ -9,6 +9,7 @@ use super::oauth1::OAuth1;
 use crate::envelope::Problem;
 use crate::error::{Error, Result};
 use crate::secret::SecretString;
+use crate::token::answer::RefreshAnswer;
 use crate::token::model::TokenFile;
 use chrono::{DateTime, Utc};
 use url::Url;
@@ -98,6 +99,14 @@ impl Credential {
         match self {
             Credential::Bearer(bearer) => bearer.set_tokens(tokens),
             Credential::OAuth1(oauth1) => oauth1.set_tokens(tokens),
+        }
+    }
+
+    /// What the answer to the latest renewal showed of AWeber.
+    pub(super) fn refresh_answer(&self) -> Option<RefreshAnswer> {
+        match self {
+            Credential::Bearer(bearer) => bearer.refresh_answer(),
+            Credential::OAuth1(_) => None,
         }
     }
 

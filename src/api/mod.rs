@@ -3,6 +3,8 @@
 
 pub(crate) mod transport;
 
+pub(crate) mod handshake;
+
 pub(crate) mod clock;
 mod pacing;
 mod request_log;
@@ -20,5 +22,5 @@ pub(crate) mod bearer;
 pub(crate) mod credential;
 pub(crate) mod oauth1;
 
-mod lookahead;
+mod sent;
 pub(crate) mod session;

@@ -15,8 +15,8 @@ use url::Url;
 pub(crate) struct OAuth1 {
     tokens: TokenFile,
     signer: Signer,
-    /// Of the latest request and of one sent ahead of its turn, to be redacted.
-    signatures: [SecretString; 2],
+    /// Of the latest requests, as many as may be under way at once, to be redacted.
+    signatures: [SecretString; 4],
 }
 
 impl OAuth1 {
@@ -43,7 +43,7 @@ impl OAuth1 {
             self.signer
                 .sign("GET", url, &[], &Stamp::at(clock.signing_time()));
         self.signatures.rotate_left(1);
-        self.signatures[1] = signature;
+        self.signatures[3] = signature;
         header
     }
 
@@ -102,11 +102,11 @@ pub(super) fn bad_timestamp(
     clock: &mut Clock,
 ) -> Failed {
     let off = match date.map(|date| clock.compare(date)) {
-        None => "by an unknown time: its answer has no date".to_owned(),
-        Some(ahead) if ahead < 0 => format!("{} s ahead", -ahead),
-        Some(ahead) => format!("{ahead} s behind"),
+        None => "differs from AWeber's, whose answer has no date".to_owned(),
+        Some(ahead) if ahead < 0 => format!("is {} s ahead of AWeber's", -ahead),
+        Some(ahead) => format!("is {ahead} s behind AWeber's"),
     };
-    let what = format!("{answered}: compared with AWeber, the clock of this machine is off, {off}");
+    let what = format!("{answered}: the clock of this machine {off}");
     tracing::warn!(event = "clock_off", "{what}");
     Failed::Unauthorized(
         Error::config(what)

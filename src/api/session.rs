@@ -3,15 +3,17 @@
 use super::attempts::{Failed, Step};
 use super::client::{Client, random_byte};
 use super::credential::Credential;
-use super::lookahead::{self, Answer, Lookahead};
 use super::reaction::{Reaction, reaction};
+use super::sent::{Answer, Sent};
 use super::transport::{Fault, Reply};
 use crate::envelope::Problem;
 use crate::error::{Error, Kind, Result};
 use crate::secret::SecretString;
 use crate::stop::Stop;
+use crate::token::answer::RefreshAnswer;
 use crate::token::model::TokenFile;
 use chrono::{DateTime, Utc};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// The advice for failures that most likely pass.
@@ -32,8 +34,8 @@ pub(crate) enum Found<T> {
 pub(crate) struct Session {
     client: Client,
     credential: Credential,
-    /// The page asked for before its turn.
-    lookahead: Option<Lookahead>,
+    /// Requests sent before their turn, in the order of their turns.
+    ahead: VecDeque<Sent>,
     /// How long the latest answer of the API took.
     latency: Duration,
     unreachable: bool,
@@ -48,6 +50,9 @@ pub(crate) struct Session {
 /// Answered to every token that AWeber accepts.
 const CONTROL: &str = "/1.0/accounts";
 
+/// The paths that will most likely be asked for after the present one, by their number from 0.
+pub(crate) type Upcoming<'a> = &'a (dyn Fn(usize) -> Option<String> + Sync);
+
 /// How one attempt ended.
 type Attempt = std::result::Result<Reply, Failed>;
 
@@ -57,7 +62,7 @@ impl Session {
         Session {
             client,
             credential,
-            lookahead: None,
+            ahead: VecDeque::new(),
             latency: Duration::ZERO,
             unreachable: false,
             path_refused: false,
@@ -68,7 +73,7 @@ impl Session {
 
     /// Refresh on start: renews what can be renewed. The new tokens are durable before they are used.
     pub(crate) async fn refresh(&mut self) -> Result<()> {
-        self.drop_lookahead();
+        self.drop_ahead();
         self.credential.renew_early(&mut self.client).await
     }
 
@@ -81,14 +86,15 @@ impl Session {
         path: &str,
         read: impl Fn(Vec<u8>) -> std::result::Result<T, String>,
     ) -> Result<Found<T>> {
-        self.get_with_next(path, None, read).await
+        self.get_with_next(path, &|_| None, read).await
     }
 
-    /// As [`Session::get`], where `next` will most likely be asked for after it: see [`lookahead`].
+    /// As [`Session::get`], where `next` gives the paths that will most likely be asked for after it: see
+    /// [`sent`](super::sent).
     pub(crate) async fn get_with_next<T>(
         &mut self,
         path: &str,
-        next: Option<&str>,
+        next: Upcoming<'_>,
         read: impl Fn(Vec<u8>) -> std::result::Result<T, String>,
     ) -> Result<Found<T>> {
         let began = Instant::now();
@@ -120,7 +126,7 @@ impl Session {
             }
             if matches!(step, Step::Renew) {
                 // It was sent with the access token that dies with this.
-                self.drop_lookahead();
+                self.drop_ahead();
                 self.credential.renew(&mut self.client).await?;
             }
             self.client
@@ -130,12 +136,41 @@ impl Session {
         }
     }
 
+    /// One GET, neither repeated nor renewed: the answer, whatever its status.
+    ///
+    /// Errors: 69 no answer.
+    pub(crate) async fn look(&mut self, path: &str) -> Result<Reply> {
+        self.ask(path, &|_| None).await?.map_err(|fault| {
+            fault
+                .untrusted_certificate()
+                .unwrap_or_else(|| Error::new(Kind::Unavailable, fault.what).next(IF_IT_PASSES))
+        })
+    }
+
+    /// The error that an answer other than a success would be to a run.
+    pub(crate) fn refusal(&self, reply: &Reply) -> (Problem, Error) {
+        let problem = Problem::read(&reply.body, &self.credential.secrets());
+        let answered = format!("AWeber answered {}{}", reply.status, problem.in_brackets());
+        let (kind, advice) = match reaction(reply.status, &problem) {
+            Reaction::GiveUp(kind, advice) => (kind, advice),
+            Reaction::Unauthorized => (Kind::NeedsHuman, "aweber-sync authorize"),
+            Reaction::WaitForRateLimit => (Kind::RateLimited, "the same command in a minute"),
+            _ => (Kind::Unavailable, IF_IT_PASSES),
+        };
+        (problem, Error::new(kind, answered).next(advice))
+    }
+
+    /// Sends at most that many requests in all.
+    pub(crate) fn limit_requests(&mut self, most: u64) {
+        self.client.limit(most);
+    }
+
     /// Whether AWeber accepts the token for another path. Errors: as [`Session::get`].
     async fn control_succeeds(&mut self) -> Result<bool> {
         let began = Instant::now();
         let mut attempts = self.client.attempts();
         loop {
-            let failed = match self.attempt(CONTROL, None).await? {
+            let failed = match self.attempt(CONTROL, &|_| None).await? {
                 Ok(reply) => return Ok(reply.status < 300),
                 Err(Failed::Unauthorized(_)) => return Ok(false),
                 Err(failed) => failed,
@@ -149,7 +184,7 @@ impl Session {
     }
 
     /// One attempt: a success or a 404, or how it failed.
-    async fn attempt(&mut self, path: &str, next: Option<&str>) -> Result<Attempt> {
+    async fn attempt(&mut self, path: &str, next: Upcoming<'_>) -> Result<Attempt> {
         let reply = match self.ask(path, next).await? {
             Ok(reply) => reply,
             Err(fault) => {
@@ -162,8 +197,8 @@ impl Session {
         };
         self.unreachable = false;
         if reply.status >= 300 {
-            // The reason concerns the page after it too.
-            self.drop_lookahead();
+            // The reason concerns the pages after it too.
+            self.drop_ahead();
         }
         let problem = match reply.status {
             200..=299 => Problem::default(),
@@ -194,53 +229,43 @@ impl Session {
         })
     }
 
-    /// One GET, within the rate limit, or the answer to the one that was sent ahead; cancelled when a stop is requested.
+    /// One GET, within the rate limit, or the answer to the one that was sent ahead; meanwhile sends others ahead.
+    /// Cancelled when a stop is requested.
     async fn ask(
         &mut self,
         path: &str,
-        next: Option<&str>,
+        next: Upcoming<'_>,
     ) -> Result<std::result::Result<Reply, Fault>> {
-        let sent = self.lookahead.take_if(|ahead| ahead.is_for(path));
-        let is_next = |ahead: &Lookahead| next.is_some_and(|next| ahead.is_for(next));
-        if !self.lookahead.as_ref().is_some_and(is_next) {
-            self.drop_lookahead();
-        }
-        let slot = match &sent {
-            Some(sent) => sent.slot(),
+        let mut sent = match self.take_sent(path, next) {
+            Some(sent) => sent,
             None => {
                 self.client.wait_for_turn().await?;
-                self.client.begin_request()
+                self.send(path)
             }
         };
-        if let (Some(next), None) = (next, &self.lookahead) {
-            self.send_ahead(next);
-        }
-        let transport = self.client.transport.clone();
-        let authorization = self.authorization(path);
         let mut stop = self.client.stop.clone();
-        let answer = async {
-            if let Some(mut sent) = sent
-                && let Ok(answer) = sent.answer().await
-            {
-                return answer;
-            }
-            lookahead::ask(&transport, path, &authorization).await
-        };
-        let answer = tokio::select! {
-            answer = answer => answer,
-            stopped = stop.requested() => {
-                // AWeber may have counted it.
-                self.client.end_request(slot, Instant::now());
-                self.drop_lookahead();
-                return Err(stopped);
+        let answer = loop {
+            let room = self.send_ahead(next);
+            tokio::select! {
+                answer = sent.answer() => break answer,
+                () = tokio::time::sleep(room.unwrap_or_default()), if room.is_some() => {}
+                stopped = stop.requested() => {
+                    // AWeber may have counted it.
+                    self.client.end_request(sent.slot(), Instant::now());
+                    self.drop_ahead();
+                    return Err(stopped);
+                }
             }
         };
+        let answer = answer.map_err(|error| {
+            Error::new(Kind::Unavailable, format!("cannot ask AWeber: {error}"))
+        })?;
         let Answer {
             outcome,
             began,
             ended,
         } = answer;
-        self.client.end_request(slot, ended);
+        self.client.end_request(sent.slot(), ended);
         self.latency = ended - began;
         if let Ok(reply) = &outcome {
             self.client.clock.note(reply);
@@ -264,22 +289,48 @@ impl Session {
         }
     }
 
-    /// Sends the request for `path` before its turn, if one at a time could not use the rate limit and it has room.
-    fn send_ahead(&mut self, path: &str) {
-        let has_room = self.client.wait_ahead().is_zero();
-        if has_room && self.client.is_too_slow_one_at_a_time(self.latency) {
-            let transport = self.client.transport.clone();
-            let authorization = self.authorization(path);
-            let slot = self.client.begin_request();
-            let path = path.to_owned();
-            self.lookahead = Some(Lookahead::send(transport, path, authorization, slot));
+    /// Sends the request for `path`.
+    fn send(&mut self, path: &str) -> Sent {
+        let authorization = self.authorization(path);
+        let slot = self.client.begin_request();
+        let transport = self.client.transport.clone();
+        Sent::new(transport, path.to_owned(), authorization, slot)
+    }
+
+    /// The request for `path` if it was sent ahead. Those behind it are cancelled unless they are the next ones.
+    fn take_sent(&mut self, path: &str, next: Upcoming<'_>) -> Option<Sent> {
+        let is_first = self.ahead.front().is_some_and(|sent| sent.path() == path);
+        let sent = if is_first {
+            self.ahead.pop_front()
+        } else {
+            None
+        };
+        let mut ahead = self.ahead.iter().enumerate();
+        if !ahead.all(|(i, sent)| next(i).is_some_and(|path| sent.path() == path)) {
+            self.drop_ahead();
         }
+        sent
+    }
+
+    /// Sends requests before their turn, as many as the rate limit needs at this latency. Returns how long it takes until
+    /// another one has room, if one more would be useful.
+    fn send_ahead(&mut self, next: Upcoming<'_>) -> Option<Duration> {
+        while self.ahead.len() + 1 < self.client.useful_under_way(self.latency) {
+            let path = next(self.ahead.len())?;
+            let room = self.client.wait_ahead();
+            if !room.is_zero() {
+                return Some(room);
+            }
+            let sent = self.send(&path);
+            self.ahead.push_back(sent);
+        }
+        None
     }
 
     /// Cancels what was sent ahead. AWeber has counted it nevertheless.
-    fn drop_lookahead(&mut self) {
-        if let Some(ahead) = self.lookahead.take() {
-            self.client.end_request(ahead.slot(), Instant::now());
+    fn drop_ahead(&mut self) {
+        for sent in self.ahead.drain(..) {
+            self.client.end_request(sent.slot(), Instant::now());
         }
     }
 
@@ -293,9 +344,19 @@ impl Session {
         self.client.requests()
     }
 
+    /// The most requests a minute, if others who share AWeber's limit have lowered it.
+    pub(crate) fn lowered_pace(&self) -> Option<usize> {
+        self.client.lowered_pace()
+    }
+
     /// How often new tokens were issued.
     pub(crate) fn refreshes(&self) -> u64 {
         self.credential.renewals()
+    }
+
+    /// What the answer to the latest refresh showed of AWeber.
+    pub(crate) fn refresh_answer(&self) -> Option<RefreshAnswer> {
+        self.credential.refresh_answer()
     }
 
     /// The tokens in force.

@@ -9,7 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap,
+    HeaderValue,
 };
 use reqwest::{Client, ClientBuilder, Response};
 use std::time::Duration;
@@ -39,6 +40,10 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     /// The `Date` header.
     pub(crate) date: Option<DateTime<Utc>>,
+    /// It has headers about a rate limit, which AWeber does not document.
+    pub(crate) has_limit_headers: bool,
+    /// Such as `HTTP/1.1`.
+    pub(crate) protocol: &'static str,
     pub(crate) body: Vec<u8>,
 }
 
@@ -55,30 +60,11 @@ impl Transport {
     /// Builds the clients. Errors: 78 if there are no CA certificates to check AWeber's with.
     pub(crate) fn new(network: &Network) -> Result<Transport> {
         provide_cryptography();
-        let build = |url: &Url, builder: ClientBuilder| {
-            let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-            let mut builder = builder
-                .user_agent(concat!("aweber-sync/", env!("CARGO_PKG_VERSION")))
-                .default_headers(headers)
-                .redirect(reqwest::redirect::Policy::none())
-                .connect_timeout(CONNECT.min(network.timeout))
-                .read_timeout(network.timeout)
-                .timeout(network.timeout * 4);
-            if url.scheme() == "http" {
-                // Loopback: no certificates needed, and a proxy would see the token.
-                builder = builder.no_proxy().tls_certs_only([]);
-            }
-            builder.build().map_err(|e| {
-                Error::config(format!("cannot set up TLS: {}", chain(&e)))
-                    .safe("no request was sent and no token was spent")
-                    .next("install the package ca-certificates, or set SSL_CERT_FILE to a file with CA certificates")
-            })
-        };
+        // A new connection for each token request: a POST must not fail on a stale one.
+        let auth = Client::builder().pool_max_idle_per_host(0);
         Ok(Transport {
-            api: build(&network.api, Client::builder())?,
-            // A new connection for each token request: a POST must not fail on a stale one.
-            auth: build(&network.auth, Client::builder().pool_max_idle_per_host(0))?,
+            api: build(network, &network.api, Client::builder())?,
+            auth: build(network, &network.auth, auth)?,
             api_origin: network.api.clone(),
             auth_origin: network.auth.clone(),
         })
@@ -140,6 +126,48 @@ impl Transport {
     }
 }
 
+fn build(network: &Network, url: &Url, builder: ClientBuilder) -> Result<Client> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let mut builder = builder
+        .user_agent(concat!("aweber-sync/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT.min(network.timeout))
+        .read_timeout(network.timeout)
+        .timeout(network.timeout * 4);
+    if url.scheme() == "http" {
+        // Loopback: no certificates needed, and a proxy would see the token.
+        builder = builder.no_proxy().tls_certs_only([]);
+    }
+    builder.build().map_err(|e| {
+        Error::config(format!("cannot set up TLS: {}", chain(&e)))
+            .safe("no request was sent and no token was spent")
+            .next("install the package ca-certificates, or set SSL_CERT_FILE to a file with CA certificates")
+    })
+}
+
+/// GET of a path of the API without a token, by a client that leaves the body as sent: its `Date`, and whether it was
+/// compressed. The status does not matter.
+pub(crate) async fn look(
+    network: &Network,
+    path: &str,
+) -> Result<std::result::Result<(Reply, bool), Fault>> {
+    let client = build(network, &network.api, Client::builder().gzip(false))?;
+    let url = match at(&network.api, path) {
+        Ok(url) => url,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    let request = client.get(url).header(ACCEPT_ENCODING, "gzip");
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(e) => return Ok(Err(Fault::from_reqwest(e))),
+    };
+    let is_compressed = response.headers().contains_key(CONTENT_ENCODING);
+    let reply = read(response, LARGEST_BODY, |_| false).await;
+    Ok(reply.map(|reply| (reply, is_compressed)))
+}
+
 /// `Basic …` for a client id and secret.
 pub(crate) fn basic(id: &str, secret: &SecretString) -> SecretString {
     let pair = format!("{id}:{}", secret.expose_secret());
@@ -195,6 +223,22 @@ async fn read(
         .and_then(|date| date.to_str().ok())
         .and_then(|date| DateTime::parse_from_rfc2822(date).ok())
         .map(|date| date.to_utc());
+    let has_limit_headers = response.headers().keys().any(|name| {
+        let name = name.as_str();
+        name.contains("ratelimit") || name.contains("rate-limit") || name == "retry-after"
+    });
+    let protocol = match response.version() {
+        reqwest::Version::HTTP_11 => "HTTP/1.1",
+        reqwest::Version::HTTP_2 => "HTTP/2",
+        _ => "another version of HTTP",
+    };
+    let whole_reply = |body| Reply {
+        status,
+        date,
+        has_limit_headers,
+        protocol,
+        body,
+    };
     let known = response.content_length().unwrap_or(16 * 1024) as usize;
     let mut body = Vec::with_capacity(known.min(largest) + 1);
     loop {
@@ -210,10 +254,10 @@ async fn read(
                     });
                 }
                 if whole(&body) {
-                    return Ok(Reply { status, date, body });
+                    return Ok(whole_reply(body));
                 }
             }
-            Ok(None) => return Ok(Reply { status, date, body }),
+            Ok(None) => return Ok(whole_reply(body)),
             Err(e) => {
                 let fault = Fault::from_reqwest(e);
                 return Err(Fault {

@@ -1,6 +1,7 @@
-//! The options of all commands but `run`.
+//! The options of all commands but `run`; those of `check` include them.
 
 use super::common::Network;
+use super::run::Run;
 use super::values::duration;
 use clap::Args;
 use std::path::PathBuf;
@@ -52,6 +53,39 @@ pub(crate) struct Authorize {
 
     #[command(flatten)]
     pub(crate) network: Network,
+}
+
+/// Check the set-up and the connection, and whether AWeber behaves as this program assumes. Run it before the first
+/// night, and when something is odd.
+///
+/// Takes the options of `run` too: check the very line that you schedule. Reads only, with at most 30 requests, and
+/// changes nothing; the access token of `authorize` lives two hours, after that use --refresh. Ends with what to do next,
+/// and with the exit code that `run` would end with.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// Write a report to this file: shapes, counts and versions only, nothing personal, to attach to a bug report
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// First refresh the token and finish what a killed run left of it, as every run does
+    #[arg(long)]
+    pub(crate) refresh: bool,
+
+    /// Find out what AWeber does with an old refresh token, by at most six token requests. This may end the
+    /// authorization, so that you have to run `aweber-sync authorize` again
+    #[arg(long, conflicts_with_all = ["report", "refresh"])]
+    pub(crate) probe_rotation: bool,
+
+    /// Do not ask before --probe-rotation
+    #[arg(long, requires = "probe_rotation")]
+    pub(crate) yes: bool,
+
+    /// Print one JSON object; later versions may add fields but change none
+    #[arg(long, env = "AWEBER_SYNC_JSON")]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) run: Run,
 }
 
 /// Show the account's lists: id, name, counts.

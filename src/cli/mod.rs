@@ -6,14 +6,16 @@ mod common;
 mod run;
 mod values;
 
-pub(crate) use self::commands::{Authorize, Completions, Forget, Lists, Man, Revoke, Status};
+pub(crate) use self::commands::{
+    Authorize, Check, Completions, Forget, Lists, Man, Revoke, Status,
+};
 pub(crate) use self::common::{Common, LogFormat, Network};
 pub(crate) use self::run::Run;
 
 use self::values::{ignore_empty_variables, split_variable};
 use crate::exit::{self, Exit};
 use clap::builder::BoolishValueParser;
-use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -40,6 +42,7 @@ pub(crate) struct Cli {
 pub(crate) enum Cmd {
     Authorize(Authorize),
     Run(Run),
+    Check(Check),
     Lists(Lists),
     Status(Status),
     Forget(Forget),
@@ -59,6 +62,40 @@ pub(crate) fn definition() -> Command {
                 .mut_args(complete_argument)
                 .after_long_help(exit::help())
         })
+        .mut_subcommand("check", |command| command.mut_args(hide_option_of_run))
+}
+
+/// `check` takes the options of `run`, and its help refers to them.
+fn hide_option_of_run(argument: Arg) -> Arg {
+    let is_shared = argument.get_help_heading().is_some();
+    let run = Run::augment_args(Command::new("run"));
+    let is_of_run = run
+        .get_arguments()
+        .any(|known| known.get_id() == argument.get_id());
+    argument.hide(is_of_run && !is_shared)
+}
+
+/// Every environment variable that the program reads of its own.
+pub(crate) fn known_variables() -> Vec<String> {
+    let command = definition();
+    let of = |command: &Command| {
+        let named = command.get_arguments().filter_map(Arg::get_env);
+        named
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
+    };
+    let mut names = of(&command);
+    names.extend(command.get_subcommands().flat_map(of));
+    let secrets = [
+        "AWEBER_CLIENT_SECRET",
+        "AWEBER_CLIENT_SECRET_FILE",
+        "AWEBER_SYNC_PING_URL",
+        "AWEBER_SYNC_PING_URL_FILE",
+    ];
+    names.extend(secrets.map(str::to_owned));
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// What holds for every argument: help shows no value from the environment, and the variable of a switch may be `1` or
@@ -86,7 +123,12 @@ pub(crate) fn parse() -> Cli {
         Ok(cli) => cli,
         Err(e) => e.exit(),
     };
-    if let (Cmd::Run(run), Some((_, matches))) = (&mut cli.command, matches.subcommand()) {
+    let run = match &mut cli.command {
+        Cmd::Run(run) => Some(run),
+        Cmd::Check(check) => Some(&mut check.run),
+        _ => None,
+    };
+    if let (Some(run), Some((_, matches))) = (run, matches.subcommand()) {
         split_variable(&mut run.lists, matches, "lists");
         split_variable(&mut run.exclude_lists, matches, "exclude_lists");
     }

@@ -4,13 +4,11 @@ mod adopt;
 mod ask;
 mod import;
 mod oauth1;
-mod pending;
 mod trade;
 
 use self::ask::{ask_for_code, read_code};
-use self::pending::{Pending, read_app_code};
 use super::print;
-use crate::authorization::PendingAuthorization;
+use crate::authorization::{PendingAuthorization, read_app_code};
 use crate::config::{self, Flow};
 use crate::disk::{atomic, ownership};
 use crate::error::{Error, Kind, Result};
@@ -94,12 +92,13 @@ impl Authorizer {
 
     /// The second half.
     async fn finish_pending(&self, pasted: &str) -> Result<()> {
-        if let Some((request, pasted)) = read_app_code(pasted) {
-            return self.trade(self.verifier_grant(&request, &pasted)?).await;
+        if let Some((pending, secret, verifier)) = read_app_code(pasted) {
+            let grant = self.verifier_grant(&pending, Some(secret), &verifier)?;
+            return self.trade(grant).await;
         }
         let file = self.pending_file();
         let pending = match std::fs::read(&file) {
-            Ok(content) => Pending::parse(&content),
+            Ok(content) => PendingAuthorization::parse(&content),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
             Err(e) => return Err(Error::disk("cannot read", &file, &e).safe("nothing was changed")),
         };
@@ -108,7 +107,7 @@ impl Authorizer {
                 .safe("nothing was changed")
                 .next("aweber-sync authorize --print-url, with the same --state-dir, then --code with the code that the page shows"));
         };
-        if let Pending::Code(pending) = &pending
+        if pending.redirect_uri.is_some()
             && pending.verifier.is_some() == self.secret_of(&pending.client_id).is_some()
         {
             return Err(Error::config(
@@ -120,7 +119,7 @@ impl Authorizer {
         self.trade(self.grant(&pending, pasted)?).await
     }
 
-    async fn begin(&self, stop: &Stop) -> Result<Pending> {
+    async fn begin(&self, stop: &Stop) -> Result<PendingAuthorization> {
         let is_oauth1 = self.uses_oauth1();
         let Some(client_id) = self.client_id(is_oauth1) else {
             return Err(Error::config("missing client id")
@@ -128,21 +127,20 @@ impl Authorizer {
                 .next("register an app at labs.aweber.com/apps with the redirect URI urn:ietf:wg:oauth:2.0:oob, then aweber-sync authorize --client-id ID"));
         };
         if is_oauth1 {
-            return Ok(Pending::Verifier(
-                self.request_token(client_id, stop).await?,
-            ));
+            return self.request_token(client_id, stop).await;
         }
         let public = self.secret_of(&client_id).is_none();
-        let redirect_uri = self.config.redirect_uri.clone();
-        PendingAuthorization::new(client_id, redirect_uri, public).map(Pending::Code)
+        PendingAuthorization::new(client_id, self.config.redirect_uri.clone(), public)
     }
 
     /// What the pasted text completes.
-    fn grant(&self, pending: &Pending, pasted: &str) -> Result<Grant> {
-        match (pending, read_app_code(pasted)) {
-            (_, Some((request, verifier))) => self.verifier_grant(&request, &verifier),
-            (Pending::Verifier(request), None) => self.verifier_grant(request, pasted),
-            (Pending::Code(pending), None) => self.code_grant(pending, pasted),
+    fn grant(&self, pending: &PendingAuthorization, pasted: &str) -> Result<Grant> {
+        match (&pending.redirect_uri, read_app_code(pasted)) {
+            (None, Some((pending, secret, verifier))) => {
+                self.verifier_grant(&pending, Some(secret), &verifier)
+            }
+            (None, None) => self.verifier_grant(pending, None, pasted),
+            (Some(redirect_uri), _) => self.code_grant(pending, redirect_uri, pasted),
         }
     }
 

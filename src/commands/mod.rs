@@ -1,6 +1,7 @@
 //! The commands, one module each. They use all other modules; only `main` uses them.
 
 pub(crate) mod authorize;
+pub(crate) mod check;
 pub(crate) mod forget;
 pub(crate) mod generate;
 pub(crate) mod lists;

@@ -8,7 +8,7 @@ mod paths;
 mod secrets;
 mod since;
 
-pub(crate) use self::env::{Env, process_env};
+pub(crate) use self::env::{Env, aweber_variables, process_env};
 pub(crate) use self::network::Network;
 pub(crate) use self::paths::{Paths, absolute};
 pub(crate) use self::secrets::ClientSecret;
@@ -29,6 +29,7 @@ pub(crate) enum Command {
     Authorize(Authorize),
     /// The watchers are apart because they are told about an invalid option too.
     Run(Watchers, Result<Run>),
+    Check(Box<Check>),
     Lists(Lists),
     Status(Status),
     Forget(Forget),
@@ -104,6 +105,21 @@ pub(crate) struct Run {
 }
 
 #[derive(Debug)]
+pub(crate) struct Check {
+    pub(crate) base: Base,
+    /// The options of `run`, or what is wrong with them.
+    pub(crate) run: Result<Run>,
+    pub(crate) watchers: Result<Watchers>,
+    pub(crate) report: Option<PathBuf>,
+    pub(crate) refresh: bool,
+    /// `--probe-rotation`: whether without asking.
+    pub(crate) probe_rotation: Option<bool>,
+    pub(crate) json: bool,
+    /// `-v`: also show what is as expected.
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug)]
 pub(crate) struct Lists {
     pub(crate) base: Base,
     pub(crate) json: bool,
@@ -153,6 +169,7 @@ impl Command {
             cli::Cmd::Run(args) => {
                 Command::Run(Watchers::new(&args, env)?, Run::new(&common, args, env))
             }
+            cli::Cmd::Check(args) => Command::Check(Box::new(Check::new(&common, args, env)?)),
             cli::Cmd::Lists(args) => Command::Lists(Lists {
                 base: base(&args.network)?,
                 json: args.json,
@@ -208,6 +225,21 @@ impl Watchers {
         Ok(Watchers {
             metrics_file: args.metrics_file.clone().filter(|_| !args.dry_run),
             ping_url: ping_url.filter(|_| !args.dry_run),
+        })
+    }
+}
+
+impl Check {
+    fn new(common: &cli::Common, args: cli::Check, env: Env<'_>) -> Result<Check> {
+        Ok(Check {
+            base: Base::new(common, &args.run.network, env)?,
+            watchers: Watchers::new(&args.run, env),
+            run: Run::new(common, args.run, env),
+            report: args.report,
+            refresh: args.refresh,
+            probe_rotation: args.probe_rotation.then_some(args.yes),
+            json: args.json,
+            verbose: common.verbose > 0,
         })
     }
 }

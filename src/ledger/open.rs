@@ -84,6 +84,12 @@ impl Ledger {
         }
     }
 
+    /// The version of its schema.
+    pub(crate) fn version(&self) -> Result<i64> {
+        let version = self.first("PRAGMA user_version", [], |row| row.get(0))?;
+        Ok(version.unwrap_or_default())
+    }
+
     /// Reads the whole file once, so that damage is found before a token is spent or a row written. Takes about 0.2 s
     /// for a million events.
     pub(crate) fn check_whole(&self) -> Result<()> {

@@ -3,6 +3,7 @@
 use super::Ledger;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::token::answer::RefreshAnswer;
 use chrono::{DateTime, NaiveDate};
 use rusqlite::params;
 
@@ -11,6 +12,9 @@ const RUNS_KEPT: i64 = 1000;
 
 /// The key of the day of the account's first run.
 const FIRST_DAY: &str = "first_day";
+
+/// The key of the answer to the latest refresh.
+const LAST_REFRESH: &str = "last_refresh";
 
 /// The result of a run.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +68,23 @@ impl Ledger {
     /// Stores it for the next run.
     pub(crate) fn set_aweber_time(&mut self, seconds: i64) -> Result<()> {
         self.set_meta("aweber_time", &seconds.to_string())
+    }
+
+    /// How the latest refresh of a run was answered.
+    pub(crate) fn last_refresh(&self) -> Result<Option<RefreshAnswer>> {
+        let text = self.meta(LAST_REFRESH)?.unwrap_or_default();
+        Ok(text.split_once(' ').and_then(|(token, life)| {
+            Some(RefreshAnswer {
+                is_new_token: token == "new",
+                expires_in: life.parse().ok()?,
+            })
+        }))
+    }
+
+    /// Stores it for `check`.
+    pub(crate) fn set_last_refresh(&mut self, answer: RefreshAnswer) -> Result<()> {
+        let token = if answer.is_new_token { "new" } else { "same" };
+        self.set_meta(LAST_REFRESH, &format!("{token} {}", answer.expires_in))
     }
 
     /// The day of the account's first run; remembers `today` if that is `run`.

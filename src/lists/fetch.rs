@@ -3,11 +3,7 @@
 use super::list::List;
 use crate::api::session::{Found, Session};
 use crate::error::{Error, Kind, Result};
-use crate::json::raw_text;
 use crate::pages::collection::{Page, Query};
-use crate::rows::ListRef;
-use serde_json::value::RawValue;
-use std::collections::HashMap;
 
 /// How often inconsistent pages are read before giving up.
 const ATTEMPTS: u32 = 3;
@@ -98,7 +94,7 @@ async fn read_all(session: &mut Session, query: &Query) -> Result<Reading> {
             let page = Page::parse(body, query, &origin)?;
             let lists = page
                 .subscribers()
-                .map(|list| read_list(list.json(), list.id()));
+                .map(|list| List::read(list.json(), list.id()));
             Ok((lists.collect::<Vec<_>>(), page.has_next, page.total_size))
         };
         let offset = lists.len().saturating_sub(1) as u64;
@@ -130,26 +126,6 @@ async fn read_all(session: &mut Session, query: &Query) -> Result<Reading> {
     }
 }
 
-/// Reads only the fields in use, so that an odd value elsewhere cannot hide the name.
-fn read_list(json: &str, id: i64) -> List {
-    let map: HashMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
-    let text = |key: &str| match map.get(key).map(|raw| raw.get()) {
-        Some(raw) if !raw.starts_with(['{', '[']) => raw_text(raw).into_owned(),
-        _ => String::new(),
-    };
-    let number = |key: &str| text(key).parse().unwrap_or(0);
-    List {
-        this: ListRef {
-            id,
-            name: text("name"),
-        },
-        unique_list_id: text("unique_list_id"),
-        subscribed: number("total_subscribed_subscribers"),
-        unconfirmed: number("total_unconfirmed_subscribers"),
-        unsubscribed: number("total_unsubscribed_subscribers"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,7 +137,7 @@ mod tests {
             let json = format!(
                 r#"{{"id":7,"name":"N\u00e9ws","new":{beside},"total_subscribed_subscribers":"12","unique_list_id":null}}"#
             );
-            let list = read_list(&json, 7);
+            let list = List::read(&json, 7);
             let read = (list.this.name.as_str(), list.unique_list_id.as_str());
             assert_eq!((read, list.subscribed), (("Néws", ""), 12), "{beside:.20}");
         }

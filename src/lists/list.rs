@@ -1,7 +1,10 @@
 //! A list of the account, as data.
 
+use crate::json::raw_text;
 use crate::rows::ListRef;
 use crate::subscriber::Status;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
 
 /// A list as described by the API.
 #[derive(Clone, Debug)]
@@ -19,6 +22,26 @@ pub(crate) struct List {
 }
 
 impl List {
+    /// Reads only the fields in use, so that an odd value elsewhere cannot hide the name.
+    pub(crate) fn read(json: &str, id: i64) -> List {
+        let map: HashMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
+        let text = |key: &str| match map.get(key).map(|raw| raw.get()) {
+            Some(raw) if !raw.starts_with(['{', '[']) => raw_text(raw).into_owned(),
+            _ => String::new(),
+        };
+        let number = |key: &str| text(key).parse().unwrap_or(0);
+        List {
+            this: ListRef {
+                id,
+                name: text("name"),
+            },
+            unique_list_id: text("unique_list_id"),
+            subscribed: number("total_subscribed_subscribers"),
+            unconfirmed: number("total_unconfirmed_subscribers"),
+            unsubscribed: number("total_unsubscribed_subscribers"),
+        }
+    }
+
     /// AWeber's total of one status or of all.
     pub(crate) fn count(&self, status: Option<Status>) -> u64 {
         match status {

@@ -39,7 +39,7 @@ pub(crate) struct Walker {
     verify: Verify,
     /// The collection is known or likely to have rows.
     expect_rows: bool,
-    /// The number of rows that AWeber claims; until then the next page is requested ahead.
+    /// The number of rows that AWeber claims; until then the next pages are requested ahead.
     claimed_rows: u64,
     /// The first page was empty although rows were expected.
     unexpectedly_empty: bool,
@@ -181,11 +181,13 @@ impl Walker {
         let origin = session.origin().clone();
         let read = |body| Page::parse_rows(body, &self.query, &origin);
         let offset = self.walk.offset();
-        // Correct if this page is full. AWeber may read the next page first: it is accepted by its first row anyway.
-        let next = (self.claimed_rows > offset + PAGE_SIZE)
-            .then(|| self.query.page(offset + PAGE_SIZE - 1));
+        // Correct if the pages before it are full. AWeber may read it before them: it is accepted by its first row anyway.
+        let next = |number| {
+            let start = offset + (PAGE_SIZE - 1) * (number as u64 + 1);
+            (self.claimed_rows > start + 1).then(|| self.query.page(start))
+        };
         match session
-            .get_with_next(&self.query.page(offset), next.as_deref(), read)
+            .get_with_next(&self.query.page(offset), &next, read)
             .await?
         {
             Found::There(page) => Ok(page),

@@ -4,7 +4,6 @@ use crate::exit::Exit;
 use crate::printable::printable;
 use crate::rows::ListRef;
 use crate::subscriber::feed::Feed;
-use chrono::DateTime;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +22,8 @@ pub(crate) struct Summary {
     /// Requests sent, including refreshes.
     pub(crate) requests: u64,
     pub(crate) refreshes: u64,
+    /// The most requests a minute, if others who share AWeber's limit have lowered it.
+    pub(crate) lowered_pace: Option<usize>,
     /// The last success before this run, in Unix seconds.
     pub(crate) previous_success: Option<i64>,
     /// Unconfirmed subscribers who may still confirm.
@@ -122,11 +123,8 @@ impl Summary {
             self.requests,
             self.duration.as_secs_f64()
         );
-        let expires = self
-            .token_expires_at
-            .and_then(|at| DateTime::from_timestamp(at, 0));
-        if let Some(at) = expires {
-            line += &format!("; token valid until {} UTC", at.format("%H:%M"));
+        if let Some(pace) = self.lowered_pace {
+            line += &format!("; others use AWeber's limit too: at most {pace} requests a minute");
         }
         line
     }
@@ -189,12 +187,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_has_rows_by_list_file_requests_duration_and_token_expiry() {
+    fn the_line_has_rows_by_list_file_requests_duration_and_lowered_pace() {
         let mut summary = Summary {
             published_to: Some("/x/subscribers-1.csv".into()),
             requests: 6,
             duration: Duration::from_millis(440),
-            token_expires_at: Some(1_700_000_000),
+            lowered_pace: Some(48),
             ..Summary::default()
         };
         let lists = [("News", 2, 3), ("Offers", 0, 0), ("Tips", 1, 0)];
@@ -208,11 +206,11 @@ mod tests {
         }
         assert_eq!(
             summary.line(),
-            "3 new subscribers (News 2, Tips 1), 3 unsubscriptions (News 3) in /x/subscribers-1.csv; 3 lists, 6 requests, 0.4 s; token valid until 22:13 UTC"
+            "3 new subscribers (News 2, Tips 1), 3 unsubscriptions (News 3) in /x/subscribers-1.csv; 3 lists, 6 requests, 0.4 s; others use AWeber's limit too: at most 48 requests a minute"
         );
         summary.lists.clear();
         summary.published_to = None;
-        summary.token_expires_at = None;
+        summary.lowered_pace = None;
         assert_eq!(summary.line(), "nothing new; 0 lists, 6 requests, 0.4 s");
     }
 }

@@ -86,6 +86,15 @@ pub(crate) fn read_answer(
     }
 }
 
+/// What an answer to a refresh showed of AWeber, without the tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RefreshAnswer {
+    /// It contained another refresh token than the one sent.
+    pub(crate) is_new_token: bool,
+    /// The life of the access token, seconds.
+    pub(crate) expires_in: u64,
+}
+
 /// Classifies a connection that broke with `fault` after `arrived` had come.
 pub(crate) fn read_cut_off(fault: String, mut arrived: Vec<u8>) -> TokenAnswer {
     match read_cut_off_tokens(&arrived) {

@@ -6,7 +6,7 @@
 //! failure, a copy in the [`fallback`]. Every caller holds that lock.
 
 use super::home::{Home, read_if_there};
-use super::journal::{Journal, RESERVED};
+use super::journal::{Journal, RESERVED, second_attempt};
 use super::model::{TokenFile, Unreadable};
 use super::{aside, fallback};
 use crate::disk::atomic;
@@ -68,6 +68,12 @@ impl TokenStore {
         candidate.exists()
             || candidate.journal_path().exists()
             || !fallback::find(candidate.path()).is_empty()
+    }
+
+    /// Whether a killed process left tokens half stored, which the next one finishes.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        let journals = [self.journal_path(), second_attempt(&self.journal_path())];
+        journals.iter().any(|journal| journal.exists()) || !fallback::find(self.path()).is_empty()
     }
 
     /// Whether there are stored tokens.

@@ -16,6 +16,7 @@ mod authorize_import;
 mod authorize_keeps;
 mod authorize_refused;
 mod changing_lists;
+mod check;
 mod clock;
 mod closed_output;
 mod commands;

@@ -213,7 +213,7 @@ fn every_json_line_is_one_object_with_time_level_event_and_message() {
     for name in ["retry", "refreshed", "list_done", "run_done"] {
         assert_eq!(events(name), 1, "{name}: {}", done.stderr);
     }
-    assert_eq!(events("ping_failed"), 4);
+    assert_eq!(events("ping_failed"), 1);
     let end = lines
         .iter()
         .find(|line| line["event"] == "run_done")
@@ -297,21 +297,13 @@ fn on_a_terminal_a_run_shows_a_progress_bar_and_a_summary() {
         return;
     };
     let done = site.finish(command);
-    done.exits(0).prints("/420 subscribers, ");
-    let whole = |rate: &str| !rate.is_empty() && rate.bytes().all(|b| b.is_ascii_digit());
-    let mut rates = done.stdout.split("/420 subscribers, ").skip(1);
-    assert!(
-        rates.all(|rest| rest.split_once("/s, ").is_some_and(|(rate, _)| whole(rate))),
-        "{}",
-        done.stdout
-    );
-    done.prints(" left");
+    done.exits(0).prints("/420, ").prints(" left");
     let summary = done.stdout.lines().last().unwrap();
     let parts = [
         "420 new subscribers (News 420) in ",
         "; 1 list, ",
         " requests, ",
-        " s; token valid until ",
+        " s",
     ];
     for part in parts {
         assert!(summary.contains(part), "{part}: {summary}");

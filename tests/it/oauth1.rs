@@ -142,7 +142,7 @@ fn a_timestamp_refused_without_a_date_ends_the_run_and_names_the_clock() {
     });
     site.run(&[])
         .exits(78)
-        .says("the clock of this machine is off")
+        .says("the clock of this machine differs from AWeber's")
         .says_next("set the clock");
     assert!(site.token_is_live());
 }
@@ -205,7 +205,7 @@ fn a_missing_permission_is_named_once() {
     done.says("'Request Subscriber Data'")
         .says("labs.aweber.com/apps");
     assert_eq!(done.stderr.lines().count(), 1, "{done}");
-    assert_eq!(site.rows().len(), 152, "the rows are exported all the same");
+    assert_eq!(site.rows().len(), 152, "the rows are exported nevertheless");
     site.sandbox.with(|world| {
         world.settings.personal_fields = true;
         world.add_subscribers(one, 1);

@@ -142,14 +142,11 @@ fn a_wrong_secret_a_replayed_nonce_an_old_timestamp_and_a_changed_query_are_refu
     assert_eq!(judged(same, &sign(token, &fresh(0))), None);
 }
 
-/// The signed requests of a site as the judge takes them; `request_token` is what `authorize --print-url` left.
-fn recorded(site: &Site, request_token: &Value, verifier: &str) -> Vec<Value> {
+/// The signed requests of a site as the judge takes them; `begun` is what `authorize --print-url` left.
+fn recorded(site: &Site, begun: &Value, verifier: &str) -> Vec<Value> {
     let tokens = site.tokens();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let of_request = [
-        &request_token["request_token"],
-        &request_token["request_token_secret"],
-    ];
+    let of_request = [&begun["state"], &begun["code_verifier"]];
     let of_access = [&tokens["access_token"], &tokens["access_token_secret"]];
     let client = [site.client_id(), site.client_secret().unwrap()];
     site.sandbox.with(|world| {

@@ -48,10 +48,48 @@ fn the_next_page_is_requested_before_the_current_answer_and_never_past_the_end()
     assert_eq!(starts, ["0", "99", "198", "297"]);
     // The answer to the first request cannot have left yet.
     assert!(pages[1].1 < LATENCY, "{pages:?}");
-    // At most two requests are in flight.
+    // Two in flight are enough at this latency.
     let third = pages[1].1 + pages[2].1;
     assert!(third >= LATENCY, "{pages:?}");
     assert_eq!(site.emails(), subscribed(&site, &[list]));
+}
+
+#[test]
+fn at_most_four_requests_are_in_flight_and_their_pages_stay_in_order() {
+    const LATENCY: Duration = Duration::from_millis(1700);
+    let noon = at("2026-03-10T12:00:00Z");
+    for delete_rows in [false, true] {
+        let settings = Settings {
+            latency: LATENCY,
+            clock: Clock::Fixed(noon),
+            ..Settings::default()
+        };
+        let site = Site::with(ClientKind::Public, settings);
+        let list = site.list("News");
+        let ids = site
+            .sandbox
+            .with(|w| add_readers(w, list, 590, noon, TimeDelta::hours(1)));
+        if delete_rows {
+            site.sandbox.with(|w| {
+                w.before("status=subscribed&", 3, move |w: &mut World| {
+                    ids[20..50].iter().for_each(|id| w.delete(list, *id));
+                });
+            });
+        }
+        site.run_ok(&[]);
+        site.assert_once_and_all(&subscribed(&site, &[list]));
+        if !delete_rows {
+            // Between the first request and the fourth, and between it and the fifth.
+            let gaps: Vec<Duration> = pages(&site).into_iter().map(|(_, gap)| gap).collect();
+            let spans = |n: usize| {
+                gaps[1..]
+                    .windows(n)
+                    .map(|gaps| gaps.iter().sum::<Duration>())
+            };
+            assert!(spans(3).any(|span| span < LATENCY), "{gaps:?}");
+            assert!(spans(4).all(|span| span >= LATENCY), "{gaps:?}");
+        }
+    }
 }
 
 #[test]

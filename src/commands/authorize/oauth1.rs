@@ -1,14 +1,14 @@
 //! OAuth 1.0a out of band (RFC 5849, section 2): a request token, and the verifier that AWeber shows for it.
 
 use super::Authorizer;
-use super::pending::{RequestToken, read_verifier};
 use crate::api::client::Client;
 use crate::api::exchange::request_token;
 use crate::api::oauth1::missing_secret;
 use crate::api::signature::Signer;
+use crate::authorization::PendingAuthorization;
 use crate::connect::request_log;
 use crate::error::{Kind, Result};
-use crate::secret::ExposeSecret;
+use crate::secret::{ExposeSecret, SecretString};
 use crate::stop::Stop;
 use crate::token::grant::{Grant, VerifierGrant};
 
@@ -18,7 +18,7 @@ impl Authorizer {
         &self,
         client_id: String,
         stop: &Stop,
-    ) -> Result<RequestToken> {
+    ) -> Result<PendingAuthorization> {
         let signer = Signer {
             consumer_secret: self.secret_of(&client_id).ok_or_else(missing_secret)?,
             consumer_key: client_id.clone(),
@@ -38,23 +38,27 @@ impl Authorizer {
                     .or_next("aweber-sync authorize --oauth1, when AWeber answers again; see status.aweber.com"),
             })
             .map_err(|error| error.or_safe("nothing was changed"))?;
-        Ok(RequestToken {
+        Ok(PendingAuthorization {
             client_id,
-            client_secret: None,
-            token: token.expose_secret().to_owned(),
-            secret,
+            redirect_uri: None,
+            state: token.expose_secret().to_owned(),
+            verifier: Some(secret),
         })
     }
 
-    /// What the pasted verifier completes.
-    pub(super) fn verifier_grant(&self, request: &RequestToken, pasted: &str) -> Result<Grant> {
-        let id = &request.client_id;
-        let pasted_secret = request.client_secret.clone();
+    /// What the pasted verifier completes; with the client secret, if that was pasted too.
+    pub(super) fn verifier_grant(
+        &self,
+        pending: &PendingAuthorization,
+        pasted_secret: Option<SecretString>,
+        pasted: &str,
+    ) -> Result<Grant> {
+        let id = &pending.client_id;
         let secret = pasted_secret.clone().or_else(|| self.secret_of(id));
         Ok(Grant::Verifier(VerifierGrant {
-            request_token: request.token.as_str().into(),
-            request_secret: request.secret.clone(),
-            verifier: read_verifier(pasted, &request.token)?,
+            request_token: pending.state.as_str().into(),
+            request_secret: pending.verifier.clone().unwrap_or_default(),
+            verifier: pending.read_pasted(pasted)?,
             client_id: id.clone(),
             client_secret: secret.ok_or_else(missing_secret)?,
             kept_secret: pasted_secret.or_else(|| self.secret_to_keep(id)),

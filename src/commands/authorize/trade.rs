@@ -3,7 +3,7 @@
 use super::Authorizer;
 use crate::api::client::Client;
 use crate::api::exchange::exchange;
-use crate::authorization::{PendingAuthorization, read_pasted};
+use crate::authorization::PendingAuthorization;
 use crate::connect::request_log;
 use crate::error::{Error, Kind, Result};
 use crate::stop::Stop;
@@ -11,11 +11,16 @@ use crate::token::grant::{CodeGrant, Grant};
 
 impl Authorizer {
     /// The pasted code, to be traded.
-    pub(super) fn code_grant(&self, pending: &PendingAuthorization, pasted: &str) -> Result<Grant> {
+    pub(super) fn code_grant(
+        &self,
+        pending: &PendingAuthorization,
+        redirect_uri: &str,
+        pasted: &str,
+    ) -> Result<Grant> {
         let client_id = &pending.client_id;
         Ok(Grant::Code(CodeGrant {
-            code: read_pasted(pasted, &pending.state)?,
-            redirect_uri: pending.redirect_uri.clone(),
+            code: pending.read_pasted(pasted)?,
+            redirect_uri: redirect_uri.to_owned(),
             verifier: pending.verifier.clone(),
             client_id: client_id.clone(),
             kept_secret: self.secret_to_keep(client_id),

@@ -9,9 +9,10 @@ pub(crate) const DEPLOY: &str = include_str!("../../../docs/deploy.md");
 pub(crate) const MONITORING: &str = include_str!("../../../docs/monitoring.md");
 pub(crate) const TROUBLESHOOTING: &str = include_str!("../../../docs/troubleshooting.md");
 
-pub(crate) const COMMANDS: [&str; 7] = [
+pub(crate) const COMMANDS: [&str; 8] = [
     "authorize",
     "run",
+    "check",
     "lists",
     "status",
     "forget",

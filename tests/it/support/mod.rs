@@ -118,7 +118,14 @@ impl Site {
 
     /// Writes a token file with new tokens, as `authorize` would.
     pub(crate) fn authorize_anew(&self) {
-        let tokens = self.sandbox.with(|world| world.grant(&self.client_id));
+        self.authorize_with(&aweber_sandbox::EXPORT_SCOPES);
+    }
+
+    /// As [`Site::authorize_anew`], with these scopes.
+    pub(crate) fn authorize_with(&self, scopes: &[&str]) {
+        let tokens = self
+            .sandbox
+            .with(|world| world.grant_scopes(&self.client_id, scopes));
         let account = self.sandbox.with(|world| world.account.id);
         self.write_token_file(&json!({
             "version": 1,

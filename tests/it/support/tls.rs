@@ -60,8 +60,13 @@ pub(crate) struct TlsProxy {
 impl TlsProxy {
     /// Starts it in front of an origin of the sandbox; it runs until the test process ends.
     pub(crate) fn to(origin: &str, certificate: Certificate) -> TlsProxy {
+        TlsProxy::at("127.0.0.1:0", origin, certificate)
+    }
+
+    /// As [`TlsProxy::to`], at this address.
+    pub(crate) fn at(address: &str, origin: &str, certificate: Certificate) -> TlsProxy {
         let inside = origin.strip_prefix("http://").unwrap().to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind(address).unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(certificate.key));
         let config =

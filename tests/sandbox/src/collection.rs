@@ -6,9 +6,7 @@ use crate::answer::{Answer, bad_window};
 use crate::fields::{ObjectWriter, Overrides};
 use crate::record::value_of;
 use crate::request::Request;
-use crate::settings::Settings;
-
-const LARGEST_PAGE: usize = 100;
+use crate::settings::{LargerPage, Settings, TotalSize};
 
 /// The requested part of a collection.
 pub(crate) struct Window {
@@ -19,14 +17,23 @@ pub(crate) struct Window {
 
 impl Window {
     /// Parses the `ws.*` parameters. As at AWeber, a value out of range is an error.
-    pub(crate) fn parse(request: &Request) -> Result<Window, Answer> {
+    pub(crate) fn parse(request: &Request, settings: &Settings) -> Result<Window, Answer> {
+        let largest = settings.largest_page as i64;
         let start = number(request, "ws.start", 0)?;
-        let size = number(request, "ws.size", LARGEST_PAGE as i64)?;
+        let mut size = number(request, "ws.size", largest)?;
         if start < 0 {
             return Err(bad_window("Minimum for \"ws.start\" parameter is 0."));
         }
-        if size > LARGEST_PAGE as i64 && !request.any_page_size {
-            return Err(bad_window("Maximum for \"ws.size\" parameter is 100."));
+        if size > largest && !request.any_page_size {
+            match settings.larger_page {
+                LargerPage::Rejected => {
+                    return Err(bad_window(&format!(
+                        "Maximum for \"ws.size\" parameter is {largest}."
+                    )));
+                }
+                LargerPage::Cut => size = largest,
+                LargerPage::Sent => {}
+            }
         }
         if size < 1 {
             return Err(bad_window("Minimum for \"ws.size\" parameter is 1."));
@@ -78,12 +85,18 @@ pub(crate) fn page(
     total: usize,
     mut entry: impl FnMut(usize) -> Vec<u8>,
 ) -> Result<Answer, Answer> {
-    let window = Window::parse(request)?;
+    let window = Window::parse(request, settings)?;
+    let counted = if kind.has_self_link {
+        // The collections of subscribers.
+        total.saturating_add_signed(settings.count_error as isize)
+    } else {
+        total
+    };
     if window.show_total {
         let body = if settings.show_total_as_object {
-            format!("{{\"total_size\":{total}}}")
+            format!("{{\"total_size\":{counted}}}")
         } else {
-            total.to_string()
+            counted.to_string()
         };
         return Ok(Answer::json(200, body));
     }
@@ -102,7 +115,7 @@ pub(crate) fn page(
             ],
         )
     };
-    let next = (end < total).then(|| link_at(end));
+    let next = (end < total && !settings.omit_next_links).then(|| link_at(end));
     let prev = (window.start > 0).then(|| link_at(window.start.saturating_sub(window.size)));
 
     let overrides = Overrides::default();
@@ -115,7 +128,11 @@ pub(crate) fn page(
             &link(request, origin, &[("ws.show", "total_size")]),
         );
     } else {
-        object.number("total_size", total as u64);
+        match settings.total_size {
+            TotalSize::Number => object.number("total_size", counted as u64),
+            TotalSize::Text => object.text("total_size", &counted.to_string()),
+            TotalSize::Absent => {}
+        }
     }
     for (key, link) in [
         ("next_collection_link", next),

@@ -1,6 +1,7 @@
 //! US Eastern time, which AWeber uses: `subscribed_at` with its offset, `verified_at` without one. Two rules are built
 //! in, that of 2007 and the one before; a time zone database is not worth it in test support.
 
+use crate::settings::TimeForm;
 use chrono::{DateTime, Datelike, Days, FixedOffset, NaiveDate, Utc, Weekday};
 
 /// `2015-10-13T16:19:20-04:00`; with microseconds when the instant has a fraction.
@@ -10,6 +11,15 @@ pub(crate) fn with_offset(instant: DateTime<Utc>) -> String {
         local.format("%Y-%m-%dT%H:%M:%S%:z").to_string()
     } else {
         local.format("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
+    }
+}
+
+/// An instant in one of the forms of a time with an offset.
+pub(crate) fn in_form(instant: DateTime<Utc>, form: TimeForm) -> String {
+    match form {
+        TimeForm::Offset => with_offset(instant),
+        TimeForm::Utc => format!("{}Z", utc_wall_clock(instant)),
+        TimeForm::NoOffset => wall_clock(instant),
     }
 }
 

@@ -243,9 +243,9 @@ pub(crate) fn sort_key(request: &Request, settings: &Settings) -> Result<SortKey
 }
 
 /// `sort_order`: true for `desc`.
-pub(crate) fn is_descending(request: &Request) -> Result<bool, Answer> {
+pub(crate) fn is_descending(request: &Request, settings: &Settings) -> Result<bool, Answer> {
     match request.param("sort_order") {
-        None | Some("asc") => Ok(false),
+        None | Some("asc") => Ok(settings.newest_first),
         Some("desc") => Ok(true),
         Some(_) => Err(bad_window(
             "\"sort_order\" parameter must be one of asc, desc.",

@@ -22,6 +22,13 @@ impl World {
         client
     }
 
+    /// Registers these redirect URIs for every app.
+    pub fn accept_redirect_uris(&mut self, uris: &[String]) {
+        for client in &mut self.tokens.clients {
+            client.redirect_uris.extend_from_slice(uris);
+        }
+    }
+
     /// A registered app.
     pub fn client(&self, client_id: &str) -> Client {
         self.tokens

@@ -66,7 +66,7 @@ pub use oauth1::{Consumer, SignedTokens};
 pub use rate::RateLimit;
 pub use record::{Authorization, Origin, Recorded};
 pub use server::Sandbox;
-pub use settings::{Envelope, Missing, Rotation, Settings};
+pub use settings::{Envelope, LargerPage, Missing, Rotation, Settings, TimeForm, TotalSize};
 pub use subscriber::{Resubscribe, Status, Subscriber};
 pub use tokens::{Client, ClientKind, EXPORT_SCOPES, Tokens};
 pub use world::World;

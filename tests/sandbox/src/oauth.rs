@@ -171,7 +171,10 @@ fn revoke(world: &mut World, request: &Request) -> Result<Answer, Answer> {
 /// Identifies the client by Basic authentication or by the form. A public client must not send a secret.
 fn authenticate(world: &World, request: &Request, form: &Form) -> Result<Client, Answer> {
     let (id, secret) = match request.authorization() {
-        Authorization::Basic { id, secret } => (id, Some(secret)),
+        // A public client's Basic header has a blank secret, which is none.
+        Authorization::Basic { id, secret } => {
+            (id, Some(secret).filter(|secret| !secret.is_empty()))
+        }
         _ => match form_value(form, "client_id") {
             Some(id) => (
                 id.to_owned(),
@@ -211,15 +214,13 @@ fn authenticate(world: &World, request: &Request, form: &Form) -> Result<Client,
 }
 
 fn form_of(request: &Request) -> Result<Vec<(String, String)>, Answer> {
-    if request.is_form() {
-        Ok(request.form())
-    } else {
-        Err(envelope_a(
+    request.fields().ok_or_else(|| {
+        envelope_a(
             415,
             "InvalidContentTypeError",
             "Content-Type must be application/x-www-form-urlencoded",
-        ))
-    }
+        )
+    })
 }
 
 fn form_value<'a>(form: &'a Form, name: &str) -> Option<&'a str> {

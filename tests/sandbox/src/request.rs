@@ -3,9 +3,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::HeaderMap;
+use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use crate::record::{Authorization, Origin, value_of};
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A request whose body has been read.
 #[derive(Clone)]
@@ -59,25 +62,40 @@ impl Request {
         }
     }
 
-    pub(crate) fn is_form(&self) -> bool {
+    fn has_type(&self, expected: &str) -> bool {
         self.header("content-type")
             .and_then(|kind| kind.split(';').next())
-            .is_some_and(|kind| {
-                kind.trim()
-                    .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-            })
+            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(expected))
     }
 
     /// The fields of a form body; empty for other bodies.
     pub(crate) fn form(&self) -> Vec<(String, String)> {
-        if self.is_form() {
-            form_urlencoded::parse(&self.body).into_owned().collect()
-        } else {
-            Vec::new()
+        match self.has_type(FORM) {
+            true => form_urlencoded::parse(&self.body).into_owned().collect(),
+            false => Vec::new(),
         }
     }
 
-    /// The credentials in the header or, without a header, in the query.
+    /// The fields of a POST: a form, an object of JSON (as AWeber's PHP samples send a refresh), or the query with an
+    /// empty body (as they trade a code). `None` for any other body.
+    pub(crate) fn fields(&self) -> Option<Vec<(String, String)>> {
+        if self.has_type(FORM) && !self.body.is_empty() {
+            Some(self.form())
+        } else if self.has_type("application/json") {
+            let object: Map<String, Value> = serde_json::from_slice(&self.body).ok()?;
+            let texts = object.into_iter().filter_map(|(name, value)| match value {
+                Value::String(text) => Some((name, text)),
+                _ => None,
+            });
+            Some(texts.collect())
+        } else if self.body.is_empty() && self.method == "POST" {
+            Some(self.params.clone())
+        } else {
+            None
+        }
+    }
+
+    /// The credentials as sent, in the header or, without a header, in the query.
     pub(crate) fn authorization(&self) -> Authorization {
         let Some(header) = self.headers.get("authorization") else {
             return match self.param("access_token") {
@@ -97,18 +115,10 @@ impl Request {
             && let Some((id, secret)) = pair.split_once(':')
         {
             return Authorization::Basic {
-                id: form_decoded(id),
-                secret: form_decoded(secret),
+                id: id.to_owned(),
+                secret: secret.to_owned(),
             };
         }
         Authorization::Other(text)
-    }
-}
-
-/// In OAuth 2, id and secret are form-encoded before they go into the header.
-fn form_decoded(text: &str) -> String {
-    match form_urlencoded::parse(text.as_bytes()).next() {
-        Some((key, value)) if value.is_empty() && !text.contains(['&', '=']) => key.into_owned(),
-        _ => text.to_owned(),
     }
 }

@@ -115,7 +115,7 @@ pub(crate) fn subscriber(world: &mut World, list: u64, id: u64) -> Result<Answer
     let list = world.list_mut(list).ok_or_else(no_list)?;
     let position = list
         .position(id)
-        .ok_or_else(|| envelope_a(404, "NotFoundError", "Subscriber not found"))?;
+        .ok_or_else(|| vanished(settings.vanished_status))?;
     Ok(Answer::json(
         200,
         list.subscribers()[position].render(&link, View::Single, &settings),
@@ -126,7 +126,7 @@ pub(crate) fn subscriber(world: &mut World, list: u64, id: u64) -> Result<Answer
 pub(crate) fn subscribers(world: &World, request: &Request, id: u64) -> Result<Answer, Answer> {
     let all = world.list(id).ok_or_else(no_list)?.subscribers();
     let (settings, link) = (&world.settings, format!("{}/{id}", lists_link(world)));
-    let descending = is_descending(request)?;
+    let descending = is_descending(request, settings)?;
     page(
         request,
         settings,
@@ -153,7 +153,7 @@ pub(crate) fn find_in_list(
         .find(
             &filter,
             sort_key(request, &settings)?,
-            is_descending(request)?,
+            is_descending(request, &settings)?,
         )
         .to_vec();
     let (all, view) = (
@@ -208,6 +208,16 @@ pub(crate) fn find_everywhere(world: &mut World, request: &Request) -> Result<An
             list.subscribers()[position].render(&format!("{base}/{id}"), view, settings)
         },
     )
+}
+
+/// For a subscriber that does not exist.
+fn vanished(status: u16) -> Answer {
+    let kind = match status {
+        401 => "UnauthorizedError",
+        410 => "GoneError",
+        _ => "NotFoundError",
+    };
+    envelope_a(status, kind, "Subscriber not found")
 }
 
 fn accounts_link(world: &World) -> String {

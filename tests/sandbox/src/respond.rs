@@ -99,7 +99,7 @@ impl World {
             query: request.query.clone(),
             path_and_query: request.path_and_query(),
             params: request.params.clone(),
-            form: request.form(),
+            form: request.fields().unwrap_or_default(),
             user_agent: header("user-agent"),
             accept: header("accept"),
             authorization: request.authorization(),
@@ -189,6 +189,13 @@ impl World {
 
     /// Adds the `Date` header and compresses the body, as the settings require.
     fn add_common_headers(&self, request: &Request, mut answer: Answer) -> Answer {
+        if answer.status == 401 {
+            let scheme = match request.origin {
+                Origin::Api => "Bearer realm=\"AWeber API\"",
+                Origin::Auth => "Basic realm=\"AWeber\"",
+            };
+            answer = answer.header("www-authenticate", scheme);
+        }
         if self.settings.send_date {
             answer = answer.header("date", http_date(self.now()));
         }
@@ -207,7 +214,12 @@ impl World {
     }
 
     fn record_secrets(&mut self, request: &Request) {
-        for (key, value) in request.form().iter().chain(&request.params) {
+        for (key, value) in request
+            .fields()
+            .unwrap_or_default()
+            .iter()
+            .chain(&request.params)
+        {
             if matches!(
                 key.as_str(),
                 "code"

@@ -18,6 +18,8 @@ pub(crate) enum Endpoint {
     Subscribers(u64),
     FindInList(u64),
     Subscriber(u64, u64),
+    /// A collection that a list or the account links to, with the scope that it needs.
+    Linked(&'static str),
 }
 
 /// The parsed target of a request.
@@ -32,10 +34,8 @@ impl Route {
     /// Parses path and `ws.op`. An unknown path answers 401. An unknown `ws.op` is kept for `check_query`, because the
     /// scope is checked first.
     pub(crate) fn parse(request: &Request) -> Result<Route, Answer> {
-        let rest = request
-            .path
-            .strip_prefix("/1.0/")
-            .ok_or_else(unknown_path)?;
+        let path = request.path.strip_suffix('/').unwrap_or(&request.path);
+        let rest = path.strip_prefix("/1.0/").ok_or_else(unknown_path)?;
         let segments: Vec<&str> = rest.split('/').collect();
         let id = |text: &str| text.parse::<u64>().map_err(|_| unknown_path());
         let plain = match segments.as_slice() {
@@ -48,6 +48,11 @@ impl Route {
             ["accounts", _, "lists", list, "subscribers"] => Endpoint::Subscribers(id(list)?),
             ["accounts", _, "lists", list, "subscribers", subscriber] => {
                 Endpoint::Subscriber(id(list)?, id(subscriber)?)
+            }
+            ["accounts", _, "integrations"] => Endpoint::Linked("account.read"),
+            ["accounts", _, "lists", list, linked] => {
+                id(list)?;
+                Endpoint::Linked(linked_scope(linked).ok_or_else(unknown_path)?)
             }
             _ => return Err(unknown_path()),
         };
@@ -78,6 +83,7 @@ impl Route {
             | Endpoint::Subscribers(_)
             | Endpoint::FindInList(_)
             | Endpoint::Subscriber(..) => "subscriber.read",
+            Endpoint::Linked(scope) => scope,
         }
     }
 
@@ -98,6 +104,7 @@ impl Route {
             (_, "access_token") => true,
             (Endpoint::Account | Endpoint::List(_) | Endpoint::Tags(_), _) => false,
             (Endpoint::Subscriber(..), _) => false,
+            (Endpoint::Linked(_), _) => true,
             (_, "ws.start" | "ws.size") => true,
             (Endpoint::Subscribers(_), "sort_order") => true,
             (Endpoint::FindLists, "ws.op" | "ws.show" | "name") => true,
@@ -107,4 +114,14 @@ impl Route {
             _ => false,
         }
     }
+}
+
+/// The scope of a collection that a list links to.
+fn linked_scope(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "campaigns" | "broadcasts" => "email.read",
+        "landing_pages" => "landing-page.read",
+        "segments" | "web_forms" | "web_form_split_tests" => "list.read",
+        _ => return None,
+    })
 }

@@ -42,6 +42,42 @@ pub enum Missing {
     Empty,
 }
 
+/// What happens to a `ws.size` above [`Settings::largest_page`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LargerPage {
+    /// It is rejected (400), as documented.
+    #[default]
+    Rejected,
+    /// The page has the largest size instead.
+    Cut,
+    /// The page is as large as requested.
+    Sent,
+}
+
+/// The form of `total_size` in a collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TotalSize {
+    /// A number, as documented.
+    #[default]
+    Number,
+    /// A string of digits.
+    Text,
+    /// The key is missing.
+    Absent,
+}
+
+/// The form of times that carry an offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimeForm {
+    /// `2026-03-10T08:00:00-04:00`
+    #[default]
+    Offset,
+    /// `2026-03-10T12:00:00Z`
+    Utc,
+    /// `2026-03-10T08:00:00`: US Eastern time without saying so.
+    NoOffset,
+}
+
 /// All settings. While the sandbox runs, `world.settings` changes them.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -72,6 +108,24 @@ pub struct Settings {
     pub ignored_parameters: Vec<&'static str>,
     /// The "after" and "before" filters include the day they name, as documented.
     pub after_includes_day: bool,
+    /// The largest page.
+    pub largest_page: usize,
+    /// What happens to requests for a larger one.
+    pub larger_page: LargerPage,
+    /// Subscribers come newest first, whatever `sort_order` says.
+    pub newest_first: bool,
+    /// Pages have no next link, although more rows follow.
+    pub omit_next_links: bool,
+    /// The form of `total_size`.
+    pub total_size: TotalSize,
+    /// Added to every count of subscribers.
+    pub count_error: i64,
+    /// The form of `subscribed_at` and other times with an offset.
+    pub time_form: TimeForm,
+    /// The status for a subscriber that does not exist.
+    pub vanished_status: u16,
+    /// Answers of the API have headers about the rate limit.
+    pub rate_limit_headers: bool,
     /// Confirming sets `subscribed_at` to the time of the confirmation.
     pub confirm_moves_subscribed_at: bool,
     /// Delay before a request is processed.
@@ -137,6 +191,15 @@ impl Default for Settings {
             day_zone_hours: 0,
             ignored_parameters: Vec::new(),
             after_includes_day: true,
+            largest_page: 100,
+            larger_page: LargerPage::Rejected,
+            newest_first: false,
+            omit_next_links: false,
+            total_size: TotalSize::Number,
+            count_error: 0,
+            time_form: TimeForm::Offset,
+            vanished_status: 404,
+            rate_limit_headers: false,
             confirm_moves_subscribed_at: false,
             latency: Duration::ZERO,
             verified_at_in_utc: false,

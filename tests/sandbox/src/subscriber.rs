@@ -160,6 +160,7 @@ impl Subscriber {
                 eastern::wall_clock(instant)
             }
         });
+        let in_form = |instant| eastern::in_form(instant, settings.time_form);
         object.number("id", self.id);
         if let View::Single = view {
             object.text("uuid", &format!("7d0e6a52-3c1b-4f7e-8a90-{:012x}", self.id));
@@ -171,9 +172,9 @@ impl Subscriber {
             object.text("misc_notes", "");
         }
         object.text("status", self.status.as_str());
-        object.text("subscribed_at", &eastern::with_offset(self.subscribed_at));
+        object.text("subscribed_at", &in_form(self.subscribed_at));
         object.optional("verified_at", verified_at.as_deref());
-        let unsubscribed_at = self.unsubscribed_at.map(eastern::with_offset);
+        let unsubscribed_at = self.unsubscribed_at.map(in_form);
         object.optional("unsubscribed_at", unsubscribed_at.as_deref());
         object.boolean("is_verified", self.verified_at.is_some());
         object.text("subscription_method", &self.subscription_method);
@@ -186,7 +187,7 @@ impl Subscriber {
             object.raw(key, "null");
         }
         object.raw("last_followup_message_number_sent", "0");
-        let followup_at = self.last_followup_sent_at.map(eastern::with_offset);
+        let followup_at = self.last_followup_sent_at.map(in_form);
         object.optional("last_followup_sent_at", followup_at.as_deref());
         object.raw("last_followup_sent_link", "null");
         object.text("self_link", &format!("{list_link}/subscribers/{}", self.id));

@@ -145,7 +145,7 @@ fn unknown_paths_lists_methods_and_accounts_have_distinct_errors() {
     let own = format!("/accounts/1234567/lists/{list}");
     let table = [
         ("/account".to_owned(), UNAUTHORIZED),
-        ("/accounts/".to_owned(), UNAUTHORIZED),
+        ("/accounts//".to_owned(), UNAUTHORIZED),
         (format!("{own}/subscribers/find"), UNAUTHORIZED),
         (format!("{own}/nothing"), UNAUTHORIZED),
         (format!("{own}/subscribers/1/2"), UNAUTHORIZED),

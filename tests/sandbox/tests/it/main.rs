@@ -1,5 +1,6 @@
 //! Tests of the sandbox over HTTP, with a client that shares no code with it.
 
+mod assumptions;
 mod auth;
 mod authorize;
 mod connections;

@@ -272,19 +272,67 @@ fn other_methods_paths_and_bodies_are_rejected() {
         send(
             "POST",
             &at("/oauth2/token"),
-            &[("Content-Type", "application/json")],
+            &[("Content-Type", "text/plain")],
             "{}"
         )
         .status,
         415
     );
-    let in_query = send(
-        "POST",
-        &at("/oauth2/token?grant_type=refresh_token&client_id=public-client"),
-        &[("Content-Type", "application/x-www-form-urlencoded")],
-        "",
+}
+
+/// As AWeber's PHP samples do: the refresh as JSON, the code of PKCE in the query of a POST without a body.
+#[test]
+fn a_token_request_may_be_json_or_a_query() {
+    let sandbox = Sandbox::start();
+    let tokens = sandbox.with(|world| world.grant("public-client"));
+    let body = serde_json::json!({
+        "grant_type": "refresh_token",
+        "refresh_token": tokens.refresh_token,
+        "client_id": PUBLIC_ID,
+    });
+    let url = format!("{}/oauth2/token", sandbox.auth_url());
+    let json = [("Content-Type", "application/json")];
+    let refreshed = send("POST", &url, &json, &body.to_string());
+    assert_eq!(refreshed.status, 200, "{}", refreshed.text());
+
+    let code = code_on_page(&authorize(&sandbox, &[]));
+    let query = format!(
+        "grant_type=authorization_code&code={code}&client_id={PUBLIC_ID}&code_verifier={VERIFIER}"
     );
-    assert_eq!(in_query.failure(), "400 BadRequestError");
+    let traded = send("POST", &format!("{url}?{query}"), &[], "");
+    assert_eq!(traded.status, 200, "{}", traded.text());
+    sandbox.with(|world| {
+        let last = world.requests.last().unwrap();
+        assert_eq!(last.field("code"), Some(code.as_str()));
+        assert!(world.secrets().contains(&code));
+    });
+}
+
+#[test]
+fn a_blank_secret_in_the_basic_header_is_none_and_none_is_decoded() {
+    let sandbox = Sandbox::start();
+    let refresh = |header: &str, token: &str| {
+        post_form(
+            &sandbox,
+            "/oauth2/token",
+            &[("Authorization", header)],
+            &[REFRESH, ("refresh_token", token)],
+        )
+    };
+    let tokens = sandbox.with(|world| world.grant("public-client"));
+    let reply = refresh(&basic(PUBLIC_ID, ""), &tokens.refresh_token);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+
+    let encoded = SECRET.replace('-', "%2D");
+    let tokens = sandbox.with(|world| world.grant("confidential-client"));
+    let reply = refresh(&basic(CONFIDENTIAL_ID, &encoded), &tokens.refresh_token);
+    assert_eq!(reply.failure(), "401 invalid_client");
+    assert!(
+        reply
+            .header("www-authenticate")
+            .unwrap()
+            .starts_with("Basic ")
+    );
 }
 
 #[test]

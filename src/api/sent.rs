@@ -1,5 +1,5 @@
-//! A request sent before the one ahead of it is answered: the page that will most likely be asked for next. Only where
-//! the latency is so high that one request at a time could not use `--requests-per-minute`.
+//! A GET under way in a task. Where the latency is so high that one request at a time could not use
+//! `--requests-per-minute`, the pages that will most likely be asked for next are under way at the same time.
 
 use super::request_log::Slot;
 use super::transport::{Fault, Reply, Transport};
@@ -15,17 +15,17 @@ pub(super) struct Answer {
     pub(super) ended: Instant,
 }
 
-/// A request under way in a task; cancelled when dropped.
+/// See the module; cancelled when dropped.
 #[derive(Debug)]
-pub(super) struct Lookahead {
+pub(super) struct Sent {
     path: String,
     slot: Slot,
     task: JoinHandle<Answer>,
 }
 
-impl Lookahead {
+impl Sent {
     /// Sends it; `slot` is where it is counted.
-    pub(super) fn send(
+    pub(super) fn new(
         transport: Transport,
         path: String,
         authorization: SecretString,
@@ -33,7 +33,7 @@ impl Lookahead {
     ) -> Self {
         let asked = path.clone();
         let task = tokio::spawn(async move { ask(&transport, &asked, &authorization).await });
-        Lookahead { path, slot, task }
+        Sent { path, slot, task }
     }
 
     /// Where it is counted.
@@ -41,25 +41,25 @@ impl Lookahead {
         self.slot
     }
 
-    /// Whether it asks for that path.
-    pub(super) fn is_for(&self, path: &str) -> bool {
-        self.path == path
+    /// The path asked for.
+    pub(super) fn path(&self) -> &str {
+        &self.path
     }
 
-    /// Its answer; fails if the task was aborted.
+    /// Its answer; fails only if the task was aborted or panicked.
     pub(super) async fn answer(&mut self) -> Result<Answer, JoinError> {
         (&mut self.task).await
     }
 }
 
-impl Drop for Lookahead {
+impl Drop for Sent {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 /// One GET.
-pub(super) async fn ask(transport: &Transport, path: &str, authorization: &SecretString) -> Answer {
+async fn ask(transport: &Transport, path: &str, authorization: &SecretString) -> Answer {
     let began = Instant::now();
     let outcome = match transport.api_url(path) {
         Ok(url) => transport.get(url, authorization).await,
