@@ -46,6 +46,10 @@ sandbox *arguments:
 readers:
     @bash .ci/steps.sh readers
 
+# Keep the tokens in Redis, age, pass and a Kubernetes Secret
+token-stores:
+    @bash .ci/steps.sh token-stores
+
 # The benchmark at its smallest; or with arguments: just bench --sizes 10000 --runs 3
 bench *arguments:
     @bash .ci/steps.sh bench "$@"

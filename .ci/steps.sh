@@ -34,6 +34,9 @@ do_sandbox() { cargo run --locked --example sandbox -- "$@"; }
 # What programs such as SQLite and pandas read of the export.
 do_readers() { bash tests/readers/run.sh; }
 
+# Redis, age, pass and kubectl as token stores.
+do_token_stores() { bash tests/token-stores/run.sh; }
+
 # At its smallest, and failing if a count is not kept; with arguments, as they say.
 do_bench() {
     [ $# -gt 0 ] || set -- --sizes 1000 --runs 1 --check

@@ -49,7 +49,7 @@ const POLL: Duration = Duration::from_millis(50);
 impl Locks {
     /// Takes the locks (75 if they stay taken for that long) and recovers the token file.
     pub(crate) async fn take(paths: &Paths, wait: Duration, stop: &mut Stop) -> Result<Locks> {
-        let store = TokenStore::at(&paths.token_file)?;
+        let store = TokenStore::new(paths)?;
         if !store.directory().is_dir() && store.directory() != paths.state_dir {
             // A mistyped --token-file must not create directories; only `authorize` does.
             store.load()?;
@@ -73,7 +73,7 @@ impl Locks {
     /// As [`Locks::load_tokens`], for a command that only looks.
     pub(crate) fn read_tokens(store: &TokenStore, client_id: Option<&str>) -> Result<TokenFile> {
         let tokens = match store.load() {
-            Err(error) if !store.exists() && store.has_candidate() => {
+            Err(error) if store.has_candidate() && !store.exists() => {
                 return Err(
                     error.safe("an authorization was begun and not finished; its tokens are kept")
                 );

@@ -213,7 +213,7 @@ impl Bearer {
     }
 
     pub(super) fn take_deferred_error(&mut self) -> Option<Error> {
-        self.deferred.take()
+        self.deferred.take().or_else(|| self.store.finish().err())
     }
 
     pub(super) fn tokens(&self) -> &TokenFile {

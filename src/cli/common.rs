@@ -24,6 +24,17 @@ pub(crate) struct Common {
     )]
     pub(crate) token_file: Option<PathBuf>,
 
+    /// Command that keeps the tokens in a store of yours: CMD get prints them (nothing: none are stored), CMD store reads
+    /// them from standard input and exits with 0 once they are durable, CMD erase removes them [default: none, the tokens
+    /// are in the token file]
+    #[arg(
+        long,
+        global = true,
+        env = "AWEBER_SYNC_TOKEN_COMMAND",
+        value_name = "CMD"
+    )]
+    pub(crate) token_command: Option<String>,
+
     /// Client id of your AWeber app [default: from the token file]. The client secret of a confidential app is read
     /// from AWEBER_CLIENT_SECRET, the file named by AWEBER_CLIENT_SECRET_FILE, or the systemd credential client_secret
     #[arg(long, global = true, env = "AWEBER_CLIENT_ID", value_name = "ID")]

@@ -48,7 +48,7 @@ struct Authorizer {
 
 impl Authorizer {
     fn new(config: config::Authorize) -> Result<Authorizer> {
-        let store = TokenStore::at(&config.base.paths.token_file)?;
+        let store = TokenStore::new(&config.base.paths)?;
         // Authorizing again, after a 77 for example: the token file knows its client, whatever else is wrong with it.
         let present = store.peek()?.and_then(std::result::Result::ok);
         Ok(Authorizer {

@@ -87,7 +87,7 @@ async fn resolve(config: &config::Forget) -> Result<i64> {
 
 /// Reads the ledger without the lock: the answer only decides whether to ask AWeber.
 fn is_in_ledger(paths: &Paths, id: i64) -> Result<bool> {
-    let store = TokenStore::at(&paths.token_file)?;
+    let store = TokenStore::new(paths)?;
     let Some(account) = store.load()?.account_id else {
         return Ok(false);
     };

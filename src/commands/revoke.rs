@@ -35,7 +35,7 @@ pub(crate) async fn revoke(config: config::Revoke) -> Result<()> {
     let candidate = store.candidate();
     recovery::recover(&candidate)?;
     // Without a token file there may still be the tokens of an unfinished authorization.
-    if store.exists() || !candidate.exists() {
+    if !candidate.exists() || store.exists() {
         let tokens = locks.load_tokens(base.client.id.as_deref())?;
         let configured = base.client.secret();
         let secret = configured.or_else(|| tokens.client_secret.clone());
@@ -58,10 +58,10 @@ pub(crate) async fn revoke(config: config::Revoke) -> Result<()> {
         "Revoked: AWeber no longer accepts these tokens, and"
     };
     print(&format!(
-        "{done} {} is removed.\n\
+        "{done} those in {} are removed.\n\
          The ledger and the exports stay in {}.\n\
          If the app is not used elsewhere, delete it at labs.aweber.com/apps.\n",
-        store.path().display(),
+        store.name(),
         base.paths.state_dir.display()
     ))
 }
@@ -121,7 +121,7 @@ impl Revocation<'_> {
                 .next("aweber-sync revoke, later")),
             _ => Err(Error::config(answered).safe(KEPT).next(format!(
                 "check client id and secret; or disconnect the app in your AWeber account and remove {}",
-                self.store.path().display()
+                self.store.name()
             ))),
         }
     }

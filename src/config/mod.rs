@@ -11,7 +11,7 @@ mod since;
 pub(crate) use self::env::{Env, aweber_variables, process_env};
 pub(crate) use self::network::Network;
 pub(crate) use self::paths::{Paths, absolute};
-pub(crate) use self::secrets::ClientSecret;
+pub(crate) use self::secrets::{ClientSecret, SECRET_VARIABLES};
 pub(crate) use self::since::{Since, in_the_future};
 
 use crate::cli;

@@ -12,6 +12,8 @@ pub(crate) struct Paths {
     pub(crate) state_dir: PathBuf,
     /// As configured; the token store resolves symlinks.
     pub(crate) token_file: PathBuf,
+    /// Keeps the tokens instead of that file.
+    pub(crate) token_command: Option<String>,
 }
 
 impl Paths {
@@ -30,6 +32,7 @@ impl Paths {
         Ok(Paths {
             state_dir,
             token_file,
+            token_command: common.token_command.clone(),
         })
     }
 

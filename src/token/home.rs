@@ -1,20 +1,38 @@
-//! Where the tokens live when nothing is under way. Today a file; another kind of home is another variant here.
+//! Where the tokens live when nothing is under way: a file, or the store behind a command.
 
+use super::command::TokenCommand;
+use super::model::TokenFile;
+use crate::config::Paths;
 use crate::disk::{atomic, ownership};
 use crate::error::{Error, Kind, Result};
+use crate::stop::signalled;
 use secrecy::zeroize::Zeroizing;
 use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+/// What to do about a command that fails.
+pub(super) const REPAIR: &str = "repair the token command (sh -c \"$AWEBER_SYNC_TOKEN_COMMAND get\" >/dev/null, as the user that runs the job), then aweber-sync run";
 
 /// See the module.
 #[derive(Debug, Clone)]
 pub(crate) enum Home {
     /// A file, symlinks resolved. The journal beside it replaces it by one rename.
     File(PathBuf),
+    /// A command, and the path of the file that it replaces: what is kept while something is under way is beside that.
+    Command(TokenCommand, PathBuf),
 }
 
 impl Home {
+    /// As configured.
+    pub(super) fn new(paths: &Paths) -> Result<Home> {
+        let file = Home::file(&paths.token_file)?;
+        Ok(match &paths.token_command {
+            Some(line) => Home::Command(TokenCommand::new(line), file.path().to_owned()),
+            None => file,
+        })
+    }
+
     /// The file behind `path`; a symlink is followed, so that it stays one.
     pub(super) fn file(path: &Path) -> Result<Home> {
         let mut path = path.to_owned();
@@ -36,7 +54,31 @@ impl Home {
     /// The path beside which the journal, the locks and what is kept are.
     pub(crate) fn path(&self) -> &Path {
         match self {
+            Home::File(path) | Home::Command(_, path) => path,
+        }
+    }
+
+    /// `token.json` + suffix, in the same directory.
+    pub(super) fn beside(&self, suffix: &str) -> PathBuf {
+        let mut name = self.path().as_os_str().to_owned();
+        name.push(suffix);
+        name.into()
+    }
+
+    /// What messages call it.
+    pub(super) fn name(&self) -> &Path {
+        match self {
             Home::File(path) => path,
+            Home::Command(..) => Path::new("the store of the token command"),
+        }
+    }
+
+    /// How to make room where what is stored cannot be used.
+    pub(super) fn clearing(&self, suffix: &str) -> String {
+        let shown = self.name().display();
+        match self {
+            Home::File(_) => format!("mv '{shown}' '{shown}{suffix}'"),
+            Home::Command(..) => "sh -c \"$AWEBER_SYNC_TOKEN_COMMAND erase\"".to_owned(),
         }
     }
 
@@ -44,12 +86,47 @@ impl Home {
     pub(super) fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
         match self {
             Home::File(path) => read_if_there(path),
+            Home::Command(command, _) => command.get().map_err(|e| {
+                self.failed("cannot get the tokens from", &e)
+                    .or_safe("no request was sent and no token was spent")
+                    .or_next(REPAIR)
+            }),
+        }
+    }
+
+    /// Errors: 74 if the command returns older tokens than it has stored. They are spent: sending them again could cost
+    /// the newer ones too.
+    pub(super) fn check_newest(&self, content: &[u8]) -> Result<()> {
+        let noted = self.beside(".stored");
+        let newest = match self {
+            Home::File(_) => None,
+            Home::Command(..) => read_if_there(&noted)?,
+        };
+        let newest = newest.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok());
+        let newest: u64 = newest.unwrap_or(0);
+        match TokenFile::parse(content) {
+            Ok(tokens) if tokens.generation < newest => Err(Error::new(
+                Kind::LocalIo,
+                format!(
+                    "{} has lost a write: it returns tokens of generation {}, after it had stored {newest}",
+                    self.name().display(),
+                    tokens.generation
+                ),
+            )
+            .safe("no request was sent, and the older token was not sent to AWeber")
+            .next(format!(
+                "restore the newest data of that store; if it is lost: rm '{}', then aweber-sync authorize",
+                noted.display()
+            ))),
+            _ => Ok(()),
         }
     }
 
     /// Errors: 78 if other users can get at the tokens.
     pub(super) fn check_private(&self) -> Result<()> {
-        let Home::File(path) = self;
+        let Home::File(path) = self else {
+            return Ok(());
+        };
         let shown = path.display();
         let mode = std::fs::metadata(path)
             .map_err(|e| Error::disk("cannot read", path, &e))?
@@ -68,34 +145,93 @@ impl Home {
         )))
     }
 
-    /// Rewrites the stored bytes by the very steps that will store the next ones; `journal` does not exist.
+    /// Rewrites the stored bytes by the very steps that will store the next ones; `journal` does not exist. A command
+    /// that fails halfway may have destroyed them: they are in the journal then.
     pub(super) fn rehearse(&self, journal: &Path, present: &[u8]) -> io::Result<()> {
+        let file = atomic::create_private(journal)?;
+        file.write_all_at(present, 0)?;
+        file.sync_all()?;
         match self {
-            Home::File(path) => {
-                let file = atomic::create_private(journal)?;
-                file.write_all_at(present, 0)?;
-                file.sync_all()?;
-                atomic::rename(journal, path)
-            }
+            // What cannot be used is not handed back to a command.
+            Home::Command(..) if TokenFile::parse(present).is_err() => Ok(()),
+            _ => self.put_in_force(journal),
         }
     }
 
-    /// Replaces the stored tokens by the synced journal, durably.
+    /// Replaces the stored tokens by the synced journal, durably, and removes that.
     pub(super) fn put_in_force(&self, journal: &Path) -> io::Result<()> {
+        let (command, path) = match self {
+            Home::File(path) => return atomic::rename(journal, path),
+            Home::Command(command, _) => (command, self.beside(".stored")),
+        };
+        let tokens = cut_blanks(journal)?;
+        command.store(journal, &tokens)?;
+        // Killed in between, it is missing or empty: then any generation is accepted.
+        let noted = atomic::create_private(&path)?;
+        noted.write_all_at(format!("{}\n", tokens.generation).as_bytes(), 0)?;
+        noted.sync_all()?;
+        atomic::remove_if_there(journal)?;
+        atomic::sync_parent(journal)
+    }
+
+    /// Makes the candidate, which is complete, what [`Home::put_in_force`] is to be given: the tokens are never in two
+    /// places that could both be refreshed.
+    pub(super) fn claim(&self, candidate: &Path) -> io::Result<PathBuf> {
         match self {
-            Home::File(path) => atomic::rename(journal, path),
+            Home::File(_) => Ok(candidate.to_owned()),
+            Home::Command(..) => {
+                let journal = self.beside(".next");
+                atomic::rename(candidate, &journal).map(|()| journal)
+            }
         }
     }
 
     /// Removes the stored tokens.
     pub(super) fn remove(&self) -> io::Result<()> {
-        match self {
-            Home::File(path) => {
-                atomic::remove_if_there(path)?;
-                atomic::sync_parent(path)
+        let file = match self {
+            Home::File(path) => path.clone(),
+            Home::Command(command, _) => {
+                command.erase()?;
+                self.beside(".stored")
             }
+        };
+        atomic::remove_if_there(&file)?;
+        atomic::sync_parent(&file)
+    }
+
+    /// 74, or the stop that was requested while a command was at work.
+    pub(super) fn failed(&self, doing: &str, cause: &io::Error) -> Error {
+        match signalled() {
+            Some(stopped) if cause.kind() == io::ErrorKind::Interrupted => stopped,
+            // The command's own words, or a failure of a file beside the path.
+            _ if cause.raw_os_error().is_none() => Error::disk(doing, self.name(), cause),
+            _ => Error::disk(doing, self.path(), cause),
         }
     }
+
+    /// The error after a failed [`Home::put_in_force`].
+    pub(super) fn not_in_force(&self, journal: &Path, cause: &io::Error) -> Error {
+        let error = self
+            .failed("cannot finish storing the tokens in", cause)
+            .safe(format!("the tokens are in {}", journal.display()));
+        match self {
+            _ if error.kind() != Kind::LocalIo => error,
+            Home::File(_) => {
+                error.next("make the directory writable for this user, then run again")
+            }
+            Home::Command(..) => error.next(REPAIR),
+        }
+    }
+}
+
+/// Cuts off the blanks of reserved space; returns the tokens before them.
+fn cut_blanks(journal: &Path) -> io::Result<TokenFile> {
+    let content = Zeroizing::new(std::fs::read(journal)?);
+    let tokens = TokenFile::parse(&content).map_err(|e| io::Error::other(e.to_string()))?;
+    let end = content.trim_ascii_end().len();
+    let line_feed = usize::from(content.get(end) == Some(&b'\n'));
+    atomic::open_to_write(journal)?.set_len((end + line_feed) as u64)?;
+    Ok(tokens)
 }
 
 /// The content of a file of ours; `None` if there is none.

@@ -58,19 +58,30 @@ impl Journal {
         if let Err(e) = written {
             self.store_again(&bytes, &e)?;
         }
-        let journal = self.path.display();
-        self.home.put_in_force(&self.path).map_err(|e| {
-            let home = self.home.path();
-            Error::disk("cannot finish storing the new tokens in", home, &e)
+        if let Err(e) = self.home.put_in_force(&self.path) {
+            return self.keep(&e);
+        }
+        // Only for people who open the file: cuts off the blanks.
+        let _ = self.file.set_len(bytes.len() as u64);
+        Ok(())
+    }
+
+    /// The journal has the new tokens, and they cannot be put in force. Behind a failing command they are as good there:
+    /// the run goes on, and its end or the next run stores them.
+    fn keep(&self, cause: &io::Error) -> Result<()> {
+        let (journal, home) = (self.path.display(), self.home.path());
+        if let Home::Command(..) = self.home {
+            tracing::warn!(event = "token_command_failed", file = %journal, "the token command cannot store the new tokens: {cause}; they are kept in {journal}, and stored at the end of this run or by the next");
+            return Ok(());
+        }
+        Err(
+            Error::disk("cannot finish storing the new tokens in", home, cause)
                 .safe(format!(
                     "the new tokens are in {journal}, or already in {}: leave both as they are",
                     home.display()
                 ))
-                .next("repair the disk, then run aweber-sync again: it will store the tokens")
-        })?;
-        // Only for people who open the file: cuts off the blanks.
-        let _ = self.file.set_len(bytes.len() as u64);
-        Ok(())
+                .next("repair the disk, then run aweber-sync again: it will store the tokens"),
+        )
     }
 
     /// The reserved space cannot be written to or synced: only a failing disk does that. By now these bytes are the only

@@ -3,6 +3,7 @@
 
 pub(crate) mod answer;
 mod aside;
+mod command;
 mod fallback;
 pub(crate) mod grant;
 mod home;

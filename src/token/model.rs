@@ -225,6 +225,13 @@ impl TokenFile {
             .collect()
     }
 
+    /// Whether they are the same tokens, whatever else differs.
+    pub(crate) fn is_same(&self, other: &TokenFile) -> bool {
+        let (own, others) = (self.secrets().into_iter(), other.secrets().into_iter());
+        let others = others.map(ExposeSecret::expose_secret);
+        self.generation == other.generation && own.map(ExposeSecret::expose_secret).eq(others)
+    }
+
     /// The file after a refresh whose request was sent at `sent_at` (Unix seconds). An answer without a refresh
     /// token leaves the old one in force (RFC 6749, section 6).
     pub(crate) fn renewed(&self, renewal: &Renewal, sent_at: i64) -> TokenFile {

@@ -45,7 +45,15 @@ fn classify(journal: &[u8], present: Option<&[u8]>) -> Found {
     let content = &journal[..=end];
     let stored = present.and_then(|present| TokenFile::parse(present).ok());
     match TokenFile::parse(content) {
-        Ok(new) if stored.is_none_or(|old| new.generation > old.generation) => Found::Newer,
+        Ok(new)
+            if stored
+                .as_ref()
+                .is_none_or(|old| new.generation > old.generation) =>
+        {
+            Found::Newer
+        }
+        // Behind a command they may be formatted in another way.
+        Ok(new) if stored.is_some_and(|old| old.is_same(&new)) => Found::Nothing,
         _ if present.is_some_and(|present| is_rehearsal(content, present)) => Found::Nothing,
         _ => Found::Answer,
     }
@@ -63,25 +71,25 @@ fn recover_journal(store: &TokenStore, path: &Path) -> Result<()> {
     let Some(journal) = read_if_there(path)? else {
         return Ok(());
     };
-    let present = store.read()?;
+    // Also older tokens of a store that has lost a write: the journal may have the newest.
+    let present = store.home().read()?;
     let outcome = match classify(&journal, present.as_ref().map(|present| present.as_slice())) {
         Found::Newer => {
-            tracing::warn!(event = "token_recovered", token_file = %store.path().display(), "a run was killed while it stored new tokens: finished that");
             // It may have been killed before its fsync.
-            atomic::open_to_write(path)
+            let stored = atomic::open_to_write(path)
                 .and_then(|file| file.sync_all())
-                .and_then(|()| store.home().put_in_force(path))
+                .and_then(|()| store.home().put_in_force(path));
+            if stored.is_ok() {
+                tracing::warn!(event = "token_recovered", token_file = %store.path().display(), "a run was killed while it stored new tokens: finished that");
+            }
+            stored
         }
         Found::Answer => aside::set_aside(path, store.path()).map(|kept| {
             tracing::warn!(event = "token_answer_kept", file = %kept.display(), "kept a token answer that could not be parsed");
         }),
         Found::Nothing => atomic::remove_if_there(path),
     };
-    outcome.map_err(|e| {
-        Error::disk("cannot finish storing the tokens in", store.path(), &e)
-            .safe(format!("the tokens are in {}", path.display()))
-            .next("make the directory writable for this user, then run again")
-    })
+    outcome.map_err(|e| store.home().not_in_force(path, &e))
 }
 
 /// Puts tokens in force that could only be stored in the fallback, if they are newer than the stored ones.

@@ -5,34 +5,68 @@
 //! (tokens that `authorize` got and has not put in force), `.rescued` (see [`aside`]) and `.lock`; after a disk
 //! failure, a copy in the [`fallback`]. Every caller holds that lock.
 
-use super::home::{Home, read_if_there};
+use super::home::{Home, REPAIR, read_if_there};
 use super::journal::{Journal, RESERVED, second_attempt};
 use super::model::{TokenFile, Unreadable};
 use super::{aside, fallback};
+use crate::config::Paths;
 use crate::disk::atomic;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// A token file and what belongs to it.
+/// What is safe as long as the grant is not spent.
+const UNSPENT: &str = "found before the refresh token was spent: it is untouched and still works";
+
+/// A token file, or what stands for it, and what belongs to it.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenStore {
     home: Home,
 }
 
 impl TokenStore {
-    /// The store behind `path`; a symlink is followed, so that it stays one.
+    /// The store as configured.
+    pub(crate) fn new(paths: &Paths) -> Result<TokenStore> {
+        Home::new(paths).map(|home| TokenStore { home })
+    }
+
+    /// With a command that may take this long.
+    pub(crate) fn with_limit(self, limit: Duration) -> TokenStore {
+        let home = match self.home {
+            Home::Command(command, path) => Home::Command(command.with_limit(limit), path),
+            home => home,
+        };
+        TokenStore { home }
+    }
+
+    /// The file at `path`; a symlink is followed, so that it stays one.
     pub(crate) fn at(path: &Path) -> Result<TokenStore> {
         Ok(TokenStore {
             home: Home::file(path)?,
         })
     }
 
-    /// The resolved path.
+    /// The resolved path of the token file.
     pub(crate) fn path(&self) -> &Path {
         self.home.path()
+    }
+
+    /// Where the tokens are, as messages say it.
+    pub(crate) fn name(&self) -> std::path::Display<'_> {
+        self.home.name().display()
+    }
+
+    /// How to make room where what is stored cannot be used, as a command to type.
+    pub(crate) fn clearing(&self, suffix: &str) -> String {
+        self.home.clearing(suffix)
+    }
+
+    /// Whether the tokens are in that file, not behind a command.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.home, Home::File(_))
     }
 
     pub(super) fn home(&self) -> &Home {
@@ -46,9 +80,7 @@ impl TokenStore {
 
     /// `token.json` + suffix, in the same directory.
     pub(crate) fn beside(&self, suffix: &str) -> PathBuf {
-        let mut name = self.path().as_os_str().to_owned();
-        name.push(suffix);
-        name.into()
+        self.home.beside(suffix)
     }
 
     pub(super) fn journal_path(&self) -> PathBuf {
@@ -78,11 +110,19 @@ impl TokenStore {
 
     /// Whether there are stored tokens.
     pub(crate) fn exists(&self) -> bool {
-        self.path().symlink_metadata().is_ok()
+        match &self.home {
+            Home::File(path) => path.symlink_metadata().is_ok(),
+            Home::Command(..) => !matches!(self.home.read(), Ok(None)),
+        }
     }
 
-    pub(super) fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
-        self.home.read()
+    fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let content = self.home.read()?;
+        let checked = content
+            .as_ref()
+            .map(|content| self.home.check_newest(content));
+        checked.transpose()?;
+        Ok(content)
     }
 
     /// The stored tokens, whatever the file's mode; to be looked at, not used. `None`: there are none.
@@ -92,20 +132,25 @@ impl TokenStore {
 
     /// Loads the stored tokens. Errors: 78 if there are none, others can read them, or they are not a token file.
     pub(crate) fn load(&self) -> Result<TokenFile> {
-        let shown = self.path().display();
+        let shown = self.name();
         let Some(content) = self.read()? else {
-            return Err(Error::config(format!("there is no token file {shown}"))
+            let what = match self.is_file() {
+                true => format!("there is no token file {shown}"),
+                false => format!("there are no tokens in {shown}"),
+            };
+            return Err(Error::config(what)
                 .safe("no request was sent")
                 .next("aweber-sync authorize"));
         };
         self.home.check_private()?;
         TokenFile::parse(&content).map_err(|why| {
             let error = Error::config(format!("{shown} cannot be used as a token file: {why}"))
-                .safe("the file was left as it is and no request was sent");
+                .safe("it was left as it is and no request was sent");
             match why {
                 Unreadable::Newer(_) => error.next("install the newer aweber-sync again"),
                 _ => error.next(format!(
-                    "move it away (mv '{shown}' '{shown}.broken'), then aweber-sync authorize"
+                    "move it away ({}), then aweber-sync authorize",
+                    self.home.clearing(".broken")
                 )),
             }
         })
@@ -114,13 +159,18 @@ impl TokenStore {
     /// Proves that the next tokens can be stored: rewrites the present ones by the very steps that will store the new
     /// ones, then reserves space for those. To be called before a grant is spent.
     pub(crate) fn prepare(&self) -> Result<Journal> {
-        self.try_prepare().map_err(|e| {
-            // Contains the present tokens or blanks; the error above is the one to report.
-            let _ = atomic::remove_if_there(&self.journal_path());
-            let error = Error::disk("cannot store tokens in", self.path(), &e)
-                .safe("found before the refresh token was spent: it is untouched and still works");
+        // The next journal would replace it.
+        self.finish()?;
+        let present = self.read().map_err(|error| error.or_safe(UNSPENT))?;
+        self.try_prepare(present).map_err(|e| {
+            let error = self.home.failed("cannot store tokens in", &e).safe(UNSPENT);
+            if error.kind() != Kind::LocalIo {
+                return error;
+            }
             let busy = rustix::io::Errno::from_io_error(&e) == Some(rustix::io::Errno::BUSY);
-            error.next(if busy {
+            error.next(if !self.is_file() && e.raw_os_error().is_none() {
+                REPAIR.to_owned()
+            } else if busy {
                 "mount the directory of the token file, not the file itself: a mounted file cannot be replaced".to_owned()
             } else if matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
                 "free some space on that file system, then run again".to_owned()
@@ -133,18 +183,38 @@ impl TokenStore {
         })
     }
 
-    fn try_prepare(&self) -> io::Result<Journal> {
+    fn try_prepare(&self, present: Option<Zeroizing<Vec<u8>>>) -> io::Result<Journal> {
         let journal = self.journal_path();
         let mut room = RESERVED;
-        if self.exists() {
+        if let Some(present) = present {
             // The very bytes: a file written by hand stays as it is if the refresh fails.
-            let present = Zeroizing::new(std::fs::read(self.path())?);
-            self.home.rehearse(&journal, &present)?;
+            let rehearsed = self.home.rehearse(&journal, &present);
+            if rehearsed.is_err() && self.is_file() {
+                // Contains the present tokens; the error above is the one to report.
+                let _ = atomic::remove_if_there(&journal);
+            }
+            rehearsed?;
             // Keys of other programs are kept.
             room += present.len();
         }
         let file = atomic::create_private(&journal)?;
         Journal::reserve(file, journal, self.home.clone(), room)
+    }
+
+    /// Stores what a failing command has left in the journal.
+    pub(crate) fn finish(&self) -> Result<()> {
+        let journal = self.journal_path();
+        if self.is_file() {
+            return Ok(());
+        }
+        match read_if_there(&journal)? {
+            // Half a rehearsal, or an answer that could not be parsed, is left to the recovery.
+            Some(content) if TokenFile::parse(&content).is_ok() => self
+                .home
+                .put_in_force(&journal)
+                .map_err(|e| self.home.not_in_force(&journal, &e)),
+            _ => Ok(()),
+        }
     }
 
     /// Stores `tokens` durably, by all of these steps.
@@ -157,7 +227,12 @@ impl TokenStore {
     pub(crate) fn adopt(&self, candidate: &TokenStore, tokens: &TokenFile) -> Result<()> {
         drop(self.prepare()?);
         candidate.install(tokens)?;
-        self.home.put_in_force(candidate.path()).map_err(|e| {
+        let claimed = self.home.claim(candidate.path());
+        let stored = claimed.and_then(|journal| self.home.put_in_force(&journal));
+        stored.map_err(|e| {
+            if !self.is_file() && self.journal_path().exists() {
+                return self.home.not_in_force(&self.journal_path(), &e);
+            }
             let error = Error::disk("cannot put the new tokens in force as", self.path(), &e);
             if candidate.exists() {
                 return error
@@ -188,7 +263,11 @@ impl TokenStore {
         }
         self.home
             .remove()
-            .map_err(|e| Error::disk("cannot remove", self.path(), &e))
+            .map_err(|e| self.home.failed("cannot remove the tokens from", &e))
+            .map_err(|error| match self.is_file() {
+                true => error,
+                false => error.next(self.home.clearing("")),
+            })
     }
 
     /// The `.rescued` files that are unparsed answers or copies of these very tokens. Other tokens that were set aside

@@ -73,6 +73,8 @@ mod structure;
 mod support;
 mod tls;
 mod token_answers;
+mod token_command;
+mod token_command_fails;
 mod token_disk;
 mod token_expiry;
 mod token_file;

@@ -123,7 +123,12 @@ fn check_exit(disturbed: &Disturbed<'_>, failed: &[FailedCall]) -> Result<(), St
         .any(|one| one.call == "write" && one.file.is_none());
     let root = site.path("").display().to_string();
     let root = root.trim_end_matches('/');
-    for part in [root, "\n  safe: ", "\n  next: "] {
+    let of_command = "the store of the token command";
+    let place = match site.has_token_command() && done.stderr.contains(of_command) {
+        true => of_command,
+        false => root,
+    };
+    for part in [place, "\n  safe: ", "\n  next: "] {
         if !is_mute && !done.stderr.contains(part) {
             return Err(format!("no {part:?} in the message"));
         }

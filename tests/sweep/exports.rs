@@ -136,11 +136,13 @@ fn is_final(name: &str) -> bool {
         "state/token.json",
         "state/token.json.lock",
         "state/token.json.requests",
+        "state/token.json.stored",
         "state/lock",
         GROWING_FILE,
         ROTATED_FILE,
         CREDENTIALS,
         TRADED_CODE,
     ];
-    is_export || is_ledger || others.contains(&name)
+    // What belongs to the token command.
+    is_export || is_ledger || name.starts_with("vault/") || others.contains(&name)
 }

@@ -9,6 +9,9 @@ use crate::support::interrupt::KILLED;
 use crate::tokens::has_working_token;
 use crate::trace::Point;
 
+/// The column of kills that hit a process of the token command instead, which the command then reported.
+const COMMAND_KILLED: &str = "reported";
+
 /// The kind.
 pub(crate) struct Kill;
 
@@ -41,6 +44,7 @@ impl Kind for Kill {
     fn judge(&self, disturbed: &Disturbed<'_>) -> Result<Judgement, String> {
         let column = match disturbed.done.code {
             KILLED => "recovered",
+            74 if disturbed.site.has_token_command() => COMMAND_KILLED,
             code if code == disturbed.code_without_fault => "not reached",
             code => return Err(format!("ended with {code} instead of being killed")),
         };
@@ -57,7 +61,7 @@ impl Kind for Kill {
     }
 
     fn columns(&self) -> &'static [&'static str] {
-        &["not reached", "recovered", TOKEN_LOST]
+        &["not reached", "recovered", COMMAND_KILLED, TOKEN_LOST]
     }
 
     fn notes_heading(&self) -> &'static str {

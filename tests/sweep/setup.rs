@@ -59,6 +59,20 @@ pub(crate) fn subscribe_more(site: &Site) {
     });
 }
 
+/// The tokens are behind a command from now on.
+pub(crate) fn keep_tokens_by_command(site: &Site) {
+    site.keep_tokens_by_command();
+}
+
+/// The token command cannot store the tokens of the next run; its journal has them.
+pub(crate) fn fail_to_store(site: &Site) {
+    site.hook("case $call$n in store1) ;; store*) exit 5;; esac");
+    let done = site.run(&[]);
+    assert_eq!(done.code, 74, "{}", done);
+    assert!(site.beside_token(".next").exists());
+    site.hook("");
+}
+
 /// The first two subscribers of each list leave.
 pub(crate) fn some_leave(site: &Site) {
     site.sandbox.with(|world| {

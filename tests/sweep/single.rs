@@ -3,8 +3,9 @@
 use crate::scenario::Step::{Change, Disturbed, Plain};
 use crate::scenario::{APPEND, CommandLine, End, RUN, RUN_BOTH, RUN_SHARED, Scenario, Step};
 use crate::setup::{
-    break_disk_at_new_token, downgrade_ledger, expire_access_token, kill_at_append,
-    kill_at_publication, kill_at_token_rename, some_leave, stop_first_export, subscribe_more,
+    break_disk_at_new_token, downgrade_ledger, expire_access_token, fail_to_store,
+    keep_tokens_by_command, kill_at_append, kill_at_publication, kill_at_token_rename, some_leave,
+    stop_first_export, subscribe_more,
 };
 use crate::support::Site;
 use aweber_sandbox::Rotation;
@@ -23,13 +24,6 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let downgrade = Change(downgrade_ledger);
     let half_append = Change(kill_at_append);
     let authorize_twice = [Disturbed(AUTHORIZE), Plain(AUTHORIZE), run];
-    let scenario = |name: &str, steps: &[Step]| Scenario {
-        name: name.to_owned(),
-        is_authorized: true,
-        rotation: Rotation::DeadAtOnce,
-        steps: steps.to_vec(),
-        end: End::Complete,
-    };
     // Authorizing again also exercises the candidate.
     let authorize_oauth1_twice = [
         Change(Site::authorize_oauth1),
@@ -106,4 +100,41 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             &[append, add, half_append, disturbed_append, append],
         ),
     ]
+}
+
+/// Scenarios whose tokens are behind a command.
+pub(crate) fn with_token_command() -> Vec<Scenario> {
+    let (add, run, disturbed) = (Change(subscribe_more), Plain(RUN), Disturbed(RUN));
+    let by_command = Change(keep_tokens_by_command);
+    let expire = Change(expire_access_token);
+    let authorize_twice = [by_command, Disturbed(AUTHORIZE), Plain(AUTHORIZE), run];
+    vec![
+        scenario(
+            "idle run, token command",
+            &[by_command, run, disturbed, run],
+        ),
+        scenario(
+            "run with a 401, token command",
+            &[by_command, run, add, expire, disturbed, run],
+        ),
+        scenario(
+            "recovery of a stored token, token command",
+            &[by_command, run, Change(fail_to_store), disturbed, run],
+        ),
+        Scenario {
+            is_authorized: false,
+            ..scenario("authorize, token command", &authorize_twice)
+        },
+        scenario("authorize again, token command", &authorize_twice),
+    ]
+}
+
+fn scenario(name: &str, steps: &[Step]) -> Scenario {
+    Scenario {
+        name: name.to_owned(),
+        is_authorized: true,
+        rotation: Rotation::DeadAtOnce,
+        steps: steps.to_vec(),
+        end: End::Complete,
+    }
 }

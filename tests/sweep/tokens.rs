@@ -55,7 +55,6 @@ pub(crate) fn rescued_files(site: &Site) -> Vec<PathBuf> {
 
 fn token_files(site: &Site) -> Vec<PathBuf> {
     let suffixes = [
-        "",
         ".next",
         ".next.tmp",
         ".candidate",
@@ -63,6 +62,7 @@ fn token_files(site: &Site) -> Vec<PathBuf> {
         ".candidate.next.tmp",
     ];
     let mut files = suffixes.map(|suffix| site.beside_token(suffix)).to_vec();
+    files.push(site.token_file());
     // Written here when the token's own directory cannot be written.
     files.extend(files_below(&site.path(TEMPORARY)));
     files.extend(rescued_files(site));

@@ -1,7 +1,7 @@
 //! What strace has recorded of a command: the points at which it can be disturbed, the calls that were made to fail, and
 //! whether a killed one was waiting for new tokens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -126,11 +126,17 @@ impl Trace {
         &self.text
     }
 
-    /// Every point, in order.
+    /// Every point of the program itself, in order. A fault at a call of a program that it starts would come at an
+    /// earlier call of its own.
     pub(crate) fn points(&self) -> Vec<Point> {
         let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         let mut points = Vec::new();
-        for call in self.text.lines().filter_map(Call::parse) {
+        let calls = || self.text.lines().filter_map(Call::parse);
+        let first = calls().next().map(|call| call.pid);
+        let loaded = calls().filter(|call| call.arguments.contains("/ld.so.cache"));
+        let mut others: BTreeSet<&str> = loaded.map(|call| call.pid).collect();
+        others.retain(|pid| Some(*pid) != first);
+        for call in calls().filter(|call| !others.contains(call.pid)) {
             let nth = counts.entry((call.pid, call.name)).or_default();
             *nth += 1;
             // The loader closes files before the program has started.

@@ -63,7 +63,7 @@ impl Authorizer {
         print(&format!(
             "Connected: {}\nThe tokens are in {}\nNext: aweber-sync run\n",
             named(&account),
-            store.path().display()
+            store.name()
         ))
     }
 
@@ -93,7 +93,7 @@ impl Authorizer {
             Some(Ok(present)) => Ok(Some(present)),
             Some(Err(_)) if self.config.force => Ok(None),
             Some(Err(why)) => {
-                let shown = store.path().display();
+                let shown = store.name();
                 Err(Error::config(format!(
                     "{shown} is there already and cannot be read as a token file: {why}"
                 ))
@@ -102,7 +102,8 @@ impl Authorizer {
                     store.candidate().path().display()
                 ))
                 .next(format!(
-                    "mv '{shown}' '{shown}.old', then aweber-sync authorize, which finishes it"
+                    "{}, then aweber-sync authorize, which finishes it",
+                    store.clearing(".old")
                 )))
             }
         }
@@ -121,10 +122,10 @@ fn other_account(
     Ok(Error::config(format!(
         "these tokens are for the account {}, but {} contains those of the account {other}",
         named(account),
-        store.path().display()
+        store.name()
     ))
     .safe(format!(
-        "the token file was left as it is; the new tokens are kept in {aside}"
+        "that was left as it is; the new tokens are kept in {aside}"
     ))
     .next(format!(
         "for a second account: aweber-sync authorize --state-dir DIR --import '{aside}'; to replace the first: \

@@ -41,7 +41,7 @@ impl Authorizer {
         if !self.config.force && has_imported(&locks.store, &found)? {
             return print(&format!(
                 "Imported before: {} holds these tokens or newer ones\nNext: aweber-sync run\n",
-                locks.store.path().display()
+                locks.store.name()
             ));
         }
         if !self.make_room(&locks, &stop, "the file").await? {

@@ -65,7 +65,7 @@ pub(super) async fn check(config: &config::Check, stop: &mut Stop) -> Result<Set
     findings.take("certificates", Transport::new(&config.base.network));
     check_state_dir(&paths.state_dir, &mut findings);
 
-    let store = TokenStore::at(&paths.token_file)?;
+    let store = TokenStore::new(paths)?;
     let locks = take_locks(config, &store, stop, &mut findings).await;
     let tokens = check_tokens(config, &store, locks.is_some(), &mut findings);
     let ledger = check_ledger(config, tokens.as_ref(), &mut findings);
@@ -137,7 +137,7 @@ fn check_tokens(
     is_locked: bool,
     findings: &mut Findings,
 ) -> Option<TokenFile> {
-    let shown = store.path().display();
+    let shown = store.name();
     let tokens = findings.take(
         "tokens",
         Locks::read_tokens(store, config.base.client.id.as_deref()),

@@ -15,7 +15,7 @@ pub(super) fn render(snapshot: &Snapshot, healthy: bool) -> Value {
         "healthy": healthy,
         "account_id": snapshot.account,
         "token": {
-            "file": snapshot.token_file.display().to_string(),
+            "file": snapshot.token_file,
             "problem": snapshot.token_problem,
             "oauth1": snapshot.oauth1,
             "access_token_expires_at": time(snapshot.token_expires_at.filter(|at| *at > 0)),

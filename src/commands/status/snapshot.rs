@@ -6,9 +6,13 @@ use crate::ledger::Ledger;
 use crate::ledger::history::{ListHistory, PastRun};
 use crate::token::store::TokenStore;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Number of days in a list's history.
 pub(super) const DAYS: usize = 30;
+
+/// How long a token command may take: monitoring waits for the answer.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// Number of runs to show.
 const RUNS: u32 = 5;
@@ -16,7 +20,10 @@ const RUNS: u32 = 5;
 /// The state of the job; times in Unix seconds.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
-    pub(super) token_file: PathBuf,
+    /// None: behind a command.
+    pub(super) token_file: Option<PathBuf>,
+    /// Where the tokens are.
+    pub(super) token_place: String,
     /// Why the token file cannot be used.
     pub(super) token_problem: Option<String>,
     pub(super) account: Option<String>,
@@ -40,9 +47,10 @@ pub(super) struct Unpublished {
 impl Snapshot {
     /// Reads token file and ledger. An unusable token file is part of the state, an unusable ledger an error.
     pub(super) fn take(paths: &Paths, now: i64) -> Result<Snapshot> {
-        let store = TokenStore::at(&paths.token_file)?;
+        let store = TokenStore::new(paths)?.with_limit(LONGEST);
         let mut snapshot = Snapshot {
-            token_file: store.path().to_owned(),
+            token_file: store.is_file().then(|| store.path().to_owned()),
+            token_place: store.name().to_string(),
             ..Snapshot::default()
         };
         match store.load() {

@@ -4,6 +4,7 @@
 pub(crate) mod authorization;
 pub(crate) mod browser;
 pub(crate) mod calendar;
+pub(crate) mod command_store;
 pub(crate) mod disk;
 pub(crate) mod docs;
 pub(crate) mod expect;
@@ -138,6 +139,8 @@ impl Site {
             "token_type": "bearer",
             "expires_at": tokens.expires_at,
         }));
+        // Their generation is lower than that of tokens from before.
+        let _ = std::fs::remove_file(self.beside_token(".stored"));
     }
 
     /// Writes the token file, 0600.
@@ -162,8 +165,12 @@ impl Site {
         self.path("state")
     }
 
+    /// Where the tokens are.
     pub(crate) fn token_file(&self) -> PathBuf {
-        self.path("state/token.json")
+        match self.has_token_command() {
+            true => self.vault("tokens"),
+            false => self.path("state/token.json"),
+        }
     }
 
     /// The default output.
@@ -215,6 +222,9 @@ impl Site {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if self.has_token_command() {
+            command.env("AWEBER_SYNC_TOKEN_COMMAND", self.token_command());
+        }
         command
     }
 
