@@ -55,6 +55,7 @@ pub(crate) async fn check(config: config::Check) -> Result<()> {
     }
     outcome.setup = setup.findings;
     write_report(&config, &outcome, connection, lists)?;
+    outcome.report = config.report.clone();
     let text = match config.json {
         true => format!("{:#}\n", outcome.json()),
         false => text::render(&outcome, config.verbose),

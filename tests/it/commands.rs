@@ -304,6 +304,7 @@ fn man_writes_a_page_for_each_visible_command() {
         .collect();
     let commands = [
         "authorize",
+        "check",
         "completions",
         "forget",
         "lists",

@@ -19,10 +19,14 @@ pub(super) fn check_variables(
     for (name, _) in unknown {
         has_unknown = true;
         let next = match nearest(name, known) {
-            Some(meant) => format!("did you mean {meant}? Nothing reads {name}"),
-            None => format!("unset {name}: nothing reads it"),
+            Some(meant) => format!("set {meant} instead, if you meant that; else unset {name}"),
+            None => format!("unset {name}"),
         };
-        findings.warn("variables", format!("unknown variable {name}"), &next);
+        findings.warn(
+            "variables",
+            format!("unknown variable {name}: nothing reads it"),
+            &next,
+        );
     }
     if !has_unknown {
         let names = match set.len() {

@@ -5,9 +5,16 @@ use super::judgement::{Effect, Judgement};
 use super::report;
 use crate::error::Error;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 /// Version of the JSON.
 const VERSION: u32 = 1;
+
+/// Asks for a report.
+const REPORT: [&str; 2] = [
+    "please report what AWeber does otherwise; nothing personal is in the file:",
+    "aweber-sync check --report aweber-report.json",
+];
 
 /// Everything that a check found.
 #[derive(Debug, Default)]
@@ -20,6 +27,8 @@ pub(super) struct Outcome {
     /// Why not all assumptions were tried.
     pub(super) stopped: Option<Error>,
     pub(super) requests: u64,
+    /// Where the report was written.
+    pub(super) report: Option<PathBuf>,
 }
 
 impl Outcome {
@@ -39,6 +48,8 @@ impl Outcome {
         if let Some(advice) = self.worst().and_then(Error::advice) {
             lines.push(advice.to_owned());
             lines.push("then aweber-sync check once more".to_owned());
+            let written = self.report.as_ref();
+            lines.extend(written.map(|file| format!("the report is in {}", file.display())));
             return lines;
         }
         let warnings = self
@@ -58,11 +69,15 @@ impl Outcome {
             .iter()
             .any(|judgement| judgement.effect.is_odd())
         {
-            lines.push(
-                "please report what AWeber does otherwise; nothing personal is in the file:"
-                    .to_owned(),
-            );
-            lines.push("aweber-sync check --report aweber-report.json".to_owned());
+            match &self.report {
+                Some(file) => lines.push(format!(
+                    "please attach {} to an issue; nothing personal is in it",
+                    file.display()
+                )),
+                None => lines.extend(REPORT.map(str::to_owned)),
+            }
+        } else if let Some(file) = &self.report {
+            lines.push(format!("the report is in {}", file.display()));
         }
         let at_risk = |judgement: &&Judgement| matches!(judgement.effect, Effect::Risk(_));
         match self.judgements.iter().find(at_risk) {

@@ -73,7 +73,7 @@ fn marks_in(text: &str) -> Vec<&'static str> {
 
 fn write_report(site: &Site) -> (String, PathBuf) {
     let file = site.path("report.json");
-    check(site, &["--report", file.to_str().unwrap()]);
+    check(site, &["--report", file.to_str().unwrap()]).prints("report.json");
     (std::fs::read_to_string(&file).unwrap(), file)
 }
 

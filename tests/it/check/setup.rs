@@ -42,11 +42,11 @@ fn unknown_variables_and_literal_tildes_are_warnings() {
     ];
     let done = check_with(&site, &[], &variables);
     done.exits(0)
-        .prints("did you mean AWEBER_SYNC_OUTPUT?")
+        .prints("set AWEBER_SYNC_OUTPUT instead")
         .does_not_print("AWEBER_EMPTY");
     assert_eq!(
         finding(&done, "variables"),
-        "warning unknown variable AWEBER_SYNC_OUTPUTS"
+        "warning unknown variable AWEBER_SYNC_OUTPUTS: nothing reads it"
     );
     assert!(
         finding(&done, "paths").starts_with("warning --output contains a literal ~: "),

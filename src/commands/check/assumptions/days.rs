@@ -133,7 +133,7 @@ fn judge(assumption: Assumption, days: &Days, ignored: Judgement) -> Judgement {
                 Number(up_to.min(99 * HOUR).div_euclid(HOUR) + 1),
                 Text(" hours after midnight UTC"),
             ];
-            match above >= SLACK_HOURS * HOUR {
+            match up_to > SLACK_HOURS * HOUR {
                 true => assumption.risks(
                     seen,
                     "run --full finds what such a filter hides; please report this",
