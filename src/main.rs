@@ -123,3 +123,6 @@ async fn carry_out(command: Command) -> Result<()> {
         Command::Man(directory) => commands::generate::man(&directory),
     }
 }
+
+#[cfg(test)]
+mod fuzz;
