@@ -1,6 +1,6 @@
 //! The ledger: exported events, progress of each list, pending subscribers, batches, runs. One SQLite file per account;
-//! its commit decides (promises N2 and N3). It holds ids and times, no personal data. Nothing outside this folder uses
-//! rusqlite.
+//! its commit decides (promises N2 and N3). It holds ids and times, no other personal data. Nothing outside this
+//! folder uses rusqlite.
 //!
 //! Each module below owns its tables; what settles or voids a batch calls them from `batches`.
 
