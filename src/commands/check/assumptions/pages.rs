@@ -235,6 +235,7 @@ mod tests {
     type Case = (Judge, fn(&mut Facts), &'static str);
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "a table")]
     fn each_assumption_has_its_usual_reading_and_its_odd_ones() {
         let table: [Case; 17] = [
             (
