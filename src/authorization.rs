@@ -129,7 +129,7 @@ pub(crate) fn read_app_code(pasted: &str) -> Option<(PendingAuthorization, Secre
 /// parameters with the code and with the state.
 ///
 /// Errors: 77 if AWeber or the customer refused, or it belongs to another authorization.
-fn read_pasted(pasted: &str, names: [&str; 2], state: &str) -> Result<SecretString> {
+pub(crate) fn read_pasted(pasted: &str, names: [&str; 2], state: &str) -> Result<SecretString> {
     let again = |what: String| {
         Error::new(Kind::NeedsHuman, what)
             .safe("nothing was changed")

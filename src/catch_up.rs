@@ -180,13 +180,13 @@ impl<'a> CatchUp<'a> {
 
     fn warn_of_wrong_count(&self, walker: &Walker) {
         if let Some((counted, seen)) = walker.wrong_count() {
-            let (list, name) = (self.list.this.id, &self.list.this.name);
+            let (list, named) = (self.list.this.id, &self.list.this);
             tracing::warn!(
                 event = "count_wrong",
                 list,
                 counted,
                 seen,
-                "list {list} ({name}): AWeber counts {counted} subscribers, but its pages held the same {seen} twice: \
+                "{named}: AWeber counts {counted} subscribers, but its pages held the same {seen} twice: \
                  any others cannot be exported"
             );
         }

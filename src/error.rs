@@ -3,6 +3,7 @@
 //! a token, a form or a header.
 
 use crate::exit::Exit;
+use crate::printable::printable;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -234,12 +235,14 @@ impl Failures {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.what)?;
+        // A path or a name of AWeber's must not forge a line of its own.
+        let line = |text: &str| printable(text, usize::MAX);
+        write!(f, "{}", line(&self.what))?;
         if let Some(safe) = &self.safe {
-            write!(f, "\n  safe: {safe}")?;
+            write!(f, "\n  safe: {}", line(safe))?;
         }
         if let Some(next) = &self.next {
-            write!(f, "\n  next: {next}")?;
+            write!(f, "\n  next: {}", line(next))?;
         }
         Ok(())
     }
@@ -276,6 +279,8 @@ mod tests {
             "it broke\n  safe: nothing was lost\n  next: aweber-sync run"
         );
         assert_eq!(Error::config("it broke").to_string(), "it broke");
+        let forged = Error::config("a\n  next: b").next("c\u{1b}[2J\nd");
+        assert_eq!(forged.to_string(), "a   next: b\n  next: c [2J d");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod unchecked;
 use crate::account::{checked_account, learn_account};
 use crate::api::session::Session;
 use crate::batch::collect::{Collector, ExportOptions};
+use crate::batch::obeyed::Own;
 use crate::batch::output::Output;
 use crate::batch::printer::Printer;
 use crate::batch::recover::{Recovered, recover};
@@ -19,6 +20,7 @@ use crate::ledger::runs::RunTotals;
 use crate::locks::Locks;
 use crate::progress;
 use crate::report::{Reporter, Summary};
+use crate::rows::ListRef;
 use crate::stop::Stop;
 use chrono::{DateTime, Utc};
 
@@ -33,6 +35,8 @@ struct Job<'a> {
     /// The first batch that the run may publish.
     first_batch: i64,
     printer: Printer,
+    /// Those of the account, once they were fetched.
+    known_lists: Vec<ListRef>,
     summary: &'a mut Summary,
 }
 
@@ -62,6 +66,7 @@ pub(crate) async fn run(
         ledger,
         account,
         run: 0,
+        known_lists: Vec::new(),
         first_batch: 0,
         summary,
     };
@@ -123,7 +128,12 @@ impl Job<'_> {
         if self.config.dry_run {
             return Ok(());
         }
-        match recover(&mut self.ledger, &mut self.printer).await? {
+        let state_dir = &self.config.base.paths.state_dir;
+        let own = Own {
+            output: Output::path(self.config.output.as_deref(), state_dir)?,
+            state_dir: state_dir.clone(),
+        };
+        match recover(&mut self.ledger, &mut self.printer, &own).await? {
             Some(Recovered::Published(path, rows)) => {
                 tracing::info!(event = "recovered", rows, path = %path.display(), "published what a killed run had left");
                 self.summary.recovered = Some((path, rows));
@@ -198,7 +208,8 @@ impl Job<'_> {
         summary.published_departures = self.ledger.published_departures(self.first_batch).ok();
         let exit = failures.exit();
         let outcome = failures.into_result();
-        let message = outcome.as_ref().err().map(ToString::to_string);
+        let message = outcome.as_ref().err();
+        let message = message.map(|error| without_names(error.to_string(), &self.known_lists));
         failures = Failures::default();
         failures.take(outcome);
         failures.take(self.note_run(exit, message.as_deref()));
@@ -224,6 +235,14 @@ impl Job<'_> {
         }
         Ok(())
     }
+}
+
+/// A message without the names of lists: the ledger has ids only.
+fn without_names(message: String, lists: &[ListRef]) -> String {
+    lists.iter().fold(message, |message, list| {
+        let (id, name) = (list.id, list.shown());
+        message.replace(&format!("{id} ({name})"), &id.to_string())
+    })
 }
 
 /// A column for a custom field that no new subscriber has is probably misspelt, if everybody was looked at.

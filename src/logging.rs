@@ -2,7 +2,7 @@
 
 use crate::cli::{Cli, Cmd, LogFormat};
 use crate::config::Env;
-use crate::printable::printable;
+use crate::printable::{printable, printable_lines};
 use crate::progress;
 use chrono::Utc;
 use serde_json::{Map, Value};
@@ -116,7 +116,6 @@ where
             _ => String::new(),
         };
         for (i, line) in fields.into_text().lines().enumerate() {
-            let line = printable(line, usize::MAX);
             match (i, priority) {
                 (0, 3 | 4) => writeln!(out, "{prefix}aweber-sync: {word}: {line}")?,
                 (0, _) => writeln!(out, "{prefix}aweber-sync: {line}")?,
@@ -168,8 +167,13 @@ impl Fields {
 
     fn put(&mut self, field: &Field, value: Value) {
         match (field.name(), value) {
-            ("message", Value::String(text)) => self.message = text,
+            // The parts of an error are lines.
+            ("message", Value::String(text)) => self.message = printable_lines(&text),
             ("event", Value::String(text)) => self.event = Some(text),
+            (name, Value::String(text)) => {
+                let text = printable(&text, usize::MAX);
+                self.others.push((name, text.into()));
+            }
             (name, value) => self.others.push((name, value)),
         }
     }

@@ -6,10 +6,11 @@
 mod exit;
 mod hardening;
 
+mod printable;
+
 mod error;
 
 mod json;
-mod printable;
 mod record;
 mod timestamp;
 
@@ -23,13 +24,13 @@ mod secret;
 
 mod cli;
 
+mod disk;
+
 mod config;
 
 mod progress;
 
 mod logging;
-
-mod disk;
 
 mod stdout;
 
@@ -122,3 +123,6 @@ async fn carry_out(command: Command) -> Result<()> {
         Command::Man(directory) => commands::generate::man(&directory),
     }
 }
+
+#[cfg(test)]
+mod fuzz;

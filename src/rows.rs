@@ -3,11 +3,13 @@
 //! exported as received.
 
 use crate::json::{Pairs, push_compact, quoted, raw_text};
+use crate::printable::printable;
 use crate::subscriber::Subscriber;
 use crate::subscriber::fields::{FIELDS, Kind};
 use crate::timestamp;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::fmt;
 
 /// The list that a row belongs to. Lists are identified by id alone: names change.
 #[derive(Clone, Debug)]
@@ -16,6 +18,23 @@ pub(crate) struct ListRef {
     pub(crate) id: i64,
     /// Its name when the row was exported.
     pub(crate) name: String,
+}
+
+/// How many characters of a name a message shows.
+const NAME_LENGTH: usize = 100;
+
+impl ListRef {
+    /// Its name in a message.
+    pub(crate) fn shown(&self) -> String {
+        printable(&self.name, NAME_LENGTH)
+    }
+}
+
+/// `list 7 (News)`, for messages.
+impl fmt::Display for ListRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "list {} ({})", self.id, self.shown())
+    }
 }
 
 /// A column of the export.

@@ -192,10 +192,14 @@ fn provide_cryptography() {
 /// POST of a text to a monitoring service, within 10 s; returns the status. The error never contains the URL.
 pub(crate) async fn ping(url: Url, body: String) -> std::result::Result<u16, String> {
     provide_cryptography();
-    let builder = Client::builder()
+    let mut builder = Client::builder()
         .user_agent(concat!("aweber-sync/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .timeout(PING);
+    if url.scheme() == "http" {
+        // Loopback: a proxy would see the URL.
+        builder = builder.no_proxy().tls_certs_only([]);
+    }
     let client = builder.build().map_err(|e| chain(&e.without_url()))?;
     let reply = client.post(url).body(body).send().await;
     reply

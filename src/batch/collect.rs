@@ -258,7 +258,12 @@ impl Collector {
                 remove_work_file(&batch.stage);
                 Ok(None)
             }
-            Some((batch, Some(_))) => publish::publish(ledger, batch, printer).await.map(Some),
+            Some((batch, Some(stage))) => {
+                let stage = stage.into_file();
+                publish::publish(ledger, batch, &stage, printer)
+                    .await
+                    .map(Some)
+            }
             _ => Ok(None),
         }
     }
@@ -268,7 +273,7 @@ impl Collector {
         let (output, layout) = (&self.options.output, &self.layout);
         let (id, last_name) = ledger.next_batch()?;
         // If the clock was set back: names are not reused, and later batches sort after earlier ones.
-        let named_at = Utc::now().timestamp().max(last_name + 1);
+        let named_at = Utc::now().timestamp().max(last_name.saturating_add(1));
         let name = naming::file_name(named_at, layout);
         let (destination, stage) = naming::destination(output, &self.options.state_dir, id, &name)?;
         let batch = BatchRecord {

@@ -29,6 +29,47 @@ pub(super) fn cannot_publish(doing: &str, batch: &BatchRecord, cause: &io::Error
     }
 }
 
+/// 73: another user of the output directory has put something else where our file was.
+pub(super) fn stage_replaced(path: &Path) -> Error {
+    let directory = path.parent().unwrap_or(Path::new("/")).display();
+    Error::new(
+        Kind::Output,
+        format!(
+            "{} is not the file that this run wrote: another user replaced it",
+            path.display()
+        ),
+    )
+    .safe("it was not opened or changed; no row is lost: the next run fetches the rows again")
+    .next(format!(
+        "give readers of {directory} no write access: chmod go-w '{directory}'"
+    ))
+}
+
+/// 78: a batch in the ledger names a file that this program does not make.
+pub(super) fn not_of_this_job(ledger: &Path, path: &Path) -> Error {
+    let ledger = ledger.display();
+    Error::config(format!(
+        "the ledger {ledger} names {}, which is not a file of this job",
+        path.display()
+    ))
+    .safe("that file was not touched; nothing was exported and no token was spent")
+    .next(format!(
+        "restore a backup of the ledger; without one: mv '{ledger}' '{ledger}.foreign', then aweber-sync run --since \
+         DATE, which exports again everything since that day"
+    ))
+}
+
+/// 73: something that must not be opened is at the path of a growing file.
+pub(super) fn not_followed(path: &Path, what: &str) -> Error {
+    let shown = path.display();
+    Error::new(Kind::Output, format!("{shown} {what}"))
+        .safe("it was not opened; nothing was fetched and no row is lost")
+        .next(format!(
+            "find out who made it, then mv '{shown}' '{shown}.foreign' (the next run begins a new file); or give \
+             --output a directory of this user's"
+        ))
+}
+
 /// Fails with 73 if the directory of the batch is missing. It may be a volume that is not mounted, so the missing files
 /// prove nothing.
 pub(super) fn check_directory(batch: &BatchRecord) -> Result<()> {

@@ -2,7 +2,8 @@
 //! Existing bytes belong to the consumers of the file: they are never overwritten, padded or cut off. The one
 //! exception: zeros that a power cut has left in the place of our rows.
 
-use crate::disk::atomic;
+use super::errors::not_followed;
+use crate::disk::shared::{self, Access, Found};
 use crate::error::{Error, Kind, Result};
 use crate::export::Layout;
 use crate::ledger::batches::{AppendAt, BatchRecord};
@@ -23,17 +24,18 @@ pub(super) fn append_position(
     known: Option<&KnownOutput>,
     layout: &Layout,
 ) -> Result<AppendAt> {
-    let found = match path.metadata() {
-        Ok(found) => found.len(),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
-        Err(e) => return Err(Error::output("cannot look at", path, &e)),
+    let file = open(path)?;
+    let found = match &file {
+        Some(file) => file.metadata().map(|found| found.len()),
+        None => Ok(0),
     };
-    if found == 0 {
+    let found = found.map_err(|e| Error::output("cannot look at", path, &e))?;
+    let Some(file) = file.filter(|_| found > 0) else {
         return Ok(AppendAt {
             offset: 0,
             with_header: true,
         });
-    }
+    };
     let shown = path.display();
     let Some(KnownOutput::GrowingFile(state)) = known else {
         return Err(not_ours(
@@ -43,7 +45,6 @@ pub(super) fn append_position(
     };
     let layout = &layout_of(path, &state.shape, layout)?;
     let is_usable = || -> io::Result<bool> {
-        let file = File::open(path)?;
         match found.cmp(&state.length) {
             Ordering::Equal => Ok(fingerprint(&file, found)? == state.tail),
             Ordering::Less => holds_whole_records(&file, layout),
@@ -64,6 +65,26 @@ pub(super) fn append_position(
         Ordering::Equal => format!("{shown} was changed since this job wrote to it"),
     };
     Err(not_ours(path, what))
+}
+
+/// Opens a growing file for reading, if it exists. Errors: 73 for a link that another user may have made, and for anything
+/// but a regular file with one name.
+pub(super) fn open(path: &Path) -> Result<Option<File>> {
+    match shared::open(&shared::behind(path), Access::Read) {
+        Ok(Found::File(file)) => Ok(Some(file)),
+        Ok(Found::Missing) => Ok(None),
+        Ok(Found::NotOurs(what)) => Err(not_followed(path, what)),
+        Err(e) => Err(Error::output("cannot read", path, &e)),
+    }
+}
+
+/// Whether a file, as one of this layout does, begins with its header.
+pub(super) fn has_header(mut file: &File, layout: &Layout) -> io::Result<bool> {
+    let header = layout.header();
+    let mut beginning = Vec::with_capacity(header.len());
+    file.seek(SeekFrom::Start(0))?;
+    file.take(header.len() as u64).read_to_end(&mut beginning)?;
+    Ok(!header.is_empty() && beginning == header)
 }
 
 fn not_ours(path: &Path, what: String) -> Error {
@@ -106,18 +127,11 @@ fn shortened(shape: &str) -> String {
 /// Whether the file is our header and complete records: a consumer has removed rows, and more can follow. Without a
 /// header nothing shows whose rows they are.
 fn holds_whole_records(file: &File, layout: &Layout) -> io::Result<bool> {
-    let header = layout.header();
-    let mut reader = io::BufReader::new(file);
-    let mut beginning = vec![0; header.len()];
-    match reader.read_exact(&mut beginning) {
-        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
-        other => other?,
-    }
-    if header.is_empty() || beginning != header {
+    if !has_header(file, layout)? {
         return Ok(false);
     }
     let mut rows = Watched {
-        reader,
+        reader: io::BufReader::new(file),
         quotes: 0,
         last: b'\n',
     };
@@ -187,18 +201,28 @@ pub(super) fn cannot_append(path: &Path, cause: io::Error) -> Error {
         .next("free some disk space and make the file writable, then run again")
 }
 
+/// Opens the growing file of `batch` for appending, or creates it.
+pub(super) fn open_for_append(batch: &BatchRecord) -> Result<File> {
+    let path = batch.destination.target();
+    shared::open_for_append(&shared::behind(path), batch.mode).map_err(|e| match e.kind() {
+        io::ErrorKind::InvalidInput | io::ErrorKind::AlreadyExists => {
+            not_followed(path, &e.to_string())
+        }
+        _ => cannot_append(path, e),
+    })
+}
+
 /// Appends the stage file of `batch` to its growing file, or the part that is still missing: the bytes behind `at` must
 /// be a prefix of it, in which a power cut may have left zeros. Durable on return.
-pub(super) fn append(batch: &BatchRecord, at: AppendAt) -> Result<FileState> {
+pub(super) fn append(batch: &BatchRecord, mut stage: &File, at: AppendAt) -> Result<FileState> {
     let path = batch.destination.target();
     let cannot = |e: io::Error| cannot_append(path, e);
     let header = header_at(batch, at);
-    let mut file = atomic::open_for_append(path, batch.mode).map_err(cannot)?;
+    let mut file = open_for_append(batch)?;
     let before = file.metadata().map_err(cannot)?;
     let found = before.len();
-    let mut wanted = header
-        .as_slice()
-        .chain(File::open(&batch.stage).map_err(cannot)?);
+    stage.seek(SeekFrom::Start(0)).map_err(cannot)?;
+    let mut wanted = header.as_slice().chain(stage);
     let shown = path.display();
     if found < at.offset {
         return Err(changed_during_append(
@@ -222,7 +246,7 @@ pub(super) fn append(batch: &BatchRecord, at: AppendAt) -> Result<FileState> {
     }
     let mut write = || -> io::Result<FileState> {
         match beginning {
-            Beginning::WithZeros => write_again(batch, at)?,
+            Beginning::WithZeros => write_again(batch, stage, at)?,
             _ => _ = io::copy(&mut wanted, &mut file)?,
         }
         file.flush()?;
@@ -257,12 +281,17 @@ fn changed_during_append(what: String, next: String) -> Error {
 }
 
 /// Writes all rows of the batch over its beginning, whose zeros are in the place of some of them.
-fn write_again(batch: &BatchRecord, at: AppendAt) -> io::Result<()> {
-    let mut file = atomic::open_to_write(batch.destination.target())?;
+fn write_again(batch: &BatchRecord, mut stage: &File, at: AppendAt) -> io::Result<()> {
+    // A file that is open for appending is written at its end only.
+    let path = shared::behind(batch.destination.target());
+    let Found::File(mut file) = shared::open(&path, Access::Write)? else {
+        return Err(io::Error::other("another program replaced it"));
+    };
     file.seek(SeekFrom::Start(at.offset))?;
+    stage.seek(SeekFrom::Start(0))?;
     let header = header_at(batch, at);
-    let mut rows = header.as_slice().chain(File::open(&batch.stage)?);
-    io::copy(&mut rows, &mut file).map(|_| ())
+    io::copy(&mut header.as_slice().chain(stage), &mut file)?;
+    file.sync_all()
 }
 
 /// What stands where the rows of a batch belong.

@@ -1,13 +1,14 @@
 //! Which file an interrupted append went into: until the next run, a log rotation may have renamed or emptied it, and the
 //! rows that stand there must not be written again elsewhere.
 
-use super::growing::{Beginning, cannot_append, compare, header_at};
+use super::growing::{self, Beginning, cannot_append, compare, header_at};
 use crate::disk::atomic;
+use crate::disk::shared::{self, Access, Found};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::batches::{AppendAt, BatchRecord};
 use crate::ledger::outputs::AppendTarget;
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -15,12 +16,12 @@ use std::path::{Path, PathBuf};
 /// is appended.
 pub(super) fn open_target(batch: &BatchRecord) -> Result<AppendTarget> {
     let path = batch.destination.target();
-    let found = atomic::open_for_append(path, batch.mode)
-        .and_then(|file| file.metadata())
+    let found = growing::open_for_append(batch)?
+        .metadata()
         .map_err(|e| cannot_append(path, e))?;
     if found.len() == 0 {
         // Whoever made it, perhaps a run killed right after that.
-        atomic::sync_parent(path).map_err(|e| cannot_append(path, e))?;
+        atomic::sync_parent(&shared::behind(path)).map_err(|e| cannot_append(path, e))?;
     }
     Ok(AppendTarget {
         batch: batch.id,
@@ -43,11 +44,12 @@ pub(super) enum Half {
 /// Looks for the rows of `batch` that were appended to `target`, which may have been emptied or renamed since then.
 pub(super) fn find_half(
     batch: &BatchRecord,
+    stage: &File,
     target: AppendTarget,
     at: AppendAt,
 ) -> io::Result<Half> {
-    let path = batch.destination.target();
-    match path.metadata() {
+    let path = &shared::behind(batch.destination.target());
+    match path.symlink_metadata() {
         Ok(found) if is_target(&found, target) => {
             // An empty file was emptied after the append began, unless nothing has changed it.
             let untouched = at.offset == 0 && changed(&found) == target.changed;
@@ -57,7 +59,7 @@ pub(super) fn find_half(
                 Half::PerhapsIn(None)
             });
         }
-        Ok(found) if continues(batch, at, found.len())? => return Ok(Half::Here),
+        Ok(found) if found.is_file() && continues(batch, stage, at)? => return Ok(Half::Here),
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
@@ -81,13 +83,17 @@ pub(super) fn find_half(
 
 /// Whether the file at the path of `batch`, a copy put back perhaps, goes on from `at` with rows of it. A header alone
 /// proves nothing.
-fn continues(batch: &BatchRecord, at: AppendAt, length: u64) -> io::Result<bool> {
+fn continues(batch: &BatchRecord, mut stage: &File, at: AppendAt) -> io::Result<bool> {
+    let path = shared::behind(batch.destination.target());
+    let Found::File(mut file) = shared::open(&path, Access::Read)? else {
+        return Ok(false);
+    };
     let header = header_at(batch, at);
-    if length <= at.offset + header.len() as u64 {
+    if file.metadata()?.len() <= at.offset.saturating_add(header.len() as u64) {
         return Ok(false);
     }
-    let mut wanted = header.as_slice().chain(File::open(&batch.stage)?);
-    let mut file = File::open(batch.destination.target())?;
+    stage.seek(SeekFrom::Start(0))?;
+    let mut wanted = header.as_slice().chain(stage);
     Ok(compare(&mut file, at.offset, &mut wanted)? == Beginning::Whole)
 }
 

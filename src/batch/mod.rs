@@ -6,6 +6,7 @@ mod errors;
 mod growing;
 mod half;
 mod naming;
+pub(crate) mod obeyed;
 pub(crate) mod output;
 pub(crate) mod printer;
 mod publish;

@@ -1,7 +1,7 @@
 //! Which kind of output a path is, and whether it can be written to; checked before the first request.
 
 use super::growing;
-use crate::disk::atomic;
+use crate::disk::{atomic, shared};
 use crate::error::{Error, Kind, Result};
 use crate::export::Layout;
 use crate::ledger::Ledger;
@@ -21,6 +21,16 @@ pub(crate) enum Output {
 }
 
 impl Output {
+    /// The absolute path of `given`, by default `exports/` in the state directory; `None` for standard output.
+    pub(crate) fn path(given: Option<&Path>, state_dir: &Path) -> Result<Option<PathBuf>> {
+        let path = match given {
+            Some(path) if path == Path::new("-") => return Ok(None),
+            Some(path) => crate::config::absolute(path)?,
+            None => state_dir.join("exports"),
+        };
+        Ok(Some(normal(&path)))
+    }
+
     /// The kind of output that `given` (by default `exports/` in the state directory) was before, or else is now;
     /// creates a directory that was never used before.
     ///
@@ -32,20 +42,15 @@ impl Output {
         ledger: &mut Ledger,
         dry_run: bool,
     ) -> Result<Output> {
-        if given == Some(Path::new("-")) {
+        let Some(path) = Output::path(given, state_dir)? else {
             if !dry_run {
                 crate::stdout::check_open()?;
             }
             return Ok(Output::Stdout);
-        }
-        let (path, must_be_directory) = match given {
-            None => (state_dir.join("exports"), true),
-            Some(path) => {
-                let ends_with_slash = path.as_os_str().as_bytes().ends_with(b"/");
-                (crate::config::absolute(path)?, ends_with_slash)
-            }
         };
-        let path = normal(&path);
+        let must_be_directory =
+            given.is_none_or(|path| path.as_os_str().as_bytes().ends_with(b"/"));
+        check_link(&path)?;
         let known = ledger.output(&path)?;
         let is_directory = match &known {
             Some(known) => *known == KnownOutput::Directory,
@@ -85,6 +90,25 @@ fn normal(path: &Path) -> PathBuf {
     path.components()
         .filter(|part| *part != Component::CurDir)
         .collect()
+}
+
+/// Errors: 73 if the path is a link that another user may have made.
+fn check_link(path: &Path) -> Result<()> {
+    let link = shared::behind(path);
+    match std::fs::read_link(&link) {
+        Ok(target) => Err(cannot(format!(
+            "{} is a symbolic link in a directory that other users can change",
+            link.display()
+        ))
+        .next(format!(
+            "if the link is yours: give its target as --output: '{}'",
+            link.parent()
+                .unwrap_or(Path::new("/"))
+                .join(target)
+                .display()
+        ))),
+        Err(_) => Ok(()),
+    }
 }
 
 fn check_directory(path: &Path, known: bool, dry_run: bool) -> Result<()> {

@@ -4,8 +4,7 @@ use crate::error::{Error, Kind, Result};
 use crate::stdout;
 use crate::stop::Stop;
 use std::fs::File;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, Seek, SeekFrom, Write};
 
 /// Standard output during one run.
 #[derive(Debug)]
@@ -25,8 +24,9 @@ impl Printer {
 
     /// Prints a stage file, preceded by `header` unless the previous batch had the same one. Runs on a separate thread,
     /// so that a blocked reader does not delay the handling of a signal.
-    pub(super) async fn print(&mut self, header: Vec<u8>, stage: PathBuf) -> Result<()> {
+    pub(super) async fn print(&mut self, header: Vec<u8>, stage: &File) -> Result<()> {
         stdout::check_open()?;
+        let stage = stage.try_clone();
         let first = if self.last_header.as_ref() == Some(&header) {
             Vec::new()
         } else {
@@ -35,7 +35,9 @@ impl Printer {
         let printing = tokio::task::spawn_blocking(move || -> io::Result<()> {
             let mut out = io::stdout().lock();
             out.write_all(&first)?;
-            io::copy(&mut File::open(&stage)?, &mut out)?;
+            let mut stage = stage?;
+            stage.seek(SeekFrom::Start(0))?;
+            io::copy(&mut stage, &mut out)?;
             out.flush()
         });
         let printed = tokio::select! {

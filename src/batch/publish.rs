@@ -1,14 +1,14 @@
 //! Publishing a complete batch, step by step. After a kill between any two steps [`recover`](super::recover) continues
 //! from what is on disk.
 
-use super::errors::cannot_publish;
+use super::errors::{cannot_publish, stage_replaced};
 use super::growing;
 use super::half;
 use super::naming::file_name;
 use super::printer::Printer;
 use super::stage::remove_work_file;
-use crate::disk::atomic;
-use crate::error::Result;
+use crate::disk::{atomic, shared};
+use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::ledger::batches::{AppendAt, BatchRecord, Destination, State};
 use crate::ledger::outputs::KnownOutput;
@@ -24,43 +24,65 @@ const NAMES: u32 = 1000;
 pub(super) async fn publish(
     ledger: &mut Ledger,
     batch: BatchRecord,
+    stage: &File,
     printer: &mut Printer,
 ) -> Result<PathBuf> {
     match batch.destination.clone() {
-        Destination::Directory { marker, .. } => into_directory(ledger, batch, &marker),
-        Destination::GrowingFile(_) => append_at_end(ledger, batch),
-        Destination::Stdout => to_stdout(ledger, batch, printer).await,
+        Destination::Directory { marker, .. } => into_directory(ledger, batch, stage, &marker),
+        Destination::GrowingFile(_) => append_at_end(ledger, batch, stage),
+        Destination::Stdout => to_stdout(ledger, batch, stage, printer).await,
     }
 }
 
 /// Creates the marker, then sets the state to ready. If the stage file is gone and the marker is not, the batch was
 /// published, even if a consumer has already taken the file away.
-fn into_directory(ledger: &mut Ledger, batch: BatchRecord, marker: &Path) -> Result<PathBuf> {
-    let set_mode = |stage: File| {
-        atomic::set_mode(&stage, batch.mode)?;
+fn into_directory(
+    ledger: &mut Ledger,
+    batch: BatchRecord,
+    stage: &File,
+    marker: &Path,
+) -> Result<PathBuf> {
+    let set_mode = || {
+        atomic::set_mode(stage, batch.mode)?;
         // All else of it is durable.
         match batch.mode {
             atomic::PRIVATE => Ok(()),
             _ => stage.sync_all(),
         }
     };
-    File::open(&batch.stage)
-        .and_then(set_mode)
+    set_mode()
         .and_then(|()| atomic::create_private(marker)?.sync_all())
         .and_then(|()| atomic::sync_parent(marker))
         .map_err(|e| cannot_publish("cannot publish into", &batch, &e))?;
     let batch = advance(ledger, batch, State::Ready)?;
-    rename_into_place(ledger, batch)
+    rename_into_place(ledger, batch, stage)
 }
 
-/// The steps after ready: rename, settle, remove the marker.
-pub(super) fn rename_into_place(ledger: &mut Ledger, mut batch: BatchRecord) -> Result<PathBuf> {
+/// The steps after ready: rename, settle, remove the marker. Another user of the directory may have put something else in
+/// the place of `stage`, before the rename or while it was under way.
+pub(super) fn rename_into_place(
+    ledger: &mut Ledger,
+    mut batch: BatchRecord,
+    stage: &File,
+) -> Result<PathBuf> {
     for _ in 0..NAMES {
-        match atomic::rename_new(&batch.stage, batch.destination.target()) {
-            Ok(()) => return settle(ledger, batch),
+        if !shared::is_file_at(&batch.stage, stage)
+            .map_err(|e| cannot_publish("cannot finish", &batch, &e))?
+        {
+            return Err(replaced(ledger, &batch, &batch.stage));
+        }
+        let target = batch.destination.target().to_owned();
+        match atomic::rename_new(&batch.stage, &target) {
+            // A reader may have taken it away already.
+            Ok(()) => match shared::is_file_at(&target, stage) {
+                Ok(true) => return settle(ledger, batch),
+                Ok(false) => return Err(replaced(ledger, &batch, &target)),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return settle(ledger, batch),
+                Err(e) => return Err(cannot_publish("cannot look at", &batch, &e)),
+            },
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 // A file of another program: take the next name, and record it before the rename.
-                batch.named_at += 1;
+                batch.named_at = batch.named_at.saturating_add(1);
                 let name = file_name(batch.named_at, &batch.layout);
                 batch.destination.set_file_name(&name);
                 ledger.put_batch(&batch)?;
@@ -77,28 +99,44 @@ pub(super) fn rename_into_place(ledger: &mut Ledger, mut batch: BatchRecord) -> 
     ))
 }
 
+/// Voids the batch, so that its rows are found again, and returns the error to end with.
+fn replaced(ledger: &mut Ledger, batch: &BatchRecord, path: &Path) -> Error {
+    let voided = ledger.void_batch(batch.id).and_then(|()| ledger.commit());
+    voided.err().unwrap_or_else(|| stage_replaced(path))
+}
+
 /// Appends the batch to its growing file, if that is as the last append left it.
-pub(super) fn append_at_end(ledger: &mut Ledger, batch: BatchRecord) -> Result<PathBuf> {
+pub(super) fn append_at_end(
+    ledger: &mut Ledger,
+    batch: BatchRecord,
+    stage: &File,
+) -> Result<PathBuf> {
     let file = batch.destination.target();
     let known = ledger.output(file)?;
     let at = growing::append_position(file, known.as_ref(), &batch.layout)?;
-    append(ledger, batch, at)
+    append(ledger, batch, stage, at)
 }
 
 /// Appends the batch to its growing file at a position recorded first.
-pub(super) fn append(ledger: &mut Ledger, batch: BatchRecord, at: AppendAt) -> Result<PathBuf> {
+pub(super) fn append(
+    ledger: &mut Ledger,
+    batch: BatchRecord,
+    stage: &File,
+    at: AppendAt,
+) -> Result<PathBuf> {
     ledger.set_append_target(half::open_target(&batch)?)?;
     let batch = advance(ledger, batch, State::Appending(at))?;
-    finish_appending(ledger, batch, at)
+    finish_appending(ledger, batch, stage, at)
 }
 
 /// The steps after appending: append the missing bytes, settle, remove the stage file.
 pub(super) fn finish_appending(
     ledger: &mut Ledger,
     batch: BatchRecord,
+    stage: &File,
     at: AppendAt,
 ) -> Result<PathBuf> {
-    let known = KnownOutput::GrowingFile(growing::append(&batch, at)?);
+    let known = KnownOutput::GrowingFile(growing::append(&batch, stage, at)?);
     ledger.set_output(batch.destination.target(), &known)?;
     settle(ledger, batch)
 }
@@ -106,11 +144,12 @@ pub(super) fn finish_appending(
 async fn to_stdout(
     ledger: &mut Ledger,
     batch: BatchRecord,
+    stage: &File,
     printer: &mut Printer,
 ) -> Result<PathBuf> {
     let batch = advance(ledger, batch, State::Ready)?;
     let header = batch.layout.header();
-    printer.print(header, batch.stage.clone()).await?;
+    printer.print(header, stage).await?;
     settle(ledger, batch)
 }
 

@@ -1,7 +1,9 @@
 //! Finishing the batch of a killed run, from what is on disk alone, before any request.
 
 use super::errors::{cannot_publish, cannot_stage, check_directory};
+use super::growing;
 use super::half::{self, Half};
+use super::obeyed::{self, Own};
 use super::printer::Printer;
 use super::publish;
 use super::stage::{self, remove_work_file};
@@ -9,6 +11,7 @@ use crate::disk::atomic;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::batches::{AppendAt, BatchRecord, Destination, State};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -29,17 +32,22 @@ pub(crate) enum Recovered {
 
 /// Finishes the batch that the previous run left unfinished, if any, with the options that it was recorded with.
 ///
-/// Errors: 73 if its directory is missing or not writable; the batch is kept.
+/// Errors: 73 if its directory is missing or not writable, or its growing file cannot be recognized as ours, 78 if it
+/// names files that are not ours; the batch is kept.
 pub(crate) async fn recover(
     ledger: &mut Ledger,
     printer: &mut Printer,
+    own: &Own,
 ) -> Result<Option<Recovered>> {
     for file in ledger.last_work_files()? {
-        remove_work_file(&file);
+        if let Some(file) = obeyed::work_file(&file, own) {
+            remove_work_file(&file);
+        }
     }
     let Some(batch) = ledger.unfinished_batch()? else {
         return Ok(None);
     };
+    let batch = obeyed::checked(batch, own, ledger.path())?;
     check_directory(&batch)?;
     let rows = batch.rows;
     let published = match (batch.state, batch.destination.clone()) {
@@ -62,10 +70,15 @@ async fn finish_open(
     batch: BatchRecord,
     printer: &mut Printer,
 ) -> Result<Option<PathBuf>> {
-    if batch.rows > 0 && cut_stage(&batch)? {
-        publish::publish(ledger, batch, printer).await.map(Some)
-    } else {
-        void(ledger, &batch)
+    let stage = match batch.rows {
+        0 => None,
+        _ => reopen_stage(&batch)?,
+    };
+    match stage {
+        Some(stage) => publish::publish(ledger, batch, &stage, printer)
+            .await
+            .map(Some),
+        None => void(ledger, &batch),
     }
 }
 
@@ -76,12 +89,16 @@ fn finish_rename(
     marker: &Path,
 ) -> Result<Option<PathBuf>> {
     // Only a file that is certainly missing counts as missing: a disk error proves nothing.
-    let exists = |path: &Path| {
-        path.try_exists()
-            .map_err(|e| cannot_publish("cannot finish", &batch, &e))
+    let exists = |path: &Path| match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(cannot_publish("cannot finish", &batch, &e)),
     };
     if exists(&batch.stage)? {
-        publish::rename_into_place(ledger, batch).map(Some)
+        match reopen_stage(&batch)? {
+            Some(stage) => publish::rename_into_place(ledger, batch, &stage).map(Some),
+            None => void(ledger, &batch),
+        }
     } else if exists(marker)? {
         // Renamed, and perhaps taken away by a consumer since then; but perhaps not synced.
         atomic::sync_parent(marker).map_err(|e| cannot_publish("cannot finish", &batch, &e))?;
@@ -93,34 +110,37 @@ fn finish_rename(
 
 /// Killed while appending to the growing file.
 fn finish_append(ledger: &mut Ledger, batch: BatchRecord, at: AppendAt) -> Result<Option<PathBuf>> {
-    let found = match batch.destination.target().metadata() {
-        Ok(file) => file.len(),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
-        Err(e) => return Err(cannot_publish("cannot look at", &batch, &e)),
+    let found = match growing::open(batch.destination.target())? {
+        Some(file) => file
+            .metadata()
+            .map_err(|e| cannot_publish("cannot look at", &batch, &e))?
+            .len(),
+        None => 0,
     };
-    if !cut_stage(&batch)? {
+    let Some(stage) = reopen_stage(&batch)? else {
         return if found == 0 || found == at.offset {
             // Nothing was appended, or the stage file was removed as an error message advises.
             void(ledger, &batch)
         } else {
             Err(lost_stage(&batch))
         };
-    }
-    match find_half(ledger, &batch, at)? {
-        Half::Here if found == 0 => publish::append(ledger, batch, BEGINNING).map(Some),
-        Half::Here => publish::finish_appending(ledger, batch, at).map(Some),
-        Half::Nowhere => publish::append_at_end(ledger, batch).map(Some),
+    };
+    match find_half(ledger, &batch, &stage, at)? {
+        Half::Here if found == 0 => publish::append(ledger, batch, &stage, BEGINNING).map(Some),
+        Half::Here => publish::finish_appending(ledger, batch, &stage, at).map(Some),
+        Half::Nowhere => publish::append_at_end(ledger, batch, &stage).map(Some),
         Half::PerhapsIn(other) => Err(half::half_elsewhere(&batch, other.as_deref())),
     }
 }
 
 /// Where the rows appended so far stand.
-fn find_half(ledger: &Ledger, batch: &BatchRecord, at: AppendAt) -> Result<Half> {
+fn find_half(ledger: &Ledger, batch: &BatchRecord, stage: &File, at: AppendAt) -> Result<Half> {
     // An older version recorded no file.
     let Some(target) = ledger.append_target(batch.id)? else {
         return Ok(Half::Here);
     };
-    half::find_half(batch, target, at).map_err(|e| cannot_publish("cannot look at", batch, &e))
+    half::find_half(batch, stage, target, at)
+        .map_err(|e| cannot_publish("cannot look at", batch, &e))
 }
 
 fn lost_stage(batch: &BatchRecord) -> Error {
@@ -138,9 +158,9 @@ fn lost_stage(batch: &BatchRecord) -> Error {
     ))
 }
 
-/// Cuts the stage file to its valid length; returns `false` if it is missing or shorter.
-fn cut_stage(batch: &BatchRecord) -> Result<bool> {
-    stage::cut(&batch.stage, batch.length).map_err(|e| cannot_stage(batch, &e))
+/// Opens the stage file, cut to its valid length; returns `None` if its rows have to be fetched again.
+fn reopen_stage(batch: &BatchRecord) -> Result<Option<File>> {
+    stage::reopen(&batch.stage, batch.length).map_err(|e| cannot_stage(batch, &e))
 }
 
 fn void(ledger: &mut Ledger, batch: &BatchRecord) -> Result<Option<PathBuf>> {

@@ -2,6 +2,7 @@
 //! after a kill are cut off.
 
 use crate::disk::atomic;
+use crate::disk::shared::{self, Found};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -40,23 +41,37 @@ impl Stage {
         self.file.get_ref().sync_all()?;
         Ok(self.length)
     }
+
+    /// The file itself, once all records are durable: what it is read from, whatever is at its path by then.
+    pub(crate) fn into_file(self) -> File {
+        self.file.into_parts().0
+    }
 }
 
-/// Cuts a stage file to its valid length; returns `false` if it is missing or shorter.
-pub(crate) fn cut(path: &Path, length: u64) -> io::Result<bool> {
-    let file = match atomic::open_to_write(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-        other => other?,
+/// Opens the stage file of a killed run, cut to its valid length. Returns `None` if it is missing, shorter, or not the file
+/// that this program wrote: another user of the output directory can replace it.
+pub(crate) fn reopen(path: &Path, length: u64) -> io::Result<Option<File>> {
+    let file = match shared::open_own(path)? {
+        Found::File(file) => file,
+        Found::Missing => return Ok(None),
+        Found::NotOurs(what) => {
+            tracing::warn!(
+                event = "stage_replaced",
+                path = %path.display(),
+                "the stage file {what}: another user replaced it; its rows are fetched again"
+            );
+            return Ok(None);
+        }
     };
     let found = file.metadata()?.len();
     if found < length {
-        return Ok(false);
+        return Ok(None);
     }
     if found > length {
         file.set_len(length)?;
     }
     file.sync_all()?;
-    Ok(true)
+    Ok(Some(file))
 }
 
 /// Removes the stage file or marker of a finished batch. A leftover is harmless, and the next run tries again.

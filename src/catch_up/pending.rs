@@ -74,13 +74,13 @@ impl CatchUp<'_> {
 
     /// A 401 for one subscriber says nothing about the others: it stays pending, and expires as if seen unconfirmed.
     fn leave_pending(&mut self, subscriber: i64, error: &Error) -> Result<()> {
-        let (list, name) = (self.list.this.id, &self.list.this.name);
+        let (list, named) = (self.list.this.id, &self.list.this);
         if !self.has_warned_of_refusal {
             tracing::warn!(
                 event = "pending_refused",
                 list,
                 subscriber,
-                "list {list} ({name}): cannot ask whether a pending subscriber has confirmed: {error}"
+                "{named}: cannot ask whether a pending subscriber has confirmed: {error}"
             );
         }
         self.has_warned_of_refusal = true;

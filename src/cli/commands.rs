@@ -113,16 +113,34 @@ pub(crate) struct Status {
     pub(crate) max_age: Option<Duration>,
 }
 
-/// Make the ledger forget a list, so that the next run exports it again: for a lost CSV or an emptied CRM.
+/// Make the ledger forget a list, so that the next run exports it again (for a lost CSV or an emptied CRM), or a person.
+///
+/// With --subscriber everything that the ledger holds about a person is deleted: ids and times, on one list or on all.
+/// Delete the person at AWeber first. A run that meets them on a list again exports them again: the next one, if they
+/// subscribed within the last days, and each with --full. Rows in exported files are yours to delete.
 #[derive(Args, Debug)]
 pub(crate) struct Forget {
     /// The list: its id, unique_list_id or name. An id that is in the ledger needs no network
-    #[arg(long, env = "AWEBER_SYNC_FORGET_LIST", value_name = "ID|NAME")]
-    pub(crate) list: String,
+    #[arg(
+        long,
+        env = "AWEBER_SYNC_FORGET_LIST",
+        value_name = "ID|NAME",
+        required_unless_present = "subscriber"
+    )]
+    pub(crate) list: Option<String>,
 
     /// Forget only the subscriptions of this day (UTC) or later; without it, also the remembered run --since
-    #[arg(long, env = "AWEBER_SYNC_FORGET_SINCE", value_name = "DATE")]
+    #[arg(
+        long,
+        env = "AWEBER_SYNC_FORGET_SINCE",
+        value_name = "DATE",
+        conflicts_with = "subscriber"
+    )]
     pub(crate) since: Option<String>,
+
+    /// Forget this subscriber, by the id in the column `id`: on the list, or without --list on all. Needs no network
+    #[arg(long, env = "AWEBER_SYNC_FORGET_SUBSCRIBER", value_name = "ID", value_parser = clap::value_parser!(i64).range(1..))]
+    pub(crate) subscriber: Option<i64>,
 
     #[command(flatten)]
     pub(crate) network: Network,

@@ -1,7 +1,7 @@
-//! `aweber-sync forget`: removes a list from the ledger, so that the next run exports it again.
+//! `aweber-sync forget`: removes a list from the ledger, so that the next run exports it again, or a person.
 
 use super::print;
-use crate::config::{self, Paths};
+use crate::config::{self, Base, Paths};
 use crate::connect::connect;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
@@ -12,29 +12,67 @@ use crate::stop::Stop;
 use crate::token::store::TokenStore;
 use chrono::NaiveDate;
 
-/// Removes a list, or its newer part, from the ledger.
+/// Removes a list, or its newer part, or a person from the ledger.
 pub(crate) async fn forget(config: config::Forget) -> Result<()> {
-    let paths = &config.base.paths;
-    let list = resolve(&config).await?;
+    let list = match &config.list {
+        Some(list) => Some(resolve(&config.base, list).await?),
+        None => None,
+    };
     let mut stop = Stop::listen(None)?;
-    let locks = Locks::take(paths, config.base.lock_wait, &mut stop).await?;
-    let Some(mut ledger) = open_ledger(paths, &locks.store)? else {
+    let locks = Locks::take(&config.base.paths, config.base.lock_wait, &mut stop).await?;
+    let ledger = open_ledger(&config.base.paths, &locks.store)?;
+    match (config.subscriber, list) {
+        (Some(subscriber), _) => forget_subscriber(ledger, subscriber, list),
+        (None, Some(list)) => forget_list(ledger, list, config.since),
+        // The command line asks for one of them.
+        (None, None) => Err(Error::new(Kind::Usage, "--list or --subscriber is missing")),
+    }
+}
+
+fn forget_list(ledger: Option<Ledger>, list: i64, since: Option<NaiveDate>) -> Result<()> {
+    let Some(mut ledger) = ledger else {
         return Err(never_exported(list));
     };
     if !ledger.knows_list(list)? {
         return Err(never_exported(list));
     }
-    if ledger.waiting_batch()?.is_some() {
-        return Err(Error::new(
-            Kind::LockHeld,
-            format!("cannot forget list {list}: a stopped run left an unpublished batch"),
-        )
-        .safe("nothing was forgotten")
-        .next("aweber-sync run, which publishes the batch, then forget again"));
-    }
-    let forgotten = ledger.forget(list, config.since)?;
+    check_no_batch(&ledger, &format!("list {list}"))?;
+    let forgotten = ledger.forget(list, since)?;
     ledger.commit()?;
-    print(&said(list, config.since, &forgotten))
+    print(&said(list, since, &forgotten))
+}
+
+fn forget_subscriber(ledger: Option<Ledger>, subscriber: i64, list: Option<i64>) -> Result<()> {
+    let on = list.map_or_else(String::new, |list| format!(" on list {list}"));
+    let forgotten = match ledger {
+        Some(mut ledger) => {
+            check_no_batch(&ledger, &format!("subscriber {subscriber}"))?;
+            ledger.forget_subscriber(subscriber, list)?
+        }
+        None => 0,
+    };
+    let what = match forgotten {
+        0 => format!("The ledger holds nothing about subscriber {subscriber}{on}.\n"),
+        1 => format!("Forgot subscriber {subscriber}{on}: deleted 1 record.\n"),
+        n => format!("Forgot subscriber {subscriber}{on}: deleted {n} records.\n"),
+    };
+    print(&format!(
+        "{what}If AWeber still has this person on a list, a later run exports them again: delete them there too, and \
+         their rows in exported files.\n"
+    ))
+}
+
+/// Errors: 75 if a stopped run left a batch: what it collected is not final.
+fn check_no_batch(ledger: &Ledger, what: &str) -> Result<()> {
+    if ledger.waiting_batch()?.is_none() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::LockHeld,
+        format!("cannot forget {what}: a stopped run left an unpublished batch"),
+    )
+    .safe("nothing was forgotten")
+    .next("aweber-sync run, which publishes the batch, then forget again"))
 }
 
 fn said(list: i64, since: Option<NaiveDate>, forgotten: &Forgotten) -> String {
@@ -72,15 +110,15 @@ fn said(list: i64, since: Option<NaiveDate>, forgotten: &Forgotten) -> String {
 }
 
 /// Returns the id of the configured list. Only an id that is not in the ledger, or a name, needs the network.
-async fn resolve(config: &config::Forget) -> Result<i64> {
-    if let Ok(id) = config.list.trim().parse()
-        && is_in_ledger(&config.base.paths, id)?
+async fn resolve(base: &Base, list: &String) -> Result<i64> {
+    if let Ok(id) = list.trim().parse()
+        && is_in_ledger(&base.paths, id)?
     {
         return Ok(id);
     }
-    let mut connected = connect(&config.base).await?;
+    let mut connected = connect(base).await?;
     let all = fetch_lists(&mut connected.session, &connected.account, true).await?;
-    let found = select(all, std::slice::from_ref(&config.list), &[])?;
+    let found = select(all, std::slice::from_ref(list), &[])?;
     connected.finish()?;
     Ok(found.first().map_or(0, |list| list.this.id))
 }

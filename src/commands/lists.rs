@@ -5,7 +5,7 @@ use crate::config;
 use crate::connect::connect;
 use crate::error::Result;
 use crate::lists::{List, fetch_lists};
-use crate::printable::printable;
+use crate::printable::{escaped, printable};
 use serde_json::{Value, json};
 
 /// Prints the lists as a table or as JSON.
@@ -13,7 +13,7 @@ pub(crate) async fn lists(config: config::Lists) -> Result<()> {
     let mut connected = connect(&config.base).await?;
     let lists = fetch_lists(&mut connected.session, &connected.account, false).await?;
     let text = if config.json {
-        format!("{:#}\n", to_json(&connected.account, &lists))
+        escaped(&format!("{:#}\n", to_json(&connected.account, &lists)))
     } else {
         table(&lists)
     };
@@ -54,11 +54,11 @@ fn table(lists: &[List]) -> String {
     let rows = lists.iter().map(|list| {
         [
             list.this.id.to_string(),
-            list.unique_list_id.clone(),
+            printable(&list.unique_list_id, usize::MAX),
             list.subscribed.to_string(),
             list.unconfirmed.to_string(),
             list.unsubscribed.to_string(),
-            // Control characters in a name could change the terminal.
+            // A line break would begin a row of its own.
             printable(&list.this.name, usize::MAX),
         ]
     });

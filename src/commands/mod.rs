@@ -10,12 +10,14 @@ pub(crate) mod run;
 pub(crate) mod status;
 
 use crate::error::{Error, Kind, Result};
+use crate::printable::printable_lines;
 use std::io::Write;
 
-/// Writes a command's result to standard output; logs and errors go to standard error.
+/// Writes a command's result to standard output; logs and errors go to standard error. Names and paths in it cannot
+/// control a terminal.
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
+    out.write_all(printable_lines(text).as_bytes())
         .and_then(|()| out.flush())
         .map_err(|e| {
             Error::new(

@@ -10,6 +10,7 @@ use self::snapshot::Snapshot;
 use super::print;
 use crate::config;
 use crate::error::{Error, Kind, Result};
+use crate::printable::escaped;
 use chrono::Utc;
 
 /// Prints the state of the job.
@@ -21,7 +22,10 @@ pub(crate) fn status(config: config::Status) -> Result<()> {
     let problem = problem(&snapshot, now, config.max_age);
     if config.json {
         let healthy = problem.is_none();
-        print(&format!("{:#}\n", json::render(&snapshot, healthy)))?;
+        print(&escaped(&format!(
+            "{:#}\n",
+            json::render(&snapshot, healthy)
+        )))?;
     } else {
         print(&text::render(&snapshot, problem.as_deref(), now))?;
     }

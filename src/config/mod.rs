@@ -135,8 +135,10 @@ pub(crate) struct Status {
 #[derive(Debug)]
 pub(crate) struct Forget {
     pub(crate) base: Base,
-    /// An id, unique_list_id or name.
-    pub(crate) list: String,
+    /// An id, unique_list_id or name; all lists without it.
+    pub(crate) list: Option<String>,
+    /// Forget this person instead of the list.
+    pub(crate) subscriber: Option<i64>,
     /// Forget only the subscriptions of this day (UTC) or later.
     pub(crate) since: Option<NaiveDate>,
 }
@@ -183,6 +185,7 @@ impl Command {
                 since: args.since.as_deref().map(since::parse_day).transpose()?,
                 base: base(&args.network)?,
                 list: args.list,
+                subscriber: args.subscriber,
             }),
             cli::Cmd::Revoke(args) => Command::Revoke(Revoke {
                 base: base(&args.network)?,

@@ -38,27 +38,23 @@ impl Network {
 
 /// Parses the URL of a server that tokens may be sent to.
 fn origin(option: &str, text: &str) -> Result<Url> {
+    // A user name and password in it are not repeated.
+    let shown = text.rsplit_once('@').map_or(text, |(_, host)| host);
     let bad = |why: &str| {
-        Error::config(format!("invalid {option} {text}: {why}"))
+        Error::config(format!("invalid {option} {shown}: {why}"))
             .safe("no request was sent")
             .next(format!("correct {option}, or remove it to use AWeber"))
     };
     let url = Url::parse(text.trim()).map_err(|e| bad(&e.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {
-        // The message must not repeat the password in the URL.
-        return Err(Error::config(format!(
-            "invalid {option}: must not contain a user name or password"
-        )));
+        return Err(bad("must not contain a user name or password"));
     }
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err(bad("missing host")),
-    };
+    if url.host().is_none() {
+        return Err(bad("missing host"));
+    }
     match url.scheme() {
         "https" => {}
-        "http" if loopback => {}
+        "http" if is_loopback(&url) => {}
         "http" => {
             return Err(bad(
                 "plain http would expose the token; only https is allowed",
@@ -70,6 +66,16 @@ fn origin(option: &str, text: &str) -> Result<Url> {
         return Err(bad("expected scheme, host and port only"));
     }
     Ok(url)
+}
+
+/// Whether a URL leads to this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +107,25 @@ mod tests {
             "",
         ] {
             assert!(origin("--api-url", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_not_repeated() {
+        for bad in [
+            "https://user:p4ss@api.aweber.com",
+            "http://user:p4ss@api.aweber.com",
+            "https://user:p4ss@api.aweber.com:port",
+            "https://user:p4ss@",
+            "user:p4ss@api.aweber.com",
+            "https://user:p4ss@x@api.aweber.com/1.0",
+            "ftp://user:p4ss@api.aweber.com",
+        ] {
+            let error = origin("--api-url", bad).unwrap_err().to_string();
+            assert!(
+                !error.contains("p4ss") && !error.contains("user:"),
+                "{error}"
+            );
         }
     }
 }

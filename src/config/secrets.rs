@@ -2,6 +2,8 @@
 //! credentials directory; never from an argument, which any user of the machine can read.
 
 use super::env::Env;
+use super::network::is_loopback;
+use crate::disk::secret_file::{self, Refused};
 use crate::error::{Error, Result};
 use crate::secret::SecretString;
 use std::path::{Path, PathBuf};
@@ -26,7 +28,7 @@ pub(crate) struct ClientSecret {
 /// Reads `AWEBER_CLIENT_SECRET`, the file named by `AWEBER_CLIENT_SECRET_FILE`, or
 /// `$CREDENTIALS_DIRECTORY/client_secret`. A public client has none of these.
 ///
-/// Errors: 78 if a named file cannot be read or is empty.
+/// Errors: 78 if a named file cannot be read, is empty, or other users can read or change it.
 pub(super) fn client_secret(env: Env<'_>) -> Result<Option<ClientSecret>> {
     if let Some(value) = variable(env, "AWEBER_CLIENT_SECRET")? {
         return Ok(Some(ClientSecret {
@@ -75,11 +77,18 @@ pub(super) fn ping_url(env: Env<'_>) -> Result<Option<SecretString>> {
         return Ok(None);
     };
     let text = text.trim().trim_end_matches('/');
-    if !Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
-        return Err(Error::config("invalid ping URL: expected http or https")
-            .next("copy it from the check's page, or unset AWEBER_SYNC_PING_URL"));
+    let invalid = |why: &str| {
+        Error::config(format!("invalid ping URL: {why}"))
+            .next("copy it from the check's page, or unset AWEBER_SYNC_PING_URL")
+    };
+    match Url::parse(text) {
+        Ok(url) if url.scheme() == "https" => Ok(Some(text.into())),
+        Ok(url) if url.scheme() == "http" && is_loopback(&url) => Ok(Some(text.into())),
+        Ok(url) if url.scheme() == "http" => Err(invalid(
+            "plain http is for this machine only; expected https",
+        )),
+        _ => Err(invalid("expected http or https")),
     }
-    Ok(Some(text.into()))
 }
 
 fn variable(env: Env<'_>, name: &str) -> Result<Option<String>> {
@@ -91,12 +100,33 @@ fn variable(env: Env<'_>, name: &str) -> Result<Option<String>> {
         .transpose()
 }
 
+/// Reads a file with a secret. Errors: 78, also if other users can read or change it.
 fn file(path: &Path, what: &str, next: &str) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|e| {
-        Error::config(format!(
-            "cannot read the {what} from {}: {e}",
-            path.display()
-        ))
-        .next(next)
-    })
+    let shown = path.display();
+    let of = format!("with the {what}, {shown}");
+    let (error, way_out) = match secret_file::read(path) {
+        Ok(text) => return Ok(text),
+        Err(Refused::Io(e)) => {
+            let error = Error::config(format!("cannot read the {what} from {shown}: {e}"));
+            return Err(error.next(next));
+        }
+        Err(Refused::OthersCanWrite(mode)) => (
+            format!("other users can change the file {of} (mode {mode:04o})"),
+            format!("make sure that it holds yours, then chmod 600 '{shown}'"),
+        ),
+        Err(Refused::OthersCanRead(mode)) => (
+            format!("other users can read the file {of} (mode {mode:04o})"),
+            format!("chmod 600 '{shown}'; if another user may have read it, also renew the {what}"),
+        ),
+        Err(Refused::AnotherUsers(owner)) => (
+            format!("another user ({owner}) can change the file {of}"),
+            format!(
+                "make sure that it holds yours, then chown it to the user that runs the job: chown {} '{shown}'",
+                rustix::process::geteuid().as_raw()
+            ),
+        ),
+    };
+    Err(Error::config(error)
+        .safe("it was not used; nothing was changed")
+        .next(way_out))
 }

@@ -55,21 +55,6 @@ pub(crate) fn create_new_private(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens `path` for appending; creates it with `mode` if it does not exist, but does not sync the directory.
-pub(crate) fn open_for_append(path: &Path, mode: u32) -> io::Result<File> {
-    let new = !path.try_exists()?;
-    let file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(mode)
-        .open(path)?;
-    if new {
-        set_mode(&file, mode)?;
-    }
-    Ok(file)
-}
-
 /// Opens an existing file for reading and writing.
 pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open(path)

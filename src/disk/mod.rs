@@ -4,3 +4,5 @@
 pub(crate) mod atomic;
 pub(crate) mod lock;
 pub(crate) mod ownership;
+pub(crate) mod secret_file;
+pub(crate) mod shared;

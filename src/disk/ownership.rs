@@ -43,6 +43,11 @@ pub(crate) fn check_file(path: &Path) -> Result<()> {
     check_mode(path, &found)
 }
 
+/// Whether this user owns the file or directory.
+pub(crate) fn is_mine(found: &Metadata) -> bool {
+    found.uid() == rustix::process::geteuid().as_raw()
+}
+
 fn check_owner(path: &Path, found: &Metadata) -> Result<()> {
     let (owner, me) = (found.uid(), rustix::process::geteuid().as_raw());
     if owner == me {

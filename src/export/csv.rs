@@ -78,10 +78,13 @@ impl Exporter for Csv<'_> {
     }
 
     fn header(&self) -> Vec<u8> {
-        let records = self.records([self.columns.iter().map(Column::name)]);
+        let names = self.columns.iter().map(Column::name);
         match self.options.excel {
-            true => [BYTE_ORDER_MARK, &records].concat(),
-            false => records,
+            true => {
+                let safe = |name| without_formula(name, self.options.delimiter);
+                [BYTE_ORDER_MARK, &self.records([names.map(safe)])].concat()
+            }
+            false => self.records([names]),
         }
     }
 
@@ -90,7 +93,11 @@ impl Exporter for Csv<'_> {
             .iter()
             .map(|one| rows::cells(self.columns, list, *one));
         match self.options.excel {
-            true => self.records(rows.map(|cells| cells.map(without_formula))),
+            true => {
+                let delimiter = self.options.delimiter;
+                let safe = |cell| without_formula(cell, delimiter);
+                self.records(rows.map(|cells| cells.map(safe)))
+            }
             false => self.records(rows),
         }
     }
@@ -127,26 +134,62 @@ impl<'c> Csv<'c> {
     }
 }
 
-/// Puts an apostrophe before a cell that a spreadsheet would run as a formula: one that starts with = + - @, a tab or
-/// a carriage return (OWASP, 'CSV Injection'). A signed number, or a phone number of digits and blanks, stays
+/// What a spreadsheet of another country may take for the end of a cell, besides a comma in a file without: there the quotes around a
+/// cell do not count, because they do not follow such a separator.
+const SEPARATORS: [char; 5] = [';', '\t', '|', '\r', '\n'];
+
+/// Puts an apostrophe before what a spreadsheet would run as a formula (OWASP, 'CSV Injection'): a cell, or a part of one
+/// behind a separator, that starts with = + - @, also full-width, or a cell that starts with white space other than a
+/// blank. Removes NUL characters, which some programs skip. A signed number, or a phone number of digits and blanks, stays
 /// unchanged, since it contains nothing to calculate.
-fn without_formula(cell: Cow<'_, str>) -> Cow<'_, str> {
-    let mut characters = cell.chars();
+fn without_formula(cell: Cow<'_, str>, delimiter: u8) -> Cow<'_, str> {
+    let is_separator = |c: char| SEPARATORS.contains(&c) || (c == ',' && delimiter != COMMA);
+    let is_plain = |c: char| c.is_alphanumeric() || c == ' ';
+    if cell.starts_with(is_plain) && !cell.contains(|c| c == '\0' || is_separator(c)) {
+        return cell;
+    }
+    let cell = match cell.contains('\0') {
+        true => Cow::Owned(cell.replace('\0', "")),
+        false => cell,
+    };
+    let mut safe = String::with_capacity(cell.len() + 8);
+    if cell.starts_with(['\t', '\r', '\n']) {
+        safe.push('\'');
+    }
+    for (n, part) in cell.split_inclusive(is_separator).enumerate() {
+        let text = part.strip_suffix(is_separator).unwrap_or(part);
+        // Behind a separator, a quote and the one that doubles it are not part of the text.
+        let text = if n > 0 {
+            text.trim_start_matches('"')
+        } else {
+            text
+        };
+        if is_formula(text) {
+            safe.push('\'');
+        }
+        safe.push_str(part);
+    }
+    match safe == cell {
+        true => cell,
+        false => Cow::Owned(safe),
+    }
+}
+
+/// Whether a part of a cell would be run.
+fn is_formula(part: &str) -> bool {
+    let mut characters = part.chars();
     match characters.next() {
-        Some('=' | '@' | '\t' | '\r') => {}
+        Some('=' | '@' | '＝' | '＋' | '－' | '＠') => true,
         Some('+' | '-') => {
             let rest = characters.as_str();
             let points = rest.matches('.').count();
             let only_digits = rest
                 .chars()
                 .all(|c| c.is_ascii_digit() || c == ' ' || c == '.');
-            if only_digits && points <= 1 && rest.starts_with(|c: char| c.is_ascii_digit()) {
-                return cell;
-            }
+            !(only_digits && points <= 1 && rest.starts_with(|c: char| c.is_ascii_digit()))
         }
-        _ => return cell,
+        _ => false,
     }
-    Cow::Owned(format!("'{cell}"))
 }
 
 #[cfg(test)]
@@ -227,6 +270,24 @@ mod tests {
             ("+1-555-0100", "'+1-555-0100"),
             ("\tx", "'\tx"),
             ("\rx", "'\rx"),
+            ("\nx", "'\nx"),
+            ("\t=x", "'\t'=x"),
+            ("x;=cmd|'/c calc'!A0", "x;'=cmd|'/c calc'!A0"),
+            ("x\t+1+1", "x\t'+1+1"),
+            ("x|@a", "x|'@a"),
+            ("- one\n- two\r\n=3", "'- one\n'- two\r\n'=3"),
+            ("x;\"\"=1+1", "x;'\"\"=1+1"),
+            ("\"=1+1", "\"=1+1"),
+            ("＝1+1", "'＝1+1"),
+            ("＋1", "'＋1"),
+            ("－1", "'－1"),
+            ("x;＠a", "x;'＠a"),
+            ("\0=1", "'=1"),
+            ("=\u{0}1", "'=1"),
+            ("a\0b", "ab"),
+            ("x; y", "x; y"),
+            ("x;-71.0589;+1 555", "x;-71.0589;+1 555"),
+            ("{\"a\":\"=1\"}", "{\"a\":\"=1\"}"),
             ("-", "'-"),
             ("+a", "'+a"),
             ("+1 555 0100", "+1 555 0100"),
@@ -236,7 +297,10 @@ mod tests {
             (" =x", " =x"),
             ("", ""),
         ] {
-            assert_eq!(without_formula(cell.into()), safe, "{cell}");
+            assert_eq!(without_formula(cell.into(), COMMA), safe, "{cell}");
         }
+        let cell = "x,=1+1";
+        assert_eq!(without_formula(cell.into(), COMMA), cell);
+        assert_eq!(without_formula(cell.into(), b';'), "x,'=1+1");
     }
 }

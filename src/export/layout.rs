@@ -48,7 +48,9 @@ impl Layout {
             .iter()
             .map(|name| Column::from_name(name))
             .collect();
-        Some(Layout::new(format, csv, Some(columns?)))
+        let layout = Layout::new(format, csv, Some(columns?));
+        // Without columns a file would have no header.
+        (!layout.has_columns() || !layout.columns.is_empty()).then_some(layout)
     }
 
     /// Format and options in one word, for the ledger.
@@ -186,6 +188,7 @@ pub(super) mod tests {
             assert_eq!(again, Some(layout));
         }
         assert_eq!(Layout::parse("parquet", ""), None);
+        assert_eq!(Layout::parse("csv", ""), None);
         assert_eq!(Layout::parse("csv", "email,shoe_size"), None);
     }
 

@@ -6,7 +6,6 @@ use crate::catch_up::{CatchUp, Wanted};
 use crate::error::{Error, Failures, Kind, Result};
 use crate::ledger::Ledger;
 use crate::lists::{List, fetch_lists, select};
-use crate::printable::printable;
 use crate::progress;
 use crate::subscriber::feed::Feed;
 
@@ -56,6 +55,7 @@ impl Job<'_> {
             Err(error) if self.session.cannot_refresh() => return Err(error.or_safe(NO_ROW)),
             Err(error) => return Err(error.during("the account's lists").or_safe(NOTHING_YET)),
         };
+        self.known_lists = all.iter().map(|list| list.this.clone()).collect();
         self.forget_pending_of_deleted(&all).await?;
         let selected = select(all, &self.config.lists, &self.config.exclude_lists)?;
         self.forget_pending_of_unwatched(&selected)?;
@@ -171,12 +171,9 @@ fn to_look_at(ledger: &Ledger, list: &List, wanted: &Wanted) -> u64 {
 }
 
 fn named(list: &List, feed: Feed) -> String {
-    // A name with a line break could forge a `next:` of its own.
-    let name = printable(&list.this.name, usize::MAX);
-    let id = list.this.id;
     match feed {
-        Feed::Arrivals => format!("list {id} ({name})"),
-        Feed::Departures => format!("unsubscriptions of list {id} ({name})"),
+        Feed::Arrivals => list.this.to_string(),
+        Feed::Departures => format!("unsubscriptions of {}", list.this),
     }
 }
 

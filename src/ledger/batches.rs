@@ -252,7 +252,8 @@ impl Ledger {
             state,
             destination,
             stage: to_path(row.get("stage")?),
-            mode: row.get("mode")?,
+            // No other bits, such as setuid.
+            mode: row.get::<_, u32>("mode")? & 0o777 | 0o600,
             layout,
             named_at: row.get("named_at")?,
             length: row.get::<_, i64>("length")? as u64,

@@ -58,6 +58,13 @@ impl Ledger {
         Ok(())
     }
 
+    /// Writes the file anew, without what was deleted before; outside of a transaction.
+    pub(super) fn compact(&self) -> Result<()> {
+        self.connection
+            .execute_batch("VACUUM")
+            .map_err(|e| failed(&self.path, &e))
+    }
+
     /// Begins a transaction, unless there is one already.
     pub(super) fn begin(&mut self) -> Result<()> {
         if !self.in_transaction {

@@ -1,5 +1,6 @@
 //! Errors of SQLite and of a ledger that cannot be used, each with the way out.
 
+use crate::disk::ownership;
 use crate::error::{Error, Kind};
 use crate::stop;
 use rusqlite::ErrorCode;
@@ -37,6 +38,15 @@ pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> Error {
         )
         .safe("uncommitted changes are found again by the next run; no row is lost or duplicated")
         .next("free some disk space, then run again"),
+        // Another user's is opened for reading only.
+        Some(ErrorCode::ReadOnly) if !path.metadata().is_ok_and(|found| ownership::is_mine(&found)) => {
+            Error::new(
+                Kind::LocalIo,
+                format!("a killed run has left changes in the ledger {shown} that only its owner can roll back"),
+            )
+            .safe("nothing was changed")
+            .next("run it as its owner: sudo -u USER aweber-sync …, or wait for the next run")
+        }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             let busy = || {
                 Error::new(

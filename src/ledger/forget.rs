@@ -5,6 +5,7 @@ use super::progress::Progress;
 use crate::error::Result;
 use crate::subscriber::feed::Feed;
 use chrono::{NaiveDate, NaiveTime};
+use rusqlite::params;
 
 /// What was forgotten of a list.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,5 +50,53 @@ impl Ledger {
             since_before,
             since_now: self.since(list)?,
         })
+    }
+
+    /// Deletes what the ledger holds about a subscriber of `list`, or of any, durably and from the bytes of the file;
+    /// returns the number of records. No batch may be open.
+    pub(crate) fn forget_subscriber(
+        &mut self,
+        subscriber: i64,
+        list: Option<i64>,
+    ) -> Result<usize> {
+        let mut deleted = self.forget_position_at(subscriber, list)?;
+        for table in ["subscription", "unsubscription", "pending"] {
+            deleted += self.change(
+                &format!("DELETE FROM {table} WHERE subscriber = ?1 AND (?2 IS NULL OR list = ?2)"),
+                params![subscriber, list],
+            )?;
+        }
+        self.commit()?;
+        // Earlier versions of changed rows are still in free parts of pages.
+        self.compact()?;
+        self.remove_old_copy();
+        Ok(deleted)
+    }
+
+    /// An unfinished export is continued behind the last subscribers that it saw. If the one to forget is among them, it
+    /// starts over.
+    fn forget_position_at(&mut self, subscriber: i64, list: Option<i64>) -> Result<usize> {
+        let lists: Vec<i64> = self.rows(
+            "SELECT DISTINCT list FROM feed WHERE ?1 IS NULL OR list = ?1",
+            [list],
+            |row| row.get(0),
+        )?;
+        let mut changed = 0;
+        for (id, feed) in lists
+            .into_iter()
+            .flat_map(|id| Feed::ALL.map(|feed| (id, feed)))
+        {
+            let progress = self.progress(id, feed)?;
+            let walk = progress.walk.as_ref();
+            if walk.is_some_and(|walk| walk.keys.iter().any(|key| key.id == subscriber)) {
+                let progress = Progress {
+                    walk: None,
+                    ..progress
+                };
+                self.set_progress(id, feed, &progress, false)?;
+                changed += 1;
+            }
+        }
+        Ok(changed)
     }
 }

@@ -41,10 +41,11 @@ impl Ledger {
     /// Errors: 74 damaged or unreadable, 78 of a newer version, or another user can change it; the file is not changed.
     pub(crate) fn open(path: &Path, dry_run: bool) -> Result<Ledger> {
         ownership::check_file(path)?;
-        Ledger::open_unchecked(path, dry_run)
+        // Read-write even for reading: after a kill SQLite has to roll back a journal first.
+        Ledger::open_unchecked(path, OpenFlags::SQLITE_OPEN_READ_WRITE, dry_run)
     }
 
-    fn open_unchecked(path: &Path, dry_run: bool) -> Result<Ledger> {
+    fn open_unchecked(path: &Path, access: OpenFlags, dry_run: bool) -> Result<Ledger> {
         match path.metadata() {
             // A ledger is never empty, since it is created by a rename. Treating an empty one as new would export
             // every row again.
@@ -58,7 +59,7 @@ impl Ledger {
             }
             Err(e) => return Err(Error::disk("cannot read the ledger", path, &e)),
         }
-        let ledger = connect(path, dry_run)?;
+        let ledger = connect(path, access, dry_run)?;
         match version(&ledger.connection, path)? {
             1 if dry_run => upgrade::show_as_upgraded(&ledger)?,
             1 => {
@@ -66,7 +67,7 @@ impl Ledger {
                 ledger.check_whole()?;
                 drop(ledger);
                 upgrade::keep_copy(path)?;
-                let mut ledger = connect(path, dry_run)?;
+                let mut ledger = connect(path, access, dry_run)?;
                 upgrade::upgrade(&mut ledger)?;
                 return Ok(ledger);
             }
@@ -77,11 +78,13 @@ impl Ledger {
 
     /// Opens an existing ledger for reading, without the run lock. Returns `None` if there is no such file.
     pub(crate) fn look(path: &Path) -> Result<Option<Ledger>> {
-        match path.metadata() {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            // Root may look at the ledger of a service's user.
-            _ => Ledger::open_unchecked(path, true).map(Some),
-        }
+        let access = match path.metadata() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // Root may look at the ledger of a service's user. What that user put into a journal is not carried out.
+            Ok(found) if !ownership::is_mine(&found) => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            _ => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        };
+        Ledger::open_unchecked(path, access, true).map(Some)
     }
 
     /// The version of its schema.
@@ -129,6 +132,8 @@ fn configure(connection: &mut Connection, dry_run: bool) -> rusqlite::Result<()>
     // A ledger is data: nothing in its schema is called, and no statement can corrupt the file.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
     // EXTRA also syncs the directory after the journal is deleted, so that a commit survives a power failure.
     connection.pragma_update(None, "synchronous", "EXTRA")?;
     // Events arrive roughly in the order in which they are stored: a larger cache would only use memory.
@@ -138,11 +143,8 @@ fn configure(connection: &mut Connection, dry_run: bool) -> rusqlite::Result<()>
 }
 
 /// Opens the file, whatever its version is.
-fn connect(path: &Path, dry_run: bool) -> Result<Ledger> {
-    // Read-write even for reading: after a kill SQLite has to roll back a journal first.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+fn connect(path: &Path, access: OpenFlags, dry_run: bool) -> Result<Ledger> {
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection =
         Connection::open_with_flags(canonical(path), flags).map_err(|e| failed(path, &e))?;
     configure(&mut connection, dry_run).map_err(|e| failed(path, &e))?;

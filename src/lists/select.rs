@@ -2,13 +2,9 @@
 
 use super::list::List;
 use crate::error::{Error, Result};
-use crate::printable::printable;
 
 /// How many lists an error message names.
 const NAMED: usize = 20;
-
-/// How many characters of a name an error message shows.
-const NAME_LENGTH: usize = 100;
 
 /// Returns the wanted lists, or all if `wanted` is empty, without the excluded ones.
 ///
@@ -69,10 +65,7 @@ fn not_one(what: String, lists: &[&List]) -> Error {
     let mut names: Vec<String> = lists
         .iter()
         .take(NAMED)
-        .map(|list| {
-            let name = printable(&list.this.name, NAME_LENGTH);
-            format!("{} ({name})", list.this.id)
-        })
+        .map(|list| format!("{} ({})", list.this.id, list.this.shown()))
         .collect();
     if lists.len() > NAMED {
         names.push("…".to_owned());

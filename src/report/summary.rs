@@ -4,7 +4,7 @@ use crate::exit::Exit;
 use crate::printable::printable;
 use crate::rows::ListRef;
 use crate::subscriber::feed::Feed;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The result of a run, filled in while it runs.
@@ -114,7 +114,7 @@ impl Summary {
             line += &format!(
                 "; {} left by a killed run in {}",
                 counted(*rows, "row"),
-                path.display()
+                shown(path)
             );
         }
         line += &format!(
@@ -157,7 +157,7 @@ impl Summary {
         };
         match &self.published_to {
             Some(path) if path.as_os_str() == "-" => text + " in standard output",
-            Some(path) => text + &format!(" in {}", path.display()),
+            Some(path) => text + &format!(" in {}", shown(path)),
             None => text,
         }
     }
@@ -175,6 +175,11 @@ impl Summary {
 }
 
 /// `1 row`, `2 rows`.
+/// A path that stays on its line.
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string(), usize::MAX)
+}
+
 fn counted(number: u64, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),

@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// What a journal found on disk is.
 #[derive(Debug, PartialEq, Eq)]
-enum Found {
+pub(crate) enum Found {
     /// Newer tokens: they are put in force.
     Newer,
     /// Anything else that may be an answer of AWeber's, and the only live token: it is kept.
@@ -35,7 +35,7 @@ pub(crate) fn recover(store: &TokenStore) -> Result<()> {
 }
 
 /// Pure: decides what the bytes of a journal are, beside the stored ones.
-fn classify(journal: &[u8], present: Option<&[u8]>) -> Found {
+pub(crate) fn classify(journal: &[u8], present: Option<&[u8]>) -> Found {
     // After a power cut reserved space may come back as zeros.
     let is_reserved = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
     let end = journal.iter().rposition(|byte| !is_reserved(byte));

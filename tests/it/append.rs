@@ -151,7 +151,7 @@ fn an_append_not_started_is_void_if_its_stage_file_is_missing() {
     let batch = job.batch();
     let length = job.file().metadata().unwrap().len();
     let ledger = job.ledger();
-    let sql = "INSERT INTO batch SELECT id + 1, 'appending', kind, target, stage || '2', marker, mode, format, columns,
+    let sql = "INSERT INTO batch SELECT id + 1, 'appending', kind, target, replace(stage, 'batch-1-', 'batch-2-'), marker, mode, format, columns,
         named_at + 1, 1000, 3, ?1, 0, NULL FROM batch";
     ledger.execute(sql, [length as i64]).unwrap();
     let done = job.run_ok();

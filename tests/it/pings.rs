@@ -3,7 +3,7 @@
 use crate::support::interrupt::wait_until;
 use crate::support::ping_server::{PING_KEY, PingServer};
 use crate::support::token::unreachable_url;
-use crate::support::{Done, Site};
+use crate::support::{Done, Site, write_private};
 use aweber_sandbox::{Fault, FaultKind};
 use rustix::process::Signal;
 use std::fs::File;
@@ -119,7 +119,7 @@ fn the_ping_url_can_come_from_a_file_and_an_invalid_one_is_rejected_without_prin
     let (site, server) = (two_subscribers(), PingServer::answering(&[200]));
     let file = site.path("ping-url");
     let with_file = |content: &str| {
-        std::fs::write(&file, content).unwrap();
+        write_private(&file, content);
         let mut command = site.command(&["run"]);
         command.env("AWEBER_SYNC_PING_URL_FILE", &file);
         site.finish(command)

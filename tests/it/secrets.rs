@@ -4,7 +4,7 @@
 use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::code_at;
 use crate::support::process::{send_signal, through_shell};
-use crate::support::{Site, files_below};
+use crate::support::{Site, files_below, write_private};
 use aweber_sandbox::{Authorization, ClientKind, Fault, FaultKind, Settings};
 use serde_json::json;
 use std::os::unix::process::ExitStatusExt;
@@ -171,16 +171,13 @@ type Way = (&'static str, fn(&Site, &mut Command));
 const FILE_WAYS: [Way; 2] = [
     ("a file named by a variable", |site, command| {
         let secret = format!("  {}\r\n", site.client_secret().unwrap());
-        std::fs::write(site.path("docker-secret"), secret).unwrap();
+        write_private(&site.path("docker-secret"), &secret);
         command.env("AWEBER_CLIENT_SECRET_FILE", site.path("docker-secret"));
     }),
     ("systemd's credentials directory", |site, command| {
         std::fs::create_dir_all(site.path("credentials")).unwrap();
-        std::fs::write(
-            site.path("credentials/client_secret"),
-            site.client_secret().unwrap(),
-        )
-        .unwrap();
+        let secret = site.client_secret().unwrap();
+        write_private(&site.path("credentials/client_secret"), secret);
         command.env("CREDENTIALS_DIRECTORY", site.path("credentials"));
     }),
 ];
@@ -260,7 +257,7 @@ fn a_missing_or_empty_secret_file_is_named_before_any_request() {
             let site = Site::with(ClientKind::Confidential, Settings::default());
             let file = site.path("docker-secret");
             if let Some(content) = content {
-                std::fs::write(&file, content).unwrap();
+                write_private(&file, content);
             }
             let mut command = site.command(arguments);
             command.env("AWEBER_CLIENT_SECRET_FILE", &file);

@@ -4,7 +4,7 @@
 use crate::disk::Disk;
 use crate::judge::{Disturbed, Judgement, LostToken, TOKEN_LOST};
 use crate::record::{Event, OPTIONS, events};
-use crate::scenario::{AtFault, CommandLine, GROWING_FILE, Scenario, Step};
+use crate::scenario::{AtFault, CommandLine, GROWING_FILE, Scenario, Step, TEMPORARY};
 use crate::states::{State, Survivors, What};
 use crate::support::interrupt::KILLED;
 use crate::support::{Done, Site};
@@ -80,6 +80,8 @@ pub(crate) struct TriedDisk {
 
 /// A scenario whose power has gone.
 pub(crate) struct PowerCut<'a> {
+    /// An answer with tokens may be lost.
+    is_waiting: bool,
     pub(crate) before: Disk,
     pub(crate) events: Vec<Event>,
     watch: Watch,
@@ -100,17 +102,28 @@ const OUTPUT_FAILED: i32 = 73;
 pub(crate) fn with_power_cut<T>(
     scenario: &Scenario,
     cut: &Cut,
-    try_disks: impl FnOnce(&PowerCut<'_>) -> T,
+    try_disks: impl FnOnce(&mut PowerCut<'_>) -> T,
+) -> Option<T> {
+    with_failing_cut(scenario, cut, None, try_disks)
+}
+
+/// As [`with_power_cut`], with a call that fails by this argument of strace's.
+pub(crate) fn with_failing_cut<T>(
+    scenario: &Scenario,
+    cut: &Cut,
+    failure: Option<&str>,
+    try_disks: impl FnOnce(&mut PowerCut<'_>) -> T,
 ) -> Option<T> {
     let at = scenario.play_to_fault();
     let root = at.site.path("");
     let before = Disk::read(&root);
     let published = crate::exports::published_rows(&at.site);
     let watch = Watch::begin(&at.site);
-    let (done, trace) = record_to(&at, cut)?;
+    let (done, trace) = record_to(&at, cut, failure)?;
     let events = events(trace.text(), &root);
     wait_for_answers(&at.site);
     let world = at.site.sandbox.with(|world| world.clone());
+    let is_waiting = is_waiting_for_tokens(&events, true);
     let disturbed = Disturbed {
         site: &at.site,
         command: at.command,
@@ -121,7 +134,8 @@ pub(crate) fn with_power_cut<T>(
         trace,
         may_be_torn: true,
     };
-    Some(try_disks(&PowerCut {
+    Some(try_disks(&mut PowerCut {
+        is_waiting,
         before,
         events,
         watch,
@@ -132,9 +146,13 @@ pub(crate) fn with_power_cut<T>(
 }
 
 /// Runs the command up to the cut.
-fn record_to(at: &AtFault<'_>, cut: &Cut) -> Option<(Done, Trace)> {
+fn record_to(at: &AtFault<'_>, cut: &Cut, failure: Option<&str>) -> Option<(Done, Trace)> {
     let kill = |point: &Point| format!("inject={}:signal=KILL:when={}", point.call, point.nth);
-    let (done, trace) = record(at.command, &at.site, cut.point.as_ref().map(kill));
+    let (done, trace) = record(
+        at.command,
+        &at.site,
+        [failure.map(str::to_owned), cut.point.as_ref().map(kill)],
+    );
     let is_killed = done.code == KILLED;
     if is_killed != cut.point.is_some() {
         // The number of calls differs slightly from run to run.
@@ -144,7 +162,7 @@ fn record_to(at: &AtFault<'_>, cut: &Cut) -> Option<(Done, Trace)> {
         return Some((done, trace));
     }
     // A lost token ends the next command at once.
-    let is_waiting = is_waiting_for_tokens(&events(trace.text(), &at.site.path("")));
+    let is_waiting = is_waiting_for_tokens(&events(trace.text(), &at.site.path("")), false);
     if is_waiting {
         return None;
     }
@@ -152,14 +170,14 @@ fn record_to(at: &AtFault<'_>, cut: &Cut) -> Option<(Done, Trace)> {
         Then::SyncOfNext(nth) => Some(format!("inject=fsync:signal=KILL:when={nth}")),
         _ => None,
     };
-    let (done, next) = record(at.command, &at.site, kill);
+    let (done, next) = record(at.command, &at.site, [kill, None]);
     Some((done, trace.followed_by(&next)))
 }
 
-fn record(command: CommandLine, site: &Site, kill: Option<String>) -> (Done, Trace) {
+fn record(command: CommandLine, site: &Site, inject: [Option<String>; 2]) -> (Done, Trace) {
     let mut options = OPTIONS.to_vec();
-    if let Some(kill) = &kill {
-        options.extend(["-e", kill]);
+    for argument in inject.iter().flatten() {
+        options.extend(["-e", argument]);
     }
     command.run_traced(site, &options)
 }
@@ -172,14 +190,18 @@ fn wait_for_answers(site: &Site) {
     site.sandbox.wait_until(PATIENCE, is_settled);
 }
 
-/// Whether AWeber had been asked for tokens, and its answer was not durable yet.
-fn is_waiting_for_tokens(events: &[Event]) -> bool {
-    let is_journal = |path: &str| path.contains(".next");
+/// Whether AWeber had been asked for tokens, and its answer was not durable yet, or not even written.
+fn is_waiting_for_tokens(events: &[Event], needs_sync: bool) -> bool {
+    // Or a copy in another directory.
+    let is_journal = |path: &str| path.contains(".next") || path.starts_with(TEMPORARY);
     let (mut has_asked, mut has_written) = (false, false);
     for event in events {
         match event {
             Event::Asked => (has_asked, has_written) = (true, false),
-            Event::Write { path, .. } if is_journal(path) => has_written = has_asked,
+            Event::Write { path, .. } if is_journal(path) => {
+                has_written = has_asked;
+                has_asked &= needs_sync;
+            }
             Event::Sync { path } if is_journal(path) && has_written => has_asked = false,
             _ => {}
         }
@@ -201,6 +223,12 @@ pub(crate) fn replay(before: &Disk, events: &[Event], without: Option<usize>) ->
 impl PowerCut<'_> {
     pub(crate) fn root(&self) -> std::path::PathBuf {
         self.disturbed.site.path("")
+    }
+
+    /// Takes back what came after so many events; a kill loses nothing that was written.
+    pub(crate) fn keep_events(&mut self, count: usize) {
+        self.events.truncate(count);
+        self.is_waiting = is_waiting_for_tokens(&self.events, false);
     }
 
     /// Tries what may be on the disk: each different state once.
@@ -227,8 +255,7 @@ impl PowerCut<'_> {
         let root: &Path = &self.root();
         state.put_into(root);
         let mut watch = self.watch.clone();
-        let is_waiting = is_waiting_for_tokens(&self.events);
-        if is_waiting {
+        if self.is_waiting {
             watch.excuse(site, &disturbed.trace);
         }
         let checked = watch.check(site);
@@ -237,7 +264,7 @@ impl PowerCut<'_> {
         let judgement = Judgement {
             column: if is_asked { ASKED } else { RECOVERED },
             note: None,
-            lost_token: is_waiting.then(|| LostToken {
+            lost_token: self.is_waiting.then(|| LostToken {
                 at: "the answer was not durable".to_owned(),
                 is_certain: !has_working_token(site) && !disturbed.command.is_authorize(),
             }),

@@ -13,7 +13,7 @@ const POOL: &str = ".pool";
 impl State {
     /// Replaces all that is in `root`.
     pub(crate) fn put_into(&self, root: &Path) {
-        let pool = self.keep_files(root);
+        let mut pool = self.keep_files(root);
         let mut placed: BTreeMap<usize, PathBuf> = BTreeMap::new();
         for (path, item) in &self.0 {
             let to = root.join(path);
@@ -25,7 +25,7 @@ impl State {
                     std::fs::hard_link(&placed[&item.id], &to).unwrap();
                 }
                 What::File(content) => {
-                    if let Some(kept) = item.inode.and_then(|inode| pool.get(&inode)) {
+                    if let Some(kept) = item.inode.and_then(|inode| pool.remove(&inode)) {
                         std::fs::rename(kept, &to).unwrap();
                         set_mode(&to, 0o600);
                     }

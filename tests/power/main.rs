@@ -6,8 +6,13 @@
 //! recovered from the kill, or is at it. The method is that of ALICE (Pillai et al., OSDI 2014).
 //!
 //! `POWER=N` tries N cuts, `POWER=all` every one, with more states of each. Arguments choose scenarios and cuts by parts
-//! of their names: `cargo test --test power -- 'idle run' 'fsync 3'`. With `without` as the first one, each fsync is left
-//! out in turn instead, to see whether a state gives it away. Needs strace, and root.
+//! of their names: `cargo test --test power -- 'idle run' 'fsync 3'`. The first one may choose something else:
+//!
+//! - `without`: each fsync is left out in turn, to see whether a state gives it away;
+//! - `pairs`: a call that fails and a kill at once, in a refresh;
+//! - `soak N`: N runs in a row on one site, most of them disturbed.
+//!
+//! Needs strace, and root.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +28,9 @@ mod modules;
 mod cut;
 mod disk;
 mod image;
+mod pairs;
 mod record;
+mod soak;
 mod states;
 mod without;
 mod writers;
@@ -64,18 +71,22 @@ fn main() -> ExitCode {
     }
     let began = Instant::now();
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
-    let leaves_out = parts.first().is_some_and(|part| part == "without");
-    if leaves_out {
+    let is_mode = |part: &String| ["without", "pairs", "soak"].contains(&part.as_str());
+    let mode = parts.first().filter(|part| is_mode(part)).cloned();
+    if mode.is_some() {
         parts.remove(0);
     }
     parts.resize(2, String::new());
     let scenarios = table::scenarios_with(&parts[0]);
-    assert!(!scenarios.is_empty(), "the arguments match no scenario");
-    writers::prove();
-    let failed = if leaves_out {
-        without::try_all(&scenarios)
-    } else {
-        try_cuts(&scenarios, &parts[1])
+    let failed = match mode.as_deref() {
+        Some("soak") => soak::play(&parts[0]),
+        _ if scenarios.is_empty() => panic!("the arguments match no scenario"),
+        Some("without") => without::try_all(&scenarios),
+        Some(_) => pairs::try_all(&scenarios),
+        None => {
+            writers::prove();
+            try_cuts(&scenarios, &parts[1])
+        }
     };
     println!("{} s", began.elapsed().as_secs());
     if failed > 0 {

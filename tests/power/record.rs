@@ -1,5 +1,6 @@
 //! What a command has done to the disk, in order, as strace has recorded it with all written bytes.
 
+use crate::trace::asks_for_tokens;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -93,7 +94,7 @@ fn event(call: &str, root: &str) -> Option<Event> {
         return None;
     }
     let (name, arguments) = call.trim_end().strip_suffix(')')?.split_once('(')?;
-    if arguments.contains("POST /oauth2/token ") {
+    if asks_for_tokens(arguments) {
         return Some(Event::Asked);
     }
     let of = Arguments {

@@ -168,7 +168,16 @@ def excel(truth_file, file):
     with open(file, newline="", encoding="utf-8-sig") as lines:
         rows = list(csv.DictReader(lines, strict=True))
     number = re.compile(r"[+-][0-9][0-9 ]*(\.[0-9 ]*)?|[+-][0-9 ]+\.?[0-9 ]*")
-    harmless = lambda cell: "'" + cell if cell[:1] in tuple("=+-@\t\r") and not number.fullmatch(cell) else cell
+
+    def harmless(cell):
+        cell = cell.replace("\0", "")
+        parts = re.split(r"([;\t|\r\n])", cell)
+        signs = tuple("=+-@＝＋－＠")
+        bare = [one.lstrip('"') if n else one for n, one in enumerate(parts)]
+        runs = [text[:1] in signs and text != "" and not number.fullmatch(text) for text in bare]
+        parts = ["'" + one if run else one for one, run in zip(parts, runs)]
+        return ("'" if cell[:1] in tuple("\t\r\n") and cell else "") + "".join(parts)
+
     expected = [[harmless(cell) if cell else "" for cell in row] for row in json.load(open(truth_file))["rows"]]
     same("--excel, read by Python", expected, rows)
     assert sum(cell.startswith("'") for row in expected for cell in row) >= 3, "no formula among the oddities"
@@ -198,11 +207,24 @@ def spreadsheet(plain, excel, truth_file):
     print(f"--excel in LibreOffice: {len(wanted)} rows, no formula ({len(formulas['plain'])} in the file without it)")
 
 
+def separated(separator, plain, excel):
+    """The same files, read with another separator, as a spreadsheet of another country does."""
+    office, table = (f"{{urn:oasis:names:tc:opendocument:xmlns:{name}:1.0}}" for name in ("office", "table"))
+    formulas = []
+    for file in (plain, excel):
+        sheet = xml.etree.ElementTree.parse(file).getroot().find(f".//{office}spreadsheet")
+        cells = (cell.get(f"{table}formula") for cell in sheet.iter(f"{table}table-cell"))
+        formulas.append([formula for formula in cells if formula])
+    assert formulas[0], f"LibreOffice calculates nothing in the plain file read with {separator}: it is no witness"
+    assert not formulas[1], f"with {separator} LibreOffice would calculate {formulas[1][:3]}"
+    print(f"--excel in LibreOffice, read with {separator}: no formula ({len(formulas[0])} in the file without it)")
+
+
 if __name__ == "__main__":
     COMMANDS = {
         "code": code, "truth": truth, "csv": from_csv, "sqlite": from_sqlite, "pandas": from_pandas,
         "duckdb": from_duckdb, "compare": compare, "jsonl": jsonl, "excel": excel,
-        "spreadsheet": spreadsheet,
+        "spreadsheet": spreadsheet, "separated": separated,
     }
     csv.field_size_limit(10**9)
     COMMANDS[sys.argv[1]](*sys.argv[2:])

@@ -138,11 +138,20 @@ python3 "$here/compare.py" excel "$work/truth.json" "$work/excel.csv"
 
 # A spreadsheet that calculates is the witness that there is something to be made harmless, and that it was.
 if command -v soffice >/dev/null || fetch_package libreoffice-calc-nogui; then
-    for file in out excel; do
-        HOME=$work timeout 120 soffice --headless "-env:UserInstallation=file://$work/office" \
-            '--infilter=CSV:44,34,76,1' --convert-to fods --outdir "$work/sheets" "$work/$file.csv" >"$work/office.log" 2>&1
+    sheets() {
+        for file in out excel; do
+            HOME=$work timeout 120 soffice --headless "-env:UserInstallation=file://$work/office" \
+                "--infilter=CSV:$1,34,76,1" --convert-to fods --outdir "$work/sheets-$1" "$work/$file.csv" >"$work/office.log" 2>&1
+        done
+    }
+    # Commas; then semicolon, tab and bar, which a cell may contain without quotes that count.
+    sheets 44
+    python3 "$here/compare.py" spreadsheet "$work/sheets-44/out.fods" "$work/sheets-44/excel.fods" "$work/truth.json"
+    for separator in 59:semicolons 9:tabs 124:bars; do
+        code=${separator%%:*}
+        sheets "$code"
+        python3 "$here/compare.py" separated "${separator#*:}" "$work/sheets-$code/out.fods" "$work/sheets-$code/excel.fods"
     done
-    python3 "$here/compare.py" spreadsheet "$work/sheets/out.fods" "$work/sheets/excel.fods" "$work/truth.json"
 else
     skipped 'LibreOffice is not installed'
 fi

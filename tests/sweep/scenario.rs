@@ -30,6 +30,7 @@ pub(crate) const RUN_BOTH: CommandLine =
 pub(crate) const APPEND: CommandLine = CommandLine(&["run", "--output", GROWING_FILE]);
 
 /// A site and what happens on it.
+#[derive(Clone)]
 pub(crate) struct Scenario {
     pub(crate) name: String,
     /// Whether the job holds tokens at the start.

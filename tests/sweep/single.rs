@@ -18,22 +18,36 @@ const AUTHORIZE_OAUTH1: CommandLine =
 
 /// These scenarios.
 pub(crate) fn scenarios() -> Vec<Scenario> {
+    [
+        of_runs(),
+        of_departures(),
+        of_authorizations(),
+        of_recoveries(),
+    ]
+    .concat()
+}
+
+/// The steps, with tokens at the start.
+fn scenario(name: &str, steps: &[Step]) -> Scenario {
+    Scenario {
+        name: name.to_owned(),
+        is_authorized: true,
+        rotation: Rotation::DeadAtOnce,
+        steps: steps.to_vec(),
+        end: End::Complete,
+    }
+}
+
+/// A run that exports, a change, and a disturbed run.
+fn second_run(name: &str, change: fn(&Site)) -> Scenario {
+    let run = Plain(RUN);
+    let add = Change(subscribe_more);
+    scenario(name, &[run, add, Change(change), Disturbed(RUN), run])
+}
+
+fn of_runs() -> Vec<Scenario> {
     let (add, run, append) = (Change(subscribe_more), Plain(RUN), Plain(APPEND));
     let (disturbed_run, disturbed_append) = (Disturbed(RUN), Disturbed(APPEND));
-    let (both, leave) = (Plain(RUN_BOTH), Change(some_leave));
-    let downgrade = Change(downgrade_ledger);
-    let half_append = Change(kill_at_append);
-    let authorize_twice = [Disturbed(AUTHORIZE), Plain(AUTHORIZE), run];
-    // Authorizing again also exercises the candidate.
-    let authorize_oauth1_twice = [
-        Change(Site::authorize_oauth1),
-        Disturbed(AUTHORIZE_OAUTH1),
-        Plain(AUTHORIZE_OAUTH1),
-        run,
-    ];
-    let second_run = |name: &str, change: fn(&Site)| {
-        scenario(name, &[run, add, Change(change), disturbed_run, run])
-    };
     vec![
         scenario("first export", &[disturbed_run, run]),
         scenario(
@@ -50,6 +64,14 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             &[append, add, disturbed_append, append],
         ),
         scenario("idle run", &[run, disturbed_run, run]),
+        second_run("run with a 401", expire_access_token),
+    ]
+}
+
+fn of_departures() -> Vec<Scenario> {
+    let (add, run, both) = (Change(subscribe_more), Plain(RUN), Plain(RUN_BOTH));
+    let (leave, downgrade) = (Change(some_leave), Change(downgrade_ledger));
+    vec![
         scenario(
             "first export of departures",
             &[run, leave, add, Disturbed(RUN_BOTH), both],
@@ -71,7 +93,20 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
                 both,
             ],
         ),
-        second_run("run with a 401", expire_access_token),
+    ]
+}
+
+fn of_authorizations() -> Vec<Scenario> {
+    let run = Plain(RUN);
+    let authorize_twice = [Disturbed(AUTHORIZE), Plain(AUTHORIZE), run];
+    // Authorizing again also exercises the candidate.
+    let authorize_oauth1_twice = [
+        Change(Site::authorize_oauth1),
+        Disturbed(AUTHORIZE_OAUTH1),
+        Plain(AUTHORIZE_OAUTH1),
+        run,
+    ];
+    vec![
         Scenario {
             is_authorized: false,
             ..scenario("authorize", &authorize_twice)
@@ -81,23 +116,30 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             is_authorized: false,
             ..scenario(
                 "first export, OAuth 1.0a",
-                &[Change(Site::authorize_oauth1), disturbed_run, run],
+                &[Change(Site::authorize_oauth1), Disturbed(RUN), run],
             )
         },
         Scenario {
             is_authorized: false,
             ..scenario("authorize again, OAuth 1.0a", &authorize_oauth1_twice)
         },
+    ]
+}
+
+fn of_recoveries() -> Vec<Scenario> {
+    let (add, run, append) = (Change(subscribe_more), Plain(RUN), Plain(APPEND));
+    let half_append = Change(kill_at_append);
+    vec![
         second_run("recovery of a stored token", kill_at_token_rename),
         second_run("recovery of tokens kept elsewhere", break_disk_at_new_token),
         scenario(
             "recovery of an open batch",
-            &[Change(stop_first_export), disturbed_run, run],
+            &[Change(stop_first_export), Disturbed(RUN), run],
         ),
         second_run("recovery of a ready batch", kill_at_publication),
         scenario(
             "recovery of half an append",
-            &[append, add, half_append, disturbed_append, append],
+            &[append, add, half_append, Disturbed(APPEND), append],
         ),
     ]
 }
@@ -127,14 +169,4 @@ pub(crate) fn with_token_command() -> Vec<Scenario> {
         },
         scenario("authorize again, token command", &authorize_twice),
     ]
-}
-
-fn scenario(name: &str, steps: &[Step]) -> Scenario {
-    Scenario {
-        name: name.to_owned(),
-        is_authorized: true,
-        rotation: Rotation::DeadAtOnce,
-        steps: steps.to_vec(),
-        end: End::Complete,
-    }
 }

@@ -87,9 +87,7 @@ impl<'a> Call<'a> {
     }
 
     fn asks_for_tokens(&self) -> bool {
-        // strace shows 24 characters.
-        let requests = ["POST /oauth2/token ", "POST /1.0/oauth/access_t"];
-        requests.iter().any(|begin| self.arguments.contains(begin))
+        asks_for_tokens(self.arguments)
     }
 
     /// The name of the file it is on, or `the connection`.
@@ -129,27 +127,49 @@ impl Trace {
     /// Every point of the program itself, in order. A fault at a call of a program that it starts would come at an
     /// earlier call of its own.
     pub(crate) fn points(&self) -> Vec<Point> {
+        self.points_with_lines().map(|(_, point)| point).collect()
+    }
+
+    /// The trace before the nth point.
+    pub(crate) fn text_before(&self, nth: usize) -> String {
+        let line = self.points_with_lines().nth(nth).map(|(line, _)| line);
+        let lines = self.text.lines().take(line.unwrap_or(usize::MAX));
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Which point was the first that was made to fail.
+    pub(crate) fn failed_point(&self) -> Option<usize> {
+        let failed = self.text.lines().position(|line| line.contains(INJECTED))?;
+        self.points_with_lines()
+            .position(|(line, _)| line == failed)
+    }
+
+    fn points_with_lines(&self) -> impl Iterator<Item = (usize, Point)> {
         let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         let mut points = Vec::new();
-        let calls = || self.text.lines().filter_map(Call::parse);
-        let first = calls().next().map(|call| call.pid);
-        let loaded = calls().filter(|call| call.arguments.contains("/ld.so.cache"));
-        let mut others: BTreeSet<&str> = loaded.map(|call| call.pid).collect();
+        let calls = || {
+            let lines = self.text.lines().enumerate();
+            lines.filter_map(|(line, text)| Some((line, Call::parse(text)?)))
+        };
+        let first = calls().next().map(|(_, call)| call.pid);
+        let loaded = calls().filter(|(_, call)| call.arguments.contains("/ld.so.cache"));
+        let mut others: BTreeSet<&str> = loaded.map(|(_, call)| call.pid).collect();
         others.retain(|pid| Some(*pid) != first);
-        for call in calls().filter(|call| !others.contains(call.pid)) {
+        for (line, call) in calls().filter(|(_, call)| !others.contains(call.pid)) {
             let nth = counts.entry((call.pid, call.name)).or_default();
             *nth += 1;
             // The loader closes files before the program has started.
             let is_loader = points.is_empty() && call.name == "close";
             if call.is_point() && !is_loader {
-                points.push(Point {
+                let point = Point {
                     call: call.name.to_owned(),
                     nth: *nth,
                     file: call.file(&self.root),
-                });
+                };
+                points.push((line, point));
             }
         }
-        points
+        points.into_iter()
     }
 
     /// The calls that were made to fail, in order.
@@ -214,6 +234,13 @@ impl Trace {
         let short = |line: &&str| line.chars().take(LONGEST_LINE).collect::<String>();
         shown.iter().map(short).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Whether a call with these arguments sends a request for tokens.
+pub(crate) fn asks_for_tokens(arguments: &str) -> bool {
+    // strace shows 24 characters.
+    let requests = ["POST /oauth2/token ", "POST /1.0/oauth/access_t"];
+    requests.iter().any(|begin| arguments.contains(begin))
 }
 
 /// Whether the call on that line of a trace was carried out.

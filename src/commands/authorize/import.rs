@@ -9,6 +9,7 @@ use crate::token::imported;
 use crate::token::model::TokenFile;
 use crate::token::recovery;
 use crate::token::store::TokenStore;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// The largest credentials file of another program that we read.
@@ -47,6 +48,7 @@ impl Authorizer {
         if !self.make_room(&locks, &stop, "the file").await? {
             return Ok(());
         }
+        warn_if_readable(file);
         locks
             .store
             .candidate()
@@ -95,6 +97,20 @@ fn read(file: &Path) -> Result<ImportedCredentials> {
     parse_credentials(&content).map_err(|e| {
         unusable(file, e).next("give a credentials file of AWeber's samples or the aweber CLI")
     })
+}
+
+/// The program that wrote the file cares for its mode; whoever may have read it has the tokens.
+fn warn_if_readable(file: &Path) {
+    let mode = std::fs::metadata(file).map_or(0, |found| found.permissions().mode());
+    if mode & 0o077 != 0 {
+        tracing::warn!(
+            event = "readable_by_others",
+            "other users can read or change {} (mode {:04o}); if one may have, disconnect the app in the AWeber account \
+             and run aweber-sync authorize instead",
+            file.display(),
+            mode & 0o7777
+        );
+    }
 }
 
 fn unusable(file: &Path, why: impl std::fmt::Display) -> Error {

@@ -131,11 +131,11 @@ fn numbers_as_strings(entry: &mut Map<String, Value>) {
     }
 }
 
-/// All texts except subscribed_at, which identifies a subscription: another value would be another subscription.
+/// All texts except the times, which identify an event: another value would be another event.
 fn texts(entry: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
     let texts = entry
         .iter_mut()
-        .filter(|(key, value)| *key != "subscribed_at" && value.is_string());
+        .filter(|(key, value)| !is_key(key) && value.is_string());
     texts.map(|(_, value)| value)
 }
 
@@ -148,7 +148,7 @@ fn strings_as_true(entry: &mut Map<String, Value>) {
 }
 
 fn is_key(key: &str) -> bool {
-    matches!(key, "id" | "subscribed_at")
+    matches!(key, "id" | "subscribed_at" | "unsubscribed_at")
 }
 
 fn only_ids(entry: &mut Map<String, Value>) {

@@ -386,6 +386,12 @@ pub(crate) fn files_below(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Writes a file of 0600.
+pub(crate) fn write_private(path: &Path, content: &str) {
+    std::fs::write(path, content).unwrap();
+    set_mode(path, 0o600);
+}
+
 /// Permission bits of a path, not following symlinks.
 pub(crate) fn mode(path: &Path) -> u32 {
     let metadata = std::fs::symlink_metadata(path).unwrap();

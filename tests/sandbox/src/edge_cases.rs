@@ -288,5 +288,18 @@ fn names() -> Vec<NewSubscriber> {
         NewSubscriber::new("\"quoted, local\"@nasty.example").name("address with quotes and comma"),
     );
     all.push(NewSubscriber::new("jörg@nästy.example").name("address not in ASCII"));
+    let formulas = [
+        ("formula-after-semicolon", "x;=1+1"),
+        ("formula-after-bar", "x|=1+1"),
+        ("formula-after-tab-and-text", "x\t=1+1"),
+        ("formula-after-lf", "x\n=1+1;y"),
+        ("formula-after-crlf", "x\r\n=1+1;y"),
+        ("formula-after-lf-at-the-start", "\n=1+1;y"),
+        ("formula-after-quote", "x;\"=1+1;y"),
+        ("formula-full-width", "＝1+1"),
+        ("formula-full-width-plus", "x;＋1+1"),
+        ("formula-with-nul", "\u{0}=1+\u{0}1"),
+    ];
+    all.extend(formulas.iter().map(|(about, name)| case(about).name(*name)));
     all
 }

@@ -22,6 +22,11 @@ impl World {
         client
     }
 
+    /// Gives a confidential client another secret.
+    pub fn set_client_secret(&mut self, client_id: &str, secret: &str) {
+        self.tokens.set_client_secret(client_id, secret);
+    }
+
     /// Registers these redirect URIs for every app.
     pub fn accept_redirect_uris(&mut self, uris: &[String]) {
         for client in &mut self.tokens.clients {

@@ -114,6 +114,14 @@ impl TokenStore {
         &self.secrets
     }
 
+    pub(crate) fn set_client_secret(&mut self, client_id: &str, secret: &str) {
+        let mut clients = self.clients.iter_mut();
+        if let Some(client) = clients.find(|client| client.client_id == client_id) {
+            client.client_secret = Some(secret.to_owned());
+            self.secrets.push(secret.to_owned());
+        }
+    }
+
     pub(crate) fn client(&self, client_id: &str) -> Option<&Client> {
         self.clients
             .iter()
