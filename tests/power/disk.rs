@@ -261,6 +261,7 @@ impl Disk {
                 appends,
             } => self.open(path, *mode, *truncates, *appends),
             Event::Write { path, at, bytes } => self.write(path, *at, bytes),
+            Event::Copy { from, to, length } => self.copy(from, to, *length),
             Event::Truncate { path, length } => {
                 if let Some(content) = self.changed_content(path) {
                     content.set_length(*length);
@@ -332,6 +333,15 @@ impl Disk {
                 content.set_length(0);
                 node.time.later.push(CREATED + CHANGED);
             }
+        }
+    }
+
+    fn copy(&mut self, from: &str, to: &str, length: u64) {
+        let from = self.find(from).map(|id| self.nodes[id].kind.clone());
+        let position = self.changed_content(to).map(|content| content.position);
+        if let (Some(Kind::File(from)), Some(at)) = (from, position) {
+            let bytes = &from.seen[at as usize..(at + length) as usize];
+            self.write(to, Some(at), bytes);
         }
     }
 

@@ -23,6 +23,12 @@ pub(crate) enum Event {
         at: Option<u64>,
         bytes: Vec<u8>,
     },
+    /// So many bytes of another file, from the same position.
+    Copy {
+        from: String,
+        to: String,
+        length: u64,
+    },
     Truncate {
         path: String,
         length: u64,
@@ -152,7 +158,12 @@ impl Arguments<'_> {
             "utimensat" => Event::SetTime {
                 path: path.or_else(|| self.at(0))?,
             },
-            "fallocate" | "symlink" | "symlinkat" | "copy_file_range" | "sendfile" => {
+            "copy_file_range" if result > 0 => Event::Copy {
+                from: path?,
+                to: self.opened(2)?,
+                length: result,
+            },
+            "fallocate" | "symlink" | "symlinkat" | "sendfile" => {
                 panic!("no model of {name}{:?}", self.list)
             }
             _ => return None,

@@ -11,7 +11,7 @@ call=$1
 echo "$call" >>calls
 n=$(grep -c "^$call\$" calls)
 get() { if [ -e tokens ]; then cat tokens; fi; }
-store() { cat >new && mv new tokens; }
+store() { cat >new && sync new && mv new tokens && sync .; }
 erase() { rm -f tokens; }
 [ ! -e hook ] || . ./hook
 "$call"

@@ -89,3 +89,49 @@ pub(super) fn refresh(facts: &Facts) -> Judgement {
         _ => assumption.is_fine(life, "the token is refreshed in time, whatever its life"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::answer::RefreshAnswer;
+
+    #[test]
+    fn each_answer_has_its_effect() {
+        let refresh = |is_new_token, expires_in| Facts {
+            refresh: Some(RefreshAnswer {
+                is_new_token,
+                expires_in,
+            }),
+            ..Facts::default()
+        };
+        for (facts, effect) in [
+            (Facts::default(), "not_seen"),
+            (refresh(true, 7200), "as_expected"),
+            (refresh(false, 7200), "fine"),
+            (refresh(true, 3600), "fine"),
+            (refresh(false, 60), "more_requests"),
+        ] {
+            assert_eq!(super::refresh(&facts).effect.word(), effect, "{facts:?}");
+        }
+        for (status, effect) in [
+            (None, "not_seen"),
+            (Some(404), "as_expected"),
+            (Some(401), "more_requests"),
+            (Some(410), "rows_at_risk"),
+            (Some(200), "rows_at_risk"),
+        ] {
+            let facts = Facts {
+                vanished: status,
+                ..Facts::default()
+            };
+            assert_eq!(vanished(&facts).effect.word(), effect, "{status:?}");
+        }
+        for (sent, effect) in [(false, "as_expected"), (true, "fine")] {
+            let facts = Facts {
+                has_limit_headers: sent,
+                ..Facts::default()
+            };
+            assert_eq!(limit_headers(&facts).effect.word(), effect);
+        }
+    }
+}

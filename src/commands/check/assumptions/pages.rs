@@ -193,3 +193,136 @@ pub(super) fn count_truth(facts: &Facts) -> Judgement {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// A page of rows, one an hour.
+    fn page(rows: u64, next: Link, total: Total) -> Listing {
+        let row = |n: u64| {
+            let at = format!("2026-03-{:02}T{:02}:00:00-05:00", n / 24 + 1, n % 24);
+            let row = json!({ "id": n, "subscribed_at": at });
+            row.as_object().cloned().unwrap()
+        };
+        Listing {
+            rows: (0..rows).map(row).collect(),
+            next,
+            total,
+        }
+    }
+
+    /// What a list of 150 rows shows.
+    fn usual() -> Facts {
+        Facts {
+            real: Some(150),
+            claimed: Some(150),
+            plain: Some(page(100, Link::Absolute, Total::Number(150))),
+            larger: Some((400, 0)),
+            last: Some(page(1, Link::Absent, Total::Number(150))),
+            oldest: Some(page(100, Link::Absolute, Total::Absent)),
+            newest: Some(page(100, Link::Absent, Total::Absent)),
+            count: Some((Total::Number(150), true)),
+            ..Facts::default()
+        }
+    }
+
+    /// One judgement of this module.
+    type Judge = fn(&Facts) -> Judgement;
+
+    /// A judgement, another reading, and its effect.
+    type Case = (Judge, fn(&mut Facts), &'static str);
+
+    #[test]
+    #[allow(clippy::too_many_lines, reason = "a table")]
+    fn each_assumption_has_its_usual_reading_and_its_odd_ones() {
+        let table: [Case; 17] = [
+            (
+                page_size,
+                |f| f.plain = Some(page(50, Link::Absolute, Total::Absent)),
+                "more_requests",
+            ),
+            (page_size, |f| f.real = Some(50), "as_expected"),
+            (page_limit, |f| f.larger = Some((200, 101)), "fine"),
+            (page_limit, |f| f.larger = Some((500, 0)), "fine"),
+            (
+                order,
+                |f| f.oldest.as_mut().unwrap().rows.reverse(),
+                "more_requests",
+            ),
+            (
+                sort_key,
+                |f| f.newest.as_mut().unwrap().rows.swap(0, 50),
+                "more_requests",
+            ),
+            (
+                next_link,
+                |f| f.plain.as_mut().unwrap().next = Link::OtherHost,
+                "rows_at_risk",
+            ),
+            (
+                next_link,
+                |f| f.plain.as_mut().unwrap().next = Link::Broken,
+                "rows_at_risk",
+            ),
+            (
+                next_link,
+                |f| f.plain.as_mut().unwrap().next = Link::Relative,
+                "fine",
+            ),
+            (
+                next_link,
+                |f| f.plain.as_mut().unwrap().next = Link::Absent,
+                "more_requests",
+            ),
+            (
+                next_link,
+                |f| f.last.as_mut().unwrap().next = Link::Absolute,
+                "more_requests",
+            ),
+            (
+                total_size,
+                |f| f.plain.as_mut().unwrap().total = Total::Text(150),
+                "fine",
+            ),
+            (
+                total_size,
+                |f| f.plain.as_mut().unwrap().total = Total::NotANumber,
+                "fine",
+            ),
+            (
+                count,
+                |f| f.count = Some((Total::Number(150), false)),
+                "fine",
+            ),
+            (
+                count,
+                |f| f.count = Some((Total::NotANumber, false)),
+                "rows_at_risk",
+            ),
+            (
+                count_truth,
+                |f| f.last.as_mut().unwrap().rows.clear(),
+                "more_requests",
+            ),
+            (
+                count_truth,
+                |f| f.last = Some(page(4, Link::Absent, Total::Absent)),
+                "fine",
+            ),
+        ];
+        for (n, (judge, change, effect)) in table.into_iter().enumerate() {
+            assert_eq!(judge(&usual()).effect.word(), "as_expected", "{n}");
+            assert_eq!(judge(&Facts::default()).effect.word(), "not_seen", "{n}");
+            let mut facts = usual();
+            change(&mut facts);
+            assert_eq!(
+                judge(&facts).effect.word(),
+                effect,
+                "{n}: {}",
+                judge(&facts).seen
+            );
+        }
+    }
+}
