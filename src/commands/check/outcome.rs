@@ -101,7 +101,7 @@ impl Outcome {
                 worst.what()
             ),
         };
-        let error = Error::new(worst.kind(), what).safe("the check has changed nothing");
+        let error = Error::new(worst.kind(), what).safe("ledger and exports are untouched");
         Some(match worst.advice() {
             Some(advice) => error.next(advice),
             None => error,
