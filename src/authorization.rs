@@ -23,7 +23,8 @@ pub(crate) struct PendingAuthorization {
     pub(crate) client_id: String,
     /// None: OAuth 1.0a, out of band.
     pub(crate) redirect_uri: Option<String>,
-    /// Comes back in the redirect, so that nobody can slip us another account's code. With OAuth 1.0a: the request token.
+    /// Comes back in the redirect, so that a code of another account cannot be injected. With OAuth 1.0a: the request
+    /// token.
     pub(crate) state: String,
     /// PKCE, for public clients; confidential ones must not use it (AWeber API, section 1). With OAuth 1.0a: the secret of
     /// the request token.

@@ -14,7 +14,7 @@ use crate::stop::Stop;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// A wait this long is worth a word in the progress bar.
+/// The progress bar shows waits of at least this length.
 const LONG_WAIT: Duration = Duration::from_secs(1);
 
 /// See the module.

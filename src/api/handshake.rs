@@ -1,4 +1,4 @@
-//! A TLS handshake that sends nothing else, to say which version a server speaks and how long its certificate is valid.
+//! A TLS handshake and nothing else: shows which version a server speaks and how long its certificate is valid.
 //! It trusts every certificate: whether one can be trusted is decided by the requests themselves.
 
 use crate::error::chain;

@@ -47,7 +47,7 @@ impl OAuth1 {
         header
     }
 
-    /// Signed once more, by AWeber's clock if it was that; if the answer is the same, a person is needed.
+    /// The attempt is signed once more, by AWeber's clock if that was the reason; after a second 401 a person is needed.
     pub(super) fn unauthorized(
         &self,
         answered: String,

@@ -147,7 +147,7 @@ impl Session {
         })
     }
 
-    /// The error that an answer other than a success would be to a run.
+    /// The error with which a run would end after an answer other than a success.
     pub(crate) fn refusal(&self, reply: &Reply) -> (Problem, Error) {
         let problem = Problem::read(&reply.body, &self.credential.secrets());
         let answered = format!("AWeber answered {}{}", reply.status, problem.in_brackets());

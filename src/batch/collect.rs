@@ -31,7 +31,7 @@ const CHECKPOINT_ROWS: u64 = 50_000;
 pub(crate) struct ExportOptions {
     pub(crate) output: Output,
     pub(crate) layout: Layout,
-    /// The same as a growing file has it that is continued.
+    /// That of the growing file that is continued, if any.
     pub(crate) begun: Option<Layout>,
     /// Mode of published files.
     pub(crate) mode: u32,

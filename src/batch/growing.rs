@@ -67,8 +67,9 @@ pub(super) fn append_position(
     Err(not_ours(path, what))
 }
 
-/// Opens a growing file for reading, if it exists. Errors: 73 for a link that another user may have made, and for anything
-/// but a regular file with one name.
+/// Opens a growing file for reading, if it exists.
+///
+/// Errors: 73 for a link that another user may have made, and for anything but a regular file with one name.
 pub(super) fn open(path: &Path) -> Result<Option<File>> {
     match shared::open(&shared::behind(path), Access::Read) {
         Ok(Found::File(file)) => Ok(Some(file)),
@@ -294,7 +295,7 @@ fn write_again(batch: &BatchRecord, mut stage: &File, at: AppendAt) -> io::Resul
     file.sync_all()
 }
 
-/// What stands where the rows of a batch belong.
+/// What is found where the rows of a batch belong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beginning {
     /// A prefix of them, perhaps empty.

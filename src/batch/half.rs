@@ -20,7 +20,7 @@ pub(super) fn open_target(batch: &BatchRecord) -> Result<AppendTarget> {
         .metadata()
         .map_err(|e| cannot_append(path, e))?;
     if found.len() == 0 {
-        // Whoever made it, perhaps a run killed right after that.
+        // A run killed right after making the file may not have synced its directory.
         atomic::sync_parent(&shared::behind(path)).map_err(|e| cannot_append(path, e))?;
     }
     Ok(AppendTarget {
@@ -134,7 +134,7 @@ pub(super) fn half_elsewhere(batch: &BatchRecord, half: Option<&Path>) -> Error 
         }
         None => error(
             format!(
-                "{file} was emptied or taken away, or the power failed, before the rest of a batch could be appended: its first part may stand elsewhere"
+                "{file} was emptied or taken away, or the power failed, before the rest of a batch could be appended: its first part may be elsewhere"
             ),
             format!(
                 "move the file that ends with it back to '{file}', then aweber-sync run, which appends the rest"

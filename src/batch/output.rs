@@ -120,7 +120,7 @@ fn check_directory(path: &Path, known: bool, dry_run: bool) -> Result<()> {
         .next(format!("move {shown} away, or give another --output"))),
         Ok(_) if known || dry_run => writable(path),
         Ok(_) => {
-            // Made a moment ago, perhaps. If its parent cannot be read, that is not for this program to do.
+            // It may have been made just now. Best effort: its parent may be unreadable for this user.
             let _ = atomic::sync_parent(path);
             writable(path)
         }

@@ -44,7 +44,7 @@ fn into_directory(
 ) -> Result<PathBuf> {
     let set_mode = || {
         atomic::set_mode(stage, batch.mode)?;
-        // All else of it is durable.
+        // The content is durable already; the mode is not.
         match batch.mode {
             atomic::PRIVATE => Ok(()),
             _ => stage.sync_all(),

@@ -15,7 +15,8 @@ use chrono::Utc;
 
 /// Prints the state of the job.
 ///
-/// Errors: with `--max-age` 1 if the job is not healthy for any reason; 74 if the ledger is damaged, 78 if it has a newer version.
+/// Errors: with `--max-age` 1 if the job is not healthy for any reason; 74 if the ledger is damaged, 78 if it has a newer
+/// version.
 pub(crate) fn status(config: config::Status) -> Result<()> {
     let now = Utc::now().timestamp();
     let snapshot = Snapshot::take(&config.paths, now)?;

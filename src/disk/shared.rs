@@ -79,8 +79,9 @@ pub(crate) fn open_own(path: &Path) -> io::Result<Found> {
     Ok(found)
 }
 
-/// Opens `path` for appending; creates it with `mode` if it does not exist, but does not sync the directory. Errors: `InvalidInput` if something that is
-/// not a file of ours is there.
+/// Opens `path` for appending; creates it with `mode` if it does not exist, but does not sync the directory.
+///
+/// Errors: `InvalidInput` if something that is not a file of ours is there.
 pub(crate) fn open_for_append(path: &Path, mode: u32) -> io::Result<File> {
     match open(path, Access::Append)? {
         Found::File(file) => return Ok(file),

@@ -24,7 +24,7 @@ const COMMA: u8 = b',';
 pub(crate) struct CsvOptions {
     /// For spreadsheets.
     pub(crate) excel: bool,
-    /// Stands between cells; ASCII.
+    /// The character between cells; ASCII.
     pub(crate) delimiter: u8,
 }
 
@@ -134,8 +134,8 @@ impl<'c> Csv<'c> {
     }
 }
 
-/// What a spreadsheet of another country may take for the end of a cell, besides a comma in a file without: there the quotes around a
-/// cell do not count, because they do not follow such a separator.
+/// What a spreadsheet may take for the end of a cell in another locale, besides a comma in a file with another delimiter.
+/// There the quotes around a cell do not count, because they do not follow such a separator.
 const SEPARATORS: [char; 5] = [';', '\t', '|', '\r', '\n'];
 
 /// Puts an apostrophe before what a spreadsheet would run as a formula (OWASP, 'CSV Injection'): a cell, or a part of one

@@ -59,8 +59,8 @@ impl Ledger {
     }
 
     /// Whether version 1 has exported this departure. It recorded subscriptions only, whatever the status: a departure
-    /// from before the batch with that row was in it as one. Who left later was exported as subscribed. In doubt it is not
-    /// known: a repeated row is better than a lost one.
+    /// from before the batch with that row was in it as one. A person who left later was exported as subscribed. In doubt
+    /// the departure counts as not exported: a repeated row is better than a lost one.
     pub(crate) fn is_departure_of_version_1(
         &self,
         list: i64,

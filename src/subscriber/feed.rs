@@ -1,5 +1,5 @@
-//! The two feeds of a list: who came, and who left. Each is asked for by a query of its own, has its own progress in the
-//! ledger, and exports events of its own kind. Everything else is shared.
+//! The two feeds of a list: arrivals and departures. Each has its own query, its own progress in the ledger, and exports
+//! its own kind of event. Everything else is shared.
 
 use super::Status;
 

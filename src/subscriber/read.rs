@@ -15,8 +15,8 @@ use std::fmt;
 use std::hash::BuildHasher;
 
 impl Entry {
-    /// Reads one JSON object, as a row of the arrivals. Returns `None` for any other JSON, and for an object whose id is not an integer or an
-    /// integer as a string.
+    /// Reads one JSON object, as a row of the arrivals. Returns `None` for any other JSON, and for an object whose id is
+    /// not an integer or an integer as a string.
     pub(crate) fn parse(text: &str) -> Option<Entry> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let mut reader = Reader::new(text, Feed::Arrivals);

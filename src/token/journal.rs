@@ -66,8 +66,8 @@ impl Journal {
         Ok(())
     }
 
-    /// The journal has the new tokens, and they cannot be put in force. Behind a failing command they are as good there:
-    /// the run goes on, and its end or the next run stores them.
+    /// The journal has the new tokens, and they cannot be put in force. If a token command failed, the journal is as
+    /// durable as a token file: the run goes on, and its end or the next run stores them.
     fn keep(&self, cause: &io::Error) -> Result<()> {
         let (journal, home) = (self.path.display(), self.home.path());
         if let Home::Command(..) = self.home {

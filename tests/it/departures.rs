@@ -180,8 +180,8 @@ fn a_row_without_unsubscribed_at_is_identified_by_subscribed_at() {
     site.run_exports(&[&BOTH[..], &["--full"]].concat(), &[]);
 }
 
-/// Whatever AWeber ignores, in every zone, and whether "after" includes the day or not: who leaves a second after the mark
-/// is exported, once.
+/// Whatever AWeber ignores, in every zone, and whether "after" includes the day or not: someone who leaves a second after
+/// the mark is exported, once.
 fn departures_one_second_after_mark(ignored: &[&'static str], after_includes_day: bool) {
     let (site, list, ids) = site_with_readers(120);
     site.sandbox.with(|w| {
@@ -285,7 +285,7 @@ fn a_first_export_of_departures_goes_on_where_it_stopped() {
         unsubscribe(&site, list, &ids[5..300]);
         let held = site.hold_on("status=unsubscribed", &BOTH, 3);
         site.stop(held, Signal::TERM).0.exits(143);
-        // Who leaves now stands before that place, if AWeber ignores the order.
+        // Someone who leaves now comes before that place, if AWeber ignores the order.
         site.set_now(day(1));
         unsubscribe(&site, list, &ids[..5]);
         site.set_now(day(2));

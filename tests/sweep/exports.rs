@@ -107,7 +107,7 @@ pub(crate) fn published_rows(site: &Site) -> Vec<String> {
     sorted(rows.iter().map(text))
 }
 
-/// Who has left was exported before as subscribed.
+/// People who have left were exported before as subscribed.
 fn expected_rows(site: &Site) -> Vec<String> {
     site.sandbox.with(|world| {
         let lists = world.lists().map(|list| list.id);

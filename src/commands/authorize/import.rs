@@ -99,7 +99,7 @@ fn read(file: &Path) -> Result<ImportedCredentials> {
     })
 }
 
-/// The program that wrote the file cares for its mode; whoever may have read it has the tokens.
+/// Warns only: the mode is up to the program that wrote the file, but anyone who has read it has the tokens.
 fn warn_if_readable(file: &Path) {
     let mode = std::fs::metadata(file).map_or(0, |found| found.permissions().mode());
     if mode & 0o077 != 0 {

@@ -52,7 +52,7 @@ impl Authorizer {
 /// Adds to an error what the user can do about it; AWeber's own words are in it already.
 fn refused_code(grant: &Grant, error: Error) -> Error {
     let error = match error.kind() {
-        // The advice of its own is right.
+        // The error already has the right advice.
         Kind::NeedsHuman | Kind::Config if matches!(grant, Grant::Verifier(_)) => {
             return error.safe("nothing was changed");
         }

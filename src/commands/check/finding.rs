@@ -9,7 +9,7 @@ pub(super) struct Finding {
     pub(super) verdict: Verdict,
 }
 
-/// How it is, with words for people.
+/// The result, with a text for people.
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// As it should be.

@@ -1,5 +1,5 @@
-//! What one assumption about AWeber came to. It can hold words of this program and numbers only, no text of AWeber's: a
-//! report made of judgements contains nothing personal because it cannot.
+//! The judgement of one assumption about AWeber. It holds only words of this program and numbers, no text from AWeber, so
+//! a report made of judgements cannot contain personal data.
 
 use std::fmt;
 
@@ -43,11 +43,11 @@ pub(super) enum Effect {
     AsExpected,
     /// Nothing on this account shows it.
     Unseen,
-    /// Otherwise, and all the same to this program.
+    /// Different, without effect on this program.
     Fine(&'static str),
-    /// Otherwise: it takes more requests.
+    /// Different: it costs more requests.
     Costs(&'static str),
-    /// Otherwise: rows may be missing, doubled or incomplete.
+    /// Different: rows may be missing, doubled or incomplete.
     Risk(&'static str),
 }
 
@@ -71,7 +71,7 @@ impl Effect {
         }
     }
 
-    /// Whether AWeber does otherwise than expected.
+    /// Whether AWeber differs from the expectation.
     pub(super) fn is_odd(self) -> bool {
         !matches!(self, Effect::AsExpected | Effect::Unseen)
     }

@@ -142,7 +142,7 @@ async fn ask_for_consent(stop: &mut Stop) -> Result<()> {
     };
     match line.trim() {
         "yes" => Ok(()),
-        _ => Err(refused("the probe was not wanted")),
+        _ => Err(refused("the probe was declined")),
     }
 }
 

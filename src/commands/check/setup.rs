@@ -253,7 +253,7 @@ impl Setup {
     }
 }
 
-/// Room on the file system of a directory; one that has it is said once.
+/// Checks the room on the file system of a directory; file systems with enough room are reported once.
 fn check_room(directory: &Path, findings: &mut Findings) {
     let Ok(found) = rustix::fs::statvfs(directory) else {
         return;
