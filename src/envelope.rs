@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn secrets_repeated_by_the_server_are_masked() {
         let secret = SecretString::from("RT-secret");
-        let long = "x".repeat(MAX_LENGTH - 3);
+        let long = "x ".repeat(MAX_LENGTH / 2 - 2);
         let body = format!(r#"{{"error":"for RT-secret","error_description":"{long}RT-secret"}}"#);
         let problem = Problem::read(body.as_bytes(), &[&secret]);
         assert_eq!(problem.kind, "for …");
