@@ -27,7 +27,7 @@ pub(crate) struct Limiter {
     limit: usize,
     /// Below the limit after a 'Rate Limit Error', and since when.
     lowered: Option<(usize, i64)>,
-    /// How long AWeber shuts out whoever shares the limit: the window in which a lowered pace counts.
+    /// How long AWeber shuts out everyone who shares the limit: the window in which a lowered pace counts.
     shut_out_ms: i64,
     ended: VecDeque<i64>,
     under_way: usize,

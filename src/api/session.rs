@@ -229,7 +229,7 @@ impl Session {
         })
     }
 
-    /// One GET, within the rate limit, or the answer to the one that was sent ahead; meanwhile sends others ahead.
+    /// One GET, within the rate limit, or the answer to the one that was sent ahead; sends others ahead at the same time.
     /// Cancelled when a stop is requested.
     async fn ask(
         &mut self,

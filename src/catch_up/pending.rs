@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 const IDS_AT_A_TIME: u32 = 100;
 
 impl CatchUp<'_> {
-    /// Those pending whom this run's arrivals have not shown: still unconfirmed, confirmed meanwhile, or gone.
+    /// Those pending whom this run's arrivals have not shown: still unconfirmed, confirmed since then, or gone.
     pub(super) async fn check_pending(&mut self, ask_for_unconfirmed: bool) -> Result<()> {
         let list = self.list.this.id;
         if self.wanted.feed == Feed::Departures {
@@ -26,7 +26,7 @@ impl CatchUp<'_> {
         let (unseen, oldest) = self.ledger.unchecked_pending(list, self.wanted.run)?;
         if unseen > 0 && ask_for_unconfirmed {
             let query = self.find(Some(Status::Unconfirmed), pending_after(oldest));
-            // Whoever a shift hides from this walk is asked for by id.
+            // A subscriber whom a shift hides from this walk is asked for by id.
             let walker = Walker::new(query, None, Verify::EndOnly, false);
             self.walk(walker, Some(Status::Unconfirmed)).await?;
         }

@@ -46,8 +46,8 @@ pub(crate) struct Authorize {
     #[arg(long)]
     pub(crate) force: bool,
 
-    /// Connect an app made before 2019 by OAuth 1.0a: client id and secret are its consumer key and consumer secret.
-    /// Implied where the token file has such tokens
+    /// Connect an app made before April 2019 by OAuth 1.0a: client id and secret are its consumer key and consumer
+    /// secret. Implied where the token file has such tokens
     #[arg(long, env = "AWEBER_SYNC_OAUTH1")]
     pub(crate) oauth1: bool,
 

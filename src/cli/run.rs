@@ -75,9 +75,9 @@ pub(crate) struct Run {
     #[arg(long, env = "AWEBER_SYNC_DELIMITER", value_name = "C", value_parser = delimiter)]
     pub(crate) delimiter: Option<u8>,
 
-    /// Write CSV for spreadsheets: byte order mark, CRLF, and an apostrophe in front of each cell that would run as a
-    /// formula (it begins with = + - @, tab or carriage return; plain numbers and phone numbers of digits and spaces
-    /// are safe and stay unchanged)
+    /// Write CSV for spreadsheets: byte order mark, CRLF, no NUL, and an apostrophe in front of each cell, or part of a
+    /// cell behind a separator, that would run as a formula (it begins with = + - @, tab or carriage return; plain
+    /// numbers and phone numbers of digits and spaces are safe and stay unchanged)
     #[arg(long, env = "AWEBER_SYNC_EXCEL")]
     pub(crate) excel: bool,
 

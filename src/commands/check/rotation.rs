@@ -56,7 +56,7 @@ impl Behaviour {
     }
 }
 
-/// Probes it, after a warning. Errors: 2 nobody agreed; 77 the authorization is over; as a refresh.
+/// Probes it, after a warning. Errors: 2 without consent; 77 the authorization is over; as a refresh.
 pub(super) async fn probe(base: &Base, without_asking: bool, json: bool) -> Result<()> {
     let mut stop = Stop::listen(None)?;
     if !without_asking {
