@@ -174,12 +174,12 @@ impl Summary {
     }
 }
 
-/// `1 row`, `2 rows`.
 /// A path that stays on its line.
 fn shown(path: &Path) -> String {
     printable(&path.display().to_string(), usize::MAX)
 }
 
+/// `1 row`, `2 rows`.
 fn counted(number: u64, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
