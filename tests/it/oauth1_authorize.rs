@@ -136,6 +136,7 @@ fn a_copy_of_the_consumer_secret_leaves_the_token_file_once_it_is_in_a_file() {
     assert_eq!(before["client_secret"], json!(site.client_secret()));
     let file = site.path("secret");
     std::fs::write(&file, site.client_secret().unwrap()).unwrap();
+    crate::support::set_mode(&file, 0o600);
     let mut run = site.command(&["run"]);
     run.env("AWEBER_CLIENT_SECRET_FILE", &file);
     site.finish(run).exits(0);
