@@ -213,7 +213,9 @@ impl Bearer {
     }
 
     pub(super) fn take_deferred_error(&mut self) -> Option<Error> {
-        self.deferred.take().or_else(|| self.store.finish().err())
+        let renewed = self.refreshes > 0;
+        let unfinished = || renewed.then(|| self.store.finish().err()).flatten();
+        self.deferred.take().or_else(unfinished)
     }
 
     pub(super) fn tokens(&self) -> &TokenFile {

@@ -94,32 +94,34 @@ impl Home {
         }
     }
 
-    /// Errors: 74 if the command returns older tokens than it has stored. They are spent: sending them again could cost
-    /// the newer ones too.
-    pub(super) fn check_newest(&self, content: &[u8]) -> Result<()> {
-        let noted = self.beside(".stored");
-        let newest = match self {
-            Home::File(_) => None,
-            Home::Command(..) => read_if_there(&noted)?,
+    /// The generation that a token command has stored last; 0 if that is not known.
+    pub(super) fn noted(&self) -> Result<u64> {
+        let text = read_if_there(&self.beside(".stored"))?;
+        let noted = text.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok());
+        Ok(noted.unwrap_or(0))
+    }
+
+    /// Errors: 74 if the command has stored newer tokens than these (`noted`). They are spent: sending them again could
+    /// cost the newer ones too.
+    pub(super) fn check_newest(&self, content: &[u8], noted: u64) -> Result<()> {
+        let Ok(TokenFile { generation, .. }) = TokenFile::parse(content) else {
+            return Ok(());
         };
-        let newest = newest.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok());
-        let newest: u64 = newest.unwrap_or(0);
-        match TokenFile::parse(content) {
-            Ok(tokens) if tokens.generation < newest => Err(Error::new(
-                Kind::LocalIo,
-                format!(
-                    "{} has lost a write: it returns tokens of generation {}, after it had stored {newest}",
-                    self.name().display(),
-                    tokens.generation
-                ),
-            )
-            .safe("no request was sent, and the older token was not sent to AWeber")
-            .next(format!(
-                "restore the newest data of that store; if it is lost: rm '{}', then aweber-sync authorize",
-                noted.display()
-            ))),
-            _ => Ok(()),
+        if generation >= noted {
+            return Ok(());
         }
+        Err(Error::new(
+            Kind::LocalIo,
+            format!(
+                "{} has lost a write: it returns tokens of generation {generation}, after it had stored {noted}",
+                self.name().display(),
+            ),
+        )
+        .safe("no request was sent, and the older token was not sent to AWeber")
+        .next(format!(
+            "restore the newest data of that store; if it is lost: rm '{}', then aweber-sync authorize",
+            self.beside(".stored").display()
+        )))
     }
 
     /// Errors: 78 if other users can get at the tokens.

@@ -65,7 +65,7 @@ fn is_rehearsal(content: &[u8], present: &[u8]) -> bool {
     content.len() <= present.len() && content.iter().zip(present).all(is_known)
 }
 
-fn recover_journal(store: &TokenStore, path: &Path) -> Result<()> {
+pub(super) fn recover_journal(store: &TokenStore, path: &Path) -> Result<()> {
     // Planted tokens must not replace ours.
     ownership::check_file(path)?;
     let Some(journal) = read_if_there(path)? else {

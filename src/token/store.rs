@@ -8,6 +8,7 @@
 use super::home::{Home, REPAIR, read_if_there};
 use super::journal::{Journal, RESERVED, second_attempt};
 use super::model::{TokenFile, Unreadable};
+use super::recovery::{self, Found};
 use super::{aside, fallback};
 use crate::config::Paths;
 use crate::disk::atomic;
@@ -117,11 +118,12 @@ impl TokenStore {
     }
 
     fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        // First: a run may be storing newer tokens at this moment.
+        let noted = self.home.noted()?;
         let content = self.home.read()?;
-        let checked = content
-            .as_ref()
-            .map(|content| self.home.check_newest(content));
-        checked.transpose()?;
+        if let Some(content) = &content {
+            self.home.check_newest(content, noted)?;
+        }
         Ok(content)
     }
 
@@ -201,7 +203,7 @@ impl TokenStore {
         Journal::reserve(file, journal, self.home.clone(), room)
     }
 
-    /// Stores what a failing command has left in the journal.
+    /// Stores what a failing command has left in the journal, unless the store has got newer tokens since.
     pub(crate) fn finish(&self) -> Result<()> {
         let journal = self.journal_path();
         if self.is_file() {
@@ -209,10 +211,22 @@ impl TokenStore {
         }
         match read_if_there(&journal)? {
             // Half a rehearsal, or an answer that could not be parsed, is left to the recovery.
-            Some(content) if TokenFile::parse(&content).is_ok() => self
-                .home
-                .put_in_force(&journal)
-                .map_err(|e| self.home.not_in_force(&journal, &e)),
+            Some(content) if TokenFile::parse(&content).is_ok() => {
+                let present = self.home.read().map_err(|error| {
+                    error.safe(format!("the tokens are in {}", journal.display()))
+                })?;
+                match recovery::classify(
+                    &content,
+                    present.as_ref().map(|present| present.as_slice()),
+                ) {
+                    Found::Answer => recovery::recover_journal(self, &journal),
+                    // Also the same tokens: `store` has not said that they are durable.
+                    Found::Newer | Found::Nothing => self
+                        .home
+                        .put_in_force(&journal)
+                        .map_err(|e| self.home.not_in_force(&journal, &e)),
+                }
+            }
             _ => Ok(()),
         }
     }

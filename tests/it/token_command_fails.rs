@@ -268,6 +268,47 @@ fn a_command_that_returns_older_tokens_than_it_stored_ends_the_run_before_they_a
 }
 
 #[test]
+fn an_older_journal_never_replaces_newer_tokens_of_the_store() {
+    for arguments in [&["check"][..], &["lists"], &["run"]] {
+        let site = site_with_command();
+        site.run_ok(&[]);
+        site.hook("case $call$n in store1) exit 5;; esac");
+        site.run(&[]).exits(74);
+        site.hook("");
+        assert!(site.beside_token(".next").exists());
+        // The store gets newer tokens by another way.
+        let mut newer = site.tokens();
+        newer["generation"] = 668.into();
+        newer["refresh_token"] = site
+            .sandbox
+            .with(|world| world.grant(site.client_id()))
+            .refresh_token
+            .into();
+        std::fs::write(site.token_file(), newer.to_string()).unwrap();
+        let done = site.finish(site.command(arguments));
+        assert!(
+            site.tokens()["generation"].as_u64() >= Some(668),
+            "{arguments:?}: {done}"
+        );
+        assert!(site.token_is_live(), "{arguments:?}: {done}");
+    }
+}
+
+#[test]
+fn status_during_a_run_that_stores_finds_no_lost_write() {
+    let site = site_with_command();
+    site.run_ok(&[]);
+    // A run stores generation 3 once `get` has read generation 2.
+    let stored = site.beside_token(".stored");
+    site.hook(&format!(
+        "get() {{ cat tokens; echo 3 >'{}'; }}",
+        stored.display()
+    ));
+    let status = site.finish(site.command(&["status", "--max-age", "1h"]));
+    status.exits(0);
+}
+
+#[test]
 fn a_lost_write_is_no_harm_while_the_journal_has_the_tokens() {
     let site = site_with_command();
     let old = site.token_bytes();
