@@ -101,16 +101,41 @@ impl Home {
         Ok(noted.unwrap_or(0))
     }
 
-    /// Errors: 74 if the command has stored newer tokens than these (`noted`). They are spent: sending them again could
-    /// cost the newer ones too.
+    /// Errors: 74 if there are newer tokens than these: in the store of the command, which has noted `noted`, or in the
+    /// token file, since the option was changed. The older ones are spent: sending them again could cost the newer ones.
     pub(super) fn check_newest(&self, content: &[u8], noted: u64) -> Result<()> {
         let Ok(TokenFile { generation, .. }) = TokenFile::parse(content) else {
             return Ok(());
         };
-        if generation >= noted {
-            return Ok(());
+        match self {
+            Home::File(_) if generation < noted => Err(self.left_behind(noted)),
+            Home::Command(..) if generation < noted => Err(self.lost_a_write(generation, noted)),
+            Home::Command(_, path) => match generation_in(path) {
+                Some(newer) if newer > generation => Err(newer_in_file(path, generation, newer)),
+                _ => Ok(()),
+            },
+            Home::File(_) => Ok(()),
         }
-        Err(Error::new(
+    }
+
+    /// The error without the command behind which the newest tokens are.
+    pub(super) fn left_behind(&self, noted: u64) -> Error {
+        Error::new(
+            Kind::LocalIo,
+            format!(
+                "newer tokens than those in {} were stored by a token command (generation {noted})",
+                self.name().display()
+            ),
+        )
+        .safe("no request was sent, and the older token was not sent to AWeber")
+        .next(format!(
+            "set AWEBER_SYNC_TOKEN_COMMAND again; if that store is lost: rm '{}', then aweber-sync authorize",
+            self.beside(".stored").display()
+        ))
+    }
+
+    fn lost_a_write(&self, generation: u64, noted: u64) -> Error {
+        Error::new(
             Kind::LocalIo,
             format!(
                 "{} has lost a write: it returns tokens of generation {generation}, after it had stored {noted}",
@@ -121,7 +146,7 @@ impl Home {
         .next(format!(
             "restore the newest data of that store; if it is lost: rm '{}', then aweber-sync authorize",
             self.beside(".stored").display()
-        )))
+        ))
     }
 
     /// Errors: 78 if other users can get at the tokens.
@@ -234,6 +259,29 @@ fn cut_blanks(journal: &Path) -> io::Result<TokenFile> {
     let line_feed = usize::from(content.get(end) == Some(&b'\n'));
     atomic::open_to_write(journal)?.set_len((end + line_feed) as u64)?;
     Ok(tokens)
+}
+
+/// The generation of the tokens in a file, if it has any.
+pub(super) fn generation_in(path: &Path) -> Option<u64> {
+    let content = Zeroizing::new(std::fs::read(path).ok()?);
+    TokenFile::parse(&content)
+        .ok()
+        .map(|found| found.generation)
+}
+
+/// The error for a store that was not told of what a run without the command has stored.
+fn newer_in_file(path: &Path, generation: u64, newer: u64) -> Error {
+    let shown = path.display();
+    Error::new(
+        Kind::LocalIo,
+        format!(
+            "newer tokens than those of the token command are in {shown} (generation {newer}, not {generation})"
+        ),
+    )
+    .safe("no request was sent, and the older token was not sent to AWeber")
+    .next(format!(
+        "sh -c \"$AWEBER_SYNC_TOKEN_COMMAND store\" <'{shown}' && rm '{shown}'"
+    ))
 }
 
 /// The content of a file of ours; `None` if there is none.

@@ -2,7 +2,7 @@
 
 use super::aside;
 use super::fallback;
-use super::home::read_if_there;
+use super::home::{generation_in, read_if_there};
 use super::journal::second_attempt;
 use super::model::TokenFile;
 use super::store::TokenStore;
@@ -74,6 +74,13 @@ pub(super) fn recover_journal(store: &TokenStore, path: &Path) -> Result<()> {
     // Also older tokens of a store that has lost a write: the journal may have the newest.
     let present = store.home().read()?;
     let outcome = match classify(&journal, present.as_ref().map(|present| present.as_slice())) {
+        // A command's, whose store may have newer ones by now.
+        Found::Newer
+            if store.is_file()
+                && generation_in(store.path()).unwrap_or(0) < store.home().noted()? =>
+        {
+            return Err(store.home().left_behind(store.home().noted()?));
+        }
         Found::Newer => {
             // It may have been killed before its fsync.
             let stored = atomic::open_to_write(path)

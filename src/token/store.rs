@@ -117,6 +117,11 @@ impl TokenStore {
         }
     }
 
+    /// The generation that a token command has stored last; 0 if that is not known.
+    pub(crate) fn noted(&self) -> Result<u64> {
+        self.home.noted()
+    }
+
     fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
         // First: a run may be storing newer tokens at this moment.
         let noted = self.home.noted()?;

@@ -81,6 +81,7 @@ mod tls;
 mod token_answers;
 mod token_command;
 mod token_command_fails;
+mod token_command_older;
 mod token_disk;
 mod token_expiry;
 mod token_file;

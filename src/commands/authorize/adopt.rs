@@ -52,6 +52,8 @@ impl Authorizer {
         let kept = present.as_ref().filter(|_| is_other.is_none());
         let new = session.tokens().clone();
         let generation = present.as_ref().map_or(0, |present| present.generation);
+        // Newer than what another setting of the token command has left, too.
+        let generation = generation.max(store.noted()?);
         let tokens = TokenFile {
             generation: new.generation.max(generation) + 1,
             account_id: Some(account.id.clone()),
