@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 /// What to do about a command that fails.
 pub(super) const REPAIR: &str = "repair the token command (sh -c \"$AWEBER_SYNC_TOKEN_COMMAND get\" >/dev/null, as the user that runs the job), then aweber-sync run";
 
+/// How to remove what a command has stored.
+pub(super) const ERASE: &str = "sh -c \"$AWEBER_SYNC_TOKEN_COMMAND erase\"";
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub(crate) enum Home {
@@ -73,12 +76,16 @@ impl Home {
         }
     }
 
-    /// How to make room where what is stored cannot be used.
+    /// How to make room where what is stored cannot be used. It may yet contain the only live token.
     pub(super) fn clearing(&self, suffix: &str) -> String {
-        let shown = self.name().display();
+        let kept = self.beside(suffix);
+        let kept = kept.display();
         match self {
-            Home::File(_) => format!("mv '{shown}' '{shown}{suffix}'"),
-            Home::Command(..) => "sh -c \"$AWEBER_SYNC_TOKEN_COMMAND erase\"".to_owned(),
+            Home::File(path) => format!("move it away (mv '{}' '{kept}')", path.display()),
+            Home::Command(..) => format!(
+                "repair what `get` prints; if the tokens in it are lost, move it away \
+                 ((umask 077 && sh -c \"$AWEBER_SYNC_TOKEN_COMMAND get\" >'{kept}') && {ERASE})"
+            ),
         }
     }
 

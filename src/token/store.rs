@@ -5,7 +5,7 @@
 //! (tokens that `authorize` got and has not put in force), `.rescued` (see [`aside`]) and `.lock`; after a disk
 //! failure, a copy in the [`fallback`]. Every caller holds that lock.
 
-use super::home::{Home, REPAIR, read_if_there};
+use super::home::{ERASE, Home, REPAIR, read_if_there};
 use super::journal::{Journal, RESERVED, second_attempt};
 use super::model::{TokenFile, Unreadable};
 use super::recovery::{self, Found};
@@ -156,7 +156,7 @@ impl TokenStore {
             match why {
                 Unreadable::Newer(_) => error.next("install the newer aweber-sync again"),
                 _ => error.next(format!(
-                    "move it away ({}), then aweber-sync authorize",
+                    "{}, then aweber-sync authorize",
                     self.home.clearing(".broken")
                 )),
             }
@@ -285,7 +285,7 @@ impl TokenStore {
             .map_err(|e| self.home.failed("cannot remove the tokens from", &e))
             .map_err(|error| match self.is_file() {
                 true => error,
-                false => error.next(self.home.clearing("")),
+                false => error.next(ERASE),
             })
     }
 

@@ -76,7 +76,11 @@ fn what_get_prints_must_be_a_token_file() {
     let done = site.run(&[]);
     done.exits(78)
         .says("the store of the token command cannot be used as a token file: it is not a JSON object")
-        .says_next("move it away (sh -c \"$AWEBER_SYNC_TOKEN_COMMAND erase\")");
+        .says_next("repair what `get` prints; if the tokens in it are lost, move it away ((umask 077 && ")
+        .says(&format!(
+            "get\" >'{}') && sh -c \"$AWEBER_SYNC_TOKEN_COMMAND erase\"), then aweber-sync authorize",
+            site.beside_token(".broken").display()
+        ));
     assert_eq!(site.requests(), 0, "{done}");
 }
 
