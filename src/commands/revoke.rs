@@ -47,8 +47,11 @@ pub(crate) async fn revoke(config: config::Revoke) -> Result<()> {
         let secret = own.or_else(|| base.client.secret());
         revocation.revoke(&tokens, secret.as_ref()).await?;
     }
-    store.remove()?;
-    candidate.remove()?;
+    let removed = store.remove().and_then(|()| candidate.remove());
+    removed.map_err(|error| match revocation.lives_on {
+        true => error,
+        false => error.safe("AWeber no longer accepts these tokens"),
+    })?;
     let pending = store.beside(".authorizing");
     atomic::remove_if_there(&pending).map_err(|e| Error::disk("cannot remove", &pending, &e))?;
     let done = if revocation.lives_on {

@@ -12,7 +12,12 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What to do about a command that fails.
-pub(super) const REPAIR: &str = "repair the token command (sh -c \"$AWEBER_SYNC_TOKEN_COMMAND get\" >/dev/null, as the user that runs the job), then aweber-sync run";
+pub(super) const REPAIR: &str = "repair the token command (sh -c \"$AWEBER_SYNC_TOKEN_COMMAND get\" >/dev/null, as the user that runs the job)";
+
+/// What to do about a command that fails in a run.
+pub(super) fn run_again() -> String {
+    format!("{REPAIR}, then aweber-sync run")
+}
 
 /// How to remove what a command has stored.
 pub(super) const ERASE: &str = "sh -c \"$AWEBER_SYNC_TOKEN_COMMAND erase\"";
@@ -96,7 +101,7 @@ impl Home {
             Home::Command(command, _) => command.get().map_err(|e| {
                 self.failed("cannot get the tokens from", &e)
                     .or_safe("no request was sent and no token was spent")
-                    .or_next(REPAIR)
+                    .or_next(run_again())
             }),
         }
     }
@@ -253,7 +258,7 @@ impl Home {
             Home::File(_) => {
                 error.next("make the directory writable for this user, then run again")
             }
-            Home::Command(..) => error.next(REPAIR),
+            Home::Command(..) => error.next(run_again()),
         }
     }
 }

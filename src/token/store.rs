@@ -5,7 +5,7 @@
 //! (tokens that `authorize` got and has not put in force), `.rescued` (see [`aside`]) and `.lock`; after a disk
 //! failure, a copy in the [`fallback`]. Every caller holds that lock.
 
-use super::home::{ERASE, Home, REPAIR, read_if_there};
+use super::home::{ERASE, Home, REPAIR, read_if_there, run_again};
 use super::journal::{Journal, RESERVED, second_attempt};
 use super::model::{TokenFile, Unreadable};
 use super::recovery::{self, Found};
@@ -176,7 +176,7 @@ impl TokenStore {
             }
             let busy = rustix::io::Errno::from_io_error(&e) == Some(rustix::io::Errno::BUSY);
             error.next(if !self.is_file() && e.raw_os_error().is_none() {
-                REPAIR.to_owned()
+                run_again()
             } else if busy {
                 "mount the directory of the token file, not the file itself: a mounted file cannot be replaced".to_owned()
             } else if matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
@@ -244,7 +244,18 @@ impl TokenStore {
     /// Puts the tokens of `candidate` in force as `tokens`: they are complete there first, then one rename replaces the
     /// token file. At no instant are they in neither file, and never in both.
     pub(crate) fn adopt(&self, candidate: &TokenStore, tokens: &TokenFile) -> Result<()> {
-        drop(self.prepare()?);
+        drop(self.prepare().map_err(|error| {
+            let error = error.safe(format!(
+                "the new tokens are kept in {}",
+                candidate.path().display()
+            ));
+            match self.is_file() || error.kind() != Kind::LocalIo {
+                true => error,
+                false => error.next(format!(
+                    "{REPAIR}, then aweber-sync authorize, which finishes it"
+                )),
+            }
+        })?);
         candidate.install(tokens)?;
         let claimed = self.home.claim(candidate.path());
         let stored = claimed.and_then(|journal| self.home.put_in_force(&journal));

@@ -357,10 +357,35 @@ fn authorize_killed_or_failing_while_it_stores_is_finished_by_the_next_run() {
 }
 
 #[test]
+fn authorize_over_a_failing_store_keeps_the_new_tokens_and_is_finished_by_authorize() {
+    let site = site_with_command();
+    site.hook("case $call in store) exit 5;; esac");
+    let candidate = site.beside_token(".candidate");
+    site.finish_with_answer(authorize(&site, &[]), code_at)
+        .exits(74)
+        .says("cannot store tokens in the store of the token command: `store` ")
+        .says_safe(&format!(
+            "the new tokens are kept in {}",
+            candidate.display()
+        ))
+        .says_next("repair the token command")
+        .says("then aweber-sync authorize, which finishes it");
+    assert!(candidate.exists());
+    site.hook("");
+    site.finish(site.command(&["authorize"]))
+        .exits(0)
+        .prints("Connected: ");
+    assert!(!candidate.exists());
+    assert_next_run_is_well(&site, "finished");
+}
+
+#[test]
 fn revoke_erases_and_reports_a_failing_erase() {
     let site = site_with_command();
     site.hook("case $call in erase) exit 6;; esac");
     site.finish(site.command(&["revoke"]))
         .exits(74)
-        .says("cannot remove the tokens from the store of the token command: `erase` ended with exit code 6");
+        .says("cannot remove the tokens from the store of the token command: `erase` ended with exit code 6")
+        .says_safe("AWeber no longer accepts these tokens")
+        .says_next("sh -c \"$AWEBER_SYNC_TOKEN_COMMAND erase\"");
 }
