@@ -5,6 +5,7 @@ pub(crate) mod answer;
 mod aside;
 mod command;
 mod fallback;
+pub(crate) mod found;
 pub(crate) mod grant;
 mod home;
 pub(crate) mod import;

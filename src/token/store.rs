@@ -5,10 +5,10 @@
 //! (tokens that `authorize` got and has not put in force), `.rescued` (see [`aside`]) and `.lock`; after a disk
 //! failure, a copy in the [`fallback`]. Every caller holds that lock.
 
+use super::found::{Found, classify};
 use super::home::{ERASE, Home, REPAIR, read_if_there, run_again};
 use super::journal::{Journal, RESERVED, second_attempt};
 use super::model::{TokenFile, Unreadable};
-use super::recovery::{self, Found};
 use super::{aside, fallback};
 use crate::config::Paths;
 use crate::disk::atomic;
@@ -220,11 +220,8 @@ impl TokenStore {
                 let present = self.home.read().map_err(|error| {
                     error.safe(format!("the tokens are in {}", journal.display()))
                 })?;
-                match recovery::classify(
-                    &content,
-                    present.as_ref().map(|present| present.as_slice()),
-                ) {
-                    Found::Answer => recovery::recover_journal(self, &journal),
+                match classify(&content, present.as_ref().map(|present| present.as_slice())) {
+                    Found::Answer => self.set_journal_aside(&journal),
                     // Also the same tokens: `store` has not said that they are durable.
                     Found::Newer | Found::Nothing => self
                         .home
@@ -234,6 +231,13 @@ impl TokenStore {
             }
             _ => Ok(()),
         }
+    }
+
+    fn set_journal_aside(&self, journal: &Path) -> Result<()> {
+        let kept = aside::set_aside(journal, self.path())
+            .map_err(|e| self.home.not_in_force(journal, &e))?;
+        tracing::warn!(event = "token_answer_kept", file = %kept.display(), "kept older tokens, which a failing token command had left");
+        Ok(())
     }
 
     /// Stores `tokens` durably, by all of these steps.
