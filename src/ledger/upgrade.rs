@@ -2,8 +2,8 @@
 //! the new one; a copy of the old file is kept until a run has succeeded with the new one.
 //!
 //! What version 1 exported as unsubscribed it recorded as a subscription, like any other row. These rows stay where they
-//! are, and [`Ledger::is_departure_of_version_1`] recognizes them; so the departures of a list that had them begin anew,
-//! and find those that version 1 never saw.
+//! are, and [`Ledger::is_departure_of_version_1`] recognizes them by what `version_1` keeps; so the departures of a list
+//! that had them begin anew, and find those that version 1 never saw.
 
 use super::Ledger;
 use super::errors::{damaged, failed};
@@ -88,6 +88,9 @@ fn fill_new_tables(ledger: &Ledger) -> Result<()> {
     })?;
     let cannot = |e: rusqlite::Error| failed(ledger.path(), &e);
     let insert = "INSERT INTO feed (list, kind, progress, settled) VALUES (?1, ?2, ?3, ?4)";
+    let known = "INSERT INTO version_1 (list, last_batch, aweber_time) VALUES (?1,
+         (SELECT coalesce(max(id), 0) FROM batch),
+         (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'aweber_time'))";
     for (list, progress, settled) in lists {
         let arrivals = |json: &str| {
             arrivals_only(json)
@@ -100,13 +103,23 @@ fn fill_new_tables(ledger: &Ledger) -> Result<()> {
             arrivals(&settled)?
         ];
         ledger.connection.execute(insert, row).map_err(cannot)?;
+        if [&progress, &settled].into_iter().any(has_departures) {
+            ledger.connection.execute(known, [list]).map_err(cannot)?;
+        }
     }
     let rows = "INSERT INTO batch_feed (batch, list, kind, rows) SELECT batch, list, ?1, rows FROM batch_list";
     let kind = Feed::Arrivals.word();
     ledger.connection.execute(rows, [kind]).map_err(cannot)?;
-    let last = "INSERT INTO version_1 (last_batch) SELECT coalesce(max(id), 0) FROM batch";
-    ledger.connection.execute(last, []).map_err(cannot)?;
     Ok(())
+}
+
+/// Whether this progress of a list in version 1 is that of departures too.
+fn has_departures(json: &String) -> bool {
+    serde_json::from_str(json).is_ok_and(|list: Progress| {
+        let walked = list.walk.map(|walk| walk.statuses);
+        let statuses = list.statuses.into_iter().chain(walked).flatten();
+        statuses.into_iter().any(|one| one == Status::Unsubscribed)
+    })
 }
 
 /// The progress of the arrivals, from that of a list in version 1.
