@@ -180,6 +180,24 @@ fn a_row_without_unsubscribed_at_is_identified_by_subscribed_at() {
     site.run_exports(&[&BOTH[..], &["--full"]].concat(), &[]);
 }
 
+#[test]
+fn a_departure_without_its_time_is_never_before_since() {
+    let site = Site::on(day(0));
+    let list = site.list("News");
+    site.run_ok(&[&BOTH[..], &["--since", "2026-03-01"]].concat());
+    let id = site.add(list, reader("old@example.com", day(-6)));
+    site.run_exports(&BOTH, &[]);
+    site.set_now(day(1));
+    unsubscribe(&site, list, &[id]);
+    site.sandbox.with(|w| {
+        let subscriber = w.subscriber_mut(list, id).unwrap();
+        subscriber.remove_field("unsubscribed_at");
+    });
+    site.run_ok(&BOTH);
+    assert_eq!(left(&site), [id]);
+    site.run_exports(&[&BOTH[..], &["--full"]].concat(), &[]);
+}
+
 /// Whatever AWeber ignores, in every zone, and whether "after" includes the day or not: someone who leaves a second after
 /// the mark is exported, once.
 fn departures_one_second_after_mark(ignored: &[&'static str], after_includes_day: bool) {
