@@ -130,14 +130,12 @@ impl CatchUp<'_> {
         }
     }
 
-    /// Whether version 1 of the ledger has recorded this departure, as a subscription.
+    /// Whether the ledger has recorded this departure under another key.
     fn is_known_departure(&self, subscriber: Subscriber<'_>) -> Result<bool> {
-        match self.wanted.feed {
-            Feed::Arrivals => Ok(false),
-            Feed::Departures => self
-                .ledger
-                .is_departure_of_version_1(self.list.this.id, subscriber),
-        }
+        let (ledger, list) = (&self.ledger, self.list.this.id);
+        Ok(self.wanted.feed == Feed::Departures
+            && (ledger.is_departure_of_version_1(list, subscriber)?
+                || ledger.is_departure_without_time(list, subscriber)?))
     }
 
     /// Whether an event is certainly older than the day that this list begins with.

@@ -82,6 +82,24 @@ impl Ledger {
         })
     }
 
+    /// Whether this departure was exported when AWeber had not sent its time, and is known by that of the subscription.
+    pub(crate) fn is_departure_without_time(
+        &self,
+        list: i64,
+        subscriber: Subscriber<'_>,
+    ) -> Result<bool> {
+        let came = subscriber.subscribed_at();
+        // A departure in the second of the subscription has the same key with its time.
+        if subscriber.unsubscribed_at().is_none_or(|left| left == came) {
+            return Ok(false);
+        }
+        let key = RowKey {
+            id: subscriber.id(),
+            at: came,
+        };
+        self.is_exported(Event::new(list, Feed::Departures, &key))
+    }
+
     /// Records events of one feed as exported by `batch`; returns for each whether it was new.
     pub(crate) fn export<'a>(
         &mut self,

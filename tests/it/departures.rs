@@ -198,6 +198,37 @@ fn a_departure_without_its_time_is_never_before_since() {
     site.run_exports(&[&BOTH[..], &["--full"]].concat(), &[]);
 }
 
+#[test]
+fn a_departure_whose_time_comes_later_has_one_row() {
+    let (site, list, ids) = site_with_readers(2);
+    site.run_ok(&BOTH);
+    let show = |value: serde_json::Value| {
+        site.sandbox.with(|w| {
+            let subscriber = w.subscriber_mut(list, ids[0]).unwrap();
+            subscriber.set_field("unsubscribed_at", &value);
+        })
+    };
+    site.set_now(day(1));
+    unsubscribe(&site, list, &ids[..1]);
+    show(serde_json::Value::Null);
+    site.run_ok(&BOTH);
+    assert_eq!(left(&site), ids[..1]);
+    show("2026-03-02T12:00:00+00:00".into());
+    for more in [&[][..], &["--full"]] {
+        site.run_ok(&[&BOTH[..], more].concat());
+        assert_eq!(left(&site), ids[..1], "{more:?}");
+    }
+    // Returned and gone again: another subscription, whose departures are others.
+    site.set_now(day(2));
+    site.sandbox
+        .with(|w| w.resubscribe(list, ids[0], Resubscribe::NewTime));
+    site.set_now(day(3));
+    unsubscribe(&site, list, &ids[..1]);
+    show("2026-03-04T12:00:00+00:00".into());
+    site.run_ok(&BOTH);
+    assert_eq!(left(&site), [ids[0]; 2]);
+}
+
 /// Whatever AWeber ignores, in every zone, and whether "after" includes the day or not: someone who leaves a second after
 /// the mark is exported, once.
 fn departures_one_second_after_mark(ignored: &[&'static str], after_includes_day: bool) {
