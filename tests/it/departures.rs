@@ -229,6 +229,19 @@ fn a_departure_whose_time_comes_later_has_one_row() {
     assert_eq!(left(&site), [ids[0]; 2]);
 }
 
+#[test]
+fn departures_wanted_later_begin_with_the_remembered_day_as_the_warning_says() {
+    let (site, list, ids) = site_with_readers(3);
+    site.run_ok(&["--since", "2020-01-01"]);
+    for (n, id) in (1..).zip(&ids) {
+        site.set_now(day(10 * n));
+        unsubscribe(&site, list, &[*id]);
+    }
+    site.run_ok(&[&BOTH[..], &["--since", "2026-03-25"]].concat())
+        .says("--since 2026-03-25 has no effect");
+    assert_eq!(left(&site), ids);
+}
+
 /// Whatever AWeber ignores, in every zone, and whether "after" includes the day or not: someone who leaves a second after
 /// the mark is exported, once.
 fn departures_one_second_after_mark(ignored: &[&'static str], after_includes_day: bool) {
