@@ -242,6 +242,20 @@ fn departures_wanted_later_begin_with_the_remembered_day_as_the_warning_says() {
     assert_eq!(left(&site), ids);
 }
 
+#[test]
+fn forget_begins_no_departures_that_nothing_has_asked_for() {
+    let (site, list, _) = site_with_readers(2);
+    site.run_ok(&[]);
+    for more in [&["--since", "2020-01-01"][..], &[]] {
+        let list = list.to_string();
+        let forget = [&["forget", "--list", &list], more].concat();
+        site.finish(site.command(&forget)).exits(0);
+        let status = site.finish(site.command(&["status", "--json"])).stdout;
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        assert!(status["lists"][0]["unsubscriptions"].is_null(), "{status}");
+    }
+}
+
 /// Whatever AWeber ignores, in every zone, and whether "after" includes the day or not: someone who leaves a second after
 /// the mark is exported, once.
 fn departures_one_second_after_mark(ignored: &[&'static str], after_includes_day: bool) {
