@@ -72,7 +72,7 @@ impl Ledger {
         self.commit()?;
         // Earlier versions of changed rows are still in free parts of pages.
         self.compact()?;
-        self.remove_old_copy();
+        self.remove_old_copy()?;
         Ok(deleted)
     }
 

@@ -139,13 +139,18 @@ fn arrivals_only(json: &str) -> serde_json::Result<String> {
 }
 
 impl Ledger {
-    /// Removes the copy of version 1, once a run has succeeded.
-    pub(crate) fn remove_old_copy(&self) {
+    /// Removes the copy of version 1, if there is one.
+    pub(crate) fn remove_old_copy(&self) -> Result<()> {
         let copy = copy_of(self.path());
-        // A copy that cannot be removed harms nothing.
-        if copy.exists() {
-            let _ = atomic::remove_if_there(&copy);
-        }
+        atomic::remove_if_there(&copy).map_err(|e| {
+            Error::disk(
+                "cannot remove the copy, made before its upgrade, of the ledger",
+                self.path(),
+                &e,
+            )
+            .safe("the ledger itself holds nothing about this person any more")
+            .next(format!("rm '{}'", copy.display()))
+        })
     }
 }
 
