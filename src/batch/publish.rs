@@ -72,13 +72,20 @@ pub(super) fn rename_into_place(
             return Err(replaced(ledger, &batch, &batch.stage));
         }
         let target = batch.destination.target().to_owned();
-        match atomic::rename_new(&batch.stage, &target) {
-            // A reader may have taken it away already.
+        match atomic::rename_new_unsynced(&batch.stage, &target) {
+            // A reader may have taken it away already, or rewritten it. Looked at before the sync, which takes longer.
             Ok(()) => match shared::is_file_at(&target, stage) {
-                Ok(true) => return settle(ledger, batch),
-                Ok(false) => return Err(replaced(ledger, &batch, &target)),
-                Err(e) if e.kind() == io::ErrorKind::NotFound => return settle(ledger, batch),
-                Err(e) => return Err(cannot_publish("cannot look at", &batch, &e)),
+                Ok(false) if !shared::is_own(&target) => {
+                    return Err(replaced(ledger, &batch, &target));
+                }
+                Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                    return Err(cannot_publish("cannot look at", &batch, &e));
+                }
+                _ => {
+                    atomic::sync_parent(&target)
+                        .map_err(|e| cannot_publish("cannot publish as", &batch, &e))?;
+                    return settle(ledger, batch);
+                }
             },
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 // A file of another program: take the next name, and record it before the rename.

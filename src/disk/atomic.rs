@@ -133,6 +133,12 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Renames unless `to` exists (`AlreadyExists`), and makes it durable.
 pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    rename_new_unsynced(from, to)?;
+    sync_parent(to)
+}
+
+/// As [`rename_new`], but not durable until [`sync_parent`].
+pub(crate) fn rename_new_unsynced(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => {}
@@ -147,7 +153,7 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
         }
         Err(e) => return Err(e.into()),
     }
-    sync_parent(to)
+    Ok(())
 }
 
 fn is_same(one: &Path, other: &Path) -> io::Result<bool> {

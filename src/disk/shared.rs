@@ -127,6 +127,12 @@ fn is_me(uid: u32) -> bool {
     uid == rustix::process::geteuid().as_raw()
 }
 
+/// Whether this user owns what is at `path`: another user cannot have put a file of theirs there.
+pub(crate) fn is_own(path: &Path) -> bool {
+    path.symlink_metadata()
+        .is_ok_and(|found| is_me(found.uid()))
+}
+
 /// Whether the file at `path` is `file`; without stable inode numbers, whether it is a file with the same bytes.
 pub(crate) fn is_file_at(path: &Path, file: &File) -> io::Result<bool> {
     let found = path.symlink_metadata()?;

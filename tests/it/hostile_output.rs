@@ -169,6 +169,48 @@ fn a_stage_file_swapped_between_the_check_and_the_rename_is_noticed() {
 }
 
 #[test]
+fn a_reader_that_rewrites_the_file_at_once_does_not_bring_its_rows_again() {
+    if !has_strace_with_paths() {
+        return;
+    }
+    let shared = Shared::new();
+    let output = shared.output();
+    let run = shared.site.command(&["run", "--output", &output]);
+    shared.site.run(&["--list", "unknown"]).exits(78);
+    // The rename has happened, but the run does not know it yet.
+    let front = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "inject=renameat2:delay_exit=1500000",
+        "--",
+    ];
+    let child = through(&front, &run).spawn().unwrap();
+    let published = || {
+        let entries = std::fs::read_dir(shared.directory()).unwrap();
+        let mut paths = entries.map(|entry| entry.unwrap().path());
+        paths.find(|path| path.extension().is_some_and(|end| end == "csv"))
+    };
+    wait_until("the rename", || published().is_some());
+    let path = published().unwrap();
+    let rewritten = format!(
+        "{}# by its reader\n",
+        std::fs::read_to_string(&path).unwrap()
+    );
+    let beside = path.with_extension("tmp");
+    std::fs::write(&beside, &rewritten).unwrap();
+    std::fs::rename(&beside, &path).unwrap();
+    shared.site.wait(child).exits(0);
+    shared.site.run_ok(&["--output", &output]);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), rewritten);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(published(), None);
+}
+
+#[test]
 fn what_replaced_the_stage_file_of_a_stopped_run_is_neither_cut_nor_published() {
     if !is_root() {
         return;
