@@ -103,7 +103,7 @@ fn fill_new_tables(ledger: &Ledger) -> Result<()> {
             arrivals(&settled)?
         ];
         ledger.connection.execute(insert, row).map_err(cannot)?;
-        if [&progress, &settled].into_iter().any(has_departures) {
+        if has_departures(&progress) || has_departures(&settled) {
             ledger.connection.execute(known, [list]).map_err(cannot)?;
         }
     }
@@ -114,11 +114,11 @@ fn fill_new_tables(ledger: &Ledger) -> Result<()> {
 }
 
 /// Whether this progress of a list in version 1 is that of departures too.
-fn has_departures(json: &String) -> bool {
+fn has_departures(json: &str) -> bool {
     serde_json::from_str(json).is_ok_and(|list: Progress| {
         let walked = list.walk.map(|walk| walk.statuses);
-        let statuses = list.statuses.into_iter().chain(walked).flatten();
-        statuses.into_iter().any(|one| one == Status::Unsubscribed)
+        let mut statuses = list.statuses.into_iter().chain(walked).flatten();
+        statuses.any(|one| one == Status::Unsubscribed)
     })
 }
 
@@ -185,5 +185,20 @@ mod tests {
             assert_eq!(arrivals_only(&before).unwrap(), after);
         }
         assert!(arrivals_only("?").is_err());
+    }
+
+    #[test]
+    fn only_a_list_that_names_them_had_departures() {
+        for (json, expected) in [
+            ("{}", false),
+            (r#"{"statuses":["subscribed"],"mark":7}"#, false),
+            (r#"{"statuses":["subscribed","unsubscribed"]}"#, true),
+            (
+                r#"{"walk":{"statuses":["unsubscribed"],"start":3,"seen":3,"keys":[],"newest":null}}"#,
+                true,
+            ),
+        ] {
+            assert_eq!(has_departures(json), expected, "{json}");
+        }
     }
 }
