@@ -231,7 +231,8 @@ impl Job<'_> {
         ledger.end_run(self.run, Utc::now().timestamp(), totals, message)?;
         ledger.commit()?;
         if exit == Exit::Done && !self.config.dry_run {
-            self.ledger.remove_old_copy();
+            // A copy that stays harms nothing here.
+            let _ = self.ledger.remove_old_copy();
         }
         Ok(())
     }

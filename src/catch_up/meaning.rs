@@ -6,7 +6,7 @@ use crate::ledger::pending::Sighting;
 use crate::lists::fetch_custom_fields;
 use crate::pages::walk::Rows;
 use crate::subscriber::feed::Feed;
-use crate::subscriber::{EventTime, Status, StatusCell, Subscriber};
+use crate::subscriber::{Status, StatusCell, Subscriber};
 use chrono::NaiveTime;
 
 /// What follows from a row.
@@ -64,7 +64,7 @@ impl CatchUp<'_> {
         for subscriber in subscribers {
             let at = &subscriber.key().at;
             self.newest = self.newest.max(at.earliest());
-            if self.is_before_since(at) {
+            if self.is_before_since(subscriber) {
                 // Not exported whatever the status: no need to ask again.
                 others.push(subscriber.id());
                 continue;
@@ -130,22 +130,26 @@ impl CatchUp<'_> {
         }
     }
 
-    /// Whether version 1 of the ledger has recorded this departure, as a subscription.
+    /// Whether the ledger has recorded this departure under another key.
     fn is_known_departure(&self, subscriber: Subscriber<'_>) -> Result<bool> {
-        match self.wanted.feed {
-            Feed::Arrivals => Ok(false),
-            Feed::Departures => self
-                .ledger
-                .is_departure_of_version_1(self.list.this.id, subscriber),
-        }
+        let (ledger, list) = (&self.ledger, self.list.this.id);
+        Ok(self.wanted.feed == Feed::Departures
+            && (ledger.is_departure_of_version_1(list, subscriber)?
+                || ledger.is_departure_without_time(list, subscriber)?))
     }
 
     /// Whether an event is certainly older than the day that this list begins with.
-    fn is_before_since(&self, at: &EventTime) -> bool {
-        self.progress.since.is_some_and(|since| {
-            let midnight = since.and_time(NaiveTime::MIN).and_utc().timestamp();
-            at.latest().is_some_and(|at| at < midnight)
-        })
+    fn is_before_since(&self, subscriber: Subscriber<'_>) -> bool {
+        let Some(since) = self.progress.since else {
+            return false;
+        };
+        let midnight = since.and_time(NaiveTime::MIN).and_utc().timestamp();
+        let latest = match self.wanted.feed {
+            Feed::Arrivals => subscriber.key().at.latest(),
+            // The key of a departure may have the time of the subscription, and an old subscriber can leave today.
+            Feed::Departures => subscriber.unsubscribed_at().and_then(|left| left.latest()),
+        };
+        latest.is_some_and(|at| at < midnight)
     }
 }
 

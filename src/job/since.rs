@@ -28,10 +28,10 @@ impl Job<'_> {
         let feeds = self.wanted(lists);
         for list in lists {
             self.warn_of_another_day(list, &feeds, today)?;
-            // A feed first wanted later begins with the day of its list, unless another one is given.
+            // A feed first wanted later begins with the day of its list: a day given now has no effect on it.
             let remembered = self.ledger.since(list.this.id)?;
             for wanted in &feeds {
-                if let Some(day) = since.or(remembered) {
+                if let Some(day) = remembered.or(since) {
                     let id = list.this.id;
                     self.ledger.begin_feed(id, wanted.feed, Some(day))?;
                 }

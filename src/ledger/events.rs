@@ -59,15 +59,17 @@ impl Ledger {
     }
 
     /// Whether version 1 has exported this departure. It recorded subscriptions only, whatever the status: a departure
-    /// from before the batch with that row was in it as one. A person who left later was exported as subscribed. In doubt
-    /// the departure counts as not exported: a repeated row is better than a lost one.
+    /// from before the batch with that row was in it as one, if the list was exported with departures. A person who left
+    /// later was exported as subscribed. In doubt, as with a clock that was ahead, the departure counts as not exported:
+    /// a repeated row is better than a lost one.
     pub(crate) fn is_departure_of_version_1(
         &self,
         list: i64,
         subscriber: Subscriber<'_>,
     ) -> Result<bool> {
         let exported_at: Option<i64> = self.first(
-            "SELECT batch.named_at FROM version_1, subscription JOIN batch ON batch.id = batch
+            "SELECT min(named_at, coalesce(published_at, named_at), coalesce(aweber_time, named_at))
+             FROM version_1 JOIN subscription USING (list) JOIN batch ON batch.id = batch
              WHERE list = ?1 AND subscriber = ?2 AND subscribed_at = ?3 AND batch.id <= last_batch",
             params![list, subscriber.id(), subscriber.subscribed_at()],
             |row| row.get(0),
@@ -78,6 +80,24 @@ impl Ledger {
             (Some(_), None) => true,
             (Some(exported_at), Some(left)) => left.latest().is_some_and(|left| left < exported_at),
         })
+    }
+
+    /// Whether this departure was exported when AWeber had not sent its time, and is known by that of the subscription.
+    pub(crate) fn is_departure_without_time(
+        &self,
+        list: i64,
+        subscriber: Subscriber<'_>,
+    ) -> Result<bool> {
+        let came = subscriber.subscribed_at();
+        // A departure in the second of the subscription has the same key with its time.
+        if subscriber.unsubscribed_at().is_none_or(|left| left == came) {
+            return Ok(false);
+        }
+        let key = RowKey {
+            id: subscriber.id(),
+            at: came,
+        };
+        self.is_exported(Event::new(list, Feed::Departures, &key))
     }
 
     /// Records events of one feed as exported by `batch`; returns for each whether it was new.

@@ -36,11 +36,14 @@ impl Ledger {
                     mark: old.mark.map(|mark| mark.min(midnight)),
                     walk: None,
                     quiet: false,
-                    ..old
+                    ..old.clone()
                 },
                 _ => Progress::default(),
             };
-            self.set_progress(list, feed, &progress, false)?;
+            // A feed without progress was never wanted, and must not look like one that has begun.
+            if progress != old {
+                self.set_progress(list, feed, &progress, false)?;
+            }
             *deleted = self.delete_events(list, feed, midnight)?;
         }
         let [arrivals, departures] = deleted;
@@ -69,7 +72,7 @@ impl Ledger {
         self.commit()?;
         // Earlier versions of changed rows are still in free parts of pages.
         self.compact()?;
-        self.remove_old_copy();
+        self.remove_old_copy()?;
         Ok(deleted)
     }
 

@@ -19,6 +19,8 @@ CREATE TABLE batch_feed (            -- rows per feed
     rows INTEGER NOT NULL,
     PRIMARY KEY (batch, list, kind)
 ) WITHOUT ROWID;
-CREATE TABLE version_1 (             -- if the ledger was upgraded from version 1
-    last_batch INTEGER NOT NULL      -- batches up to this one recorded departures as arrivals
+CREATE TABLE version_1 (             -- lists whose departures version 1 exported, and recorded as arrivals
+    list INTEGER PRIMARY KEY,
+    last_batch INTEGER NOT NULL,     -- the last batch of version 1
+    aweber_time INTEGER              -- the latest time known from AWeber's clock then, Unix seconds
 );

@@ -2,8 +2,8 @@
 //! the new one; a copy of the old file is kept until a run has succeeded with the new one.
 //!
 //! What version 1 exported as unsubscribed it recorded as a subscription, like any other row. These rows stay where they
-//! are, and [`Ledger::is_departure_of_version_1`] recognizes them; so the departures of a list that had them begin anew,
-//! and find those that version 1 never saw.
+//! are, and [`Ledger::is_departure_of_version_1`] recognizes them by what `version_1` keeps; so the departures of a list
+//! that had them begin anew, and find those that version 1 never saw.
 
 use super::Ledger;
 use super::errors::{damaged, failed};
@@ -88,6 +88,9 @@ fn fill_new_tables(ledger: &Ledger) -> Result<()> {
     })?;
     let cannot = |e: rusqlite::Error| failed(ledger.path(), &e);
     let insert = "INSERT INTO feed (list, kind, progress, settled) VALUES (?1, ?2, ?3, ?4)";
+    let known = "INSERT INTO version_1 (list, last_batch, aweber_time) VALUES (?1,
+         (SELECT coalesce(max(id), 0) FROM batch),
+         (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'aweber_time'))";
     for (list, progress, settled) in lists {
         let arrivals = |json: &str| {
             arrivals_only(json)
@@ -100,13 +103,23 @@ fn fill_new_tables(ledger: &Ledger) -> Result<()> {
             arrivals(&settled)?
         ];
         ledger.connection.execute(insert, row).map_err(cannot)?;
+        if has_departures(&progress) || has_departures(&settled) {
+            ledger.connection.execute(known, [list]).map_err(cannot)?;
+        }
     }
     let rows = "INSERT INTO batch_feed (batch, list, kind, rows) SELECT batch, list, ?1, rows FROM batch_list";
     let kind = Feed::Arrivals.word();
     ledger.connection.execute(rows, [kind]).map_err(cannot)?;
-    let last = "INSERT INTO version_1 (last_batch) SELECT coalesce(max(id), 0) FROM batch";
-    ledger.connection.execute(last, []).map_err(cannot)?;
     Ok(())
+}
+
+/// Whether this progress of a list in version 1 is that of departures too.
+fn has_departures(json: &str) -> bool {
+    serde_json::from_str(json).is_ok_and(|list: Progress| {
+        let walked = list.walk.map(|walk| walk.statuses);
+        let mut statuses = list.statuses.into_iter().chain(walked).flatten();
+        statuses.any(|one| one == Status::Unsubscribed)
+    })
 }
 
 /// The progress of the arrivals, from that of a list in version 1.
@@ -126,13 +139,18 @@ fn arrivals_only(json: &str) -> serde_json::Result<String> {
 }
 
 impl Ledger {
-    /// Removes the copy of version 1, once a run has succeeded.
-    pub(crate) fn remove_old_copy(&self) {
+    /// Removes the copy of version 1, if there is one.
+    pub(crate) fn remove_old_copy(&self) -> Result<()> {
         let copy = copy_of(self.path());
-        // A copy that cannot be removed harms nothing.
-        if copy.exists() {
-            let _ = atomic::remove_if_there(&copy);
-        }
+        atomic::remove_if_there(&copy).map_err(|e| {
+            Error::disk(
+                "cannot remove the copy, made before its upgrade, of the ledger",
+                self.path(),
+                &e,
+            )
+            .safe("the ledger itself holds nothing about this person any more")
+            .next(format!("rm '{}'", copy.display()))
+        })
     }
 }
 
@@ -167,5 +185,20 @@ mod tests {
             assert_eq!(arrivals_only(&before).unwrap(), after);
         }
         assert!(arrivals_only("?").is_err());
+    }
+
+    #[test]
+    fn only_a_list_that_names_them_had_departures() {
+        for (json, expected) in [
+            ("{}", false),
+            (r#"{"statuses":["subscribed"],"mark":7}"#, false),
+            (r#"{"statuses":["subscribed","unsubscribed"]}"#, true),
+            (
+                r#"{"walk":{"statuses":["unsubscribed"],"start":3,"seen":3,"keys":[],"newest":null}}"#,
+                true,
+            ),
+        ] {
+            assert_eq!(has_departures(json), expected, "{json}");
+        }
     }
 }

@@ -180,6 +180,82 @@ fn a_row_without_unsubscribed_at_is_identified_by_subscribed_at() {
     site.run_exports(&[&BOTH[..], &["--full"]].concat(), &[]);
 }
 
+#[test]
+fn a_departure_without_its_time_is_never_before_since() {
+    let site = Site::on(day(0));
+    let list = site.list("News");
+    site.run_ok(&[&BOTH[..], &["--since", "2026-03-01"]].concat());
+    let id = site.add(list, reader("old@example.com", day(-6)));
+    site.run_exports(&BOTH, &[]);
+    site.set_now(day(1));
+    unsubscribe(&site, list, &[id]);
+    site.sandbox.with(|w| {
+        let subscriber = w.subscriber_mut(list, id).unwrap();
+        subscriber.remove_field("unsubscribed_at");
+    });
+    site.run_ok(&BOTH);
+    assert_eq!(left(&site), [id]);
+    site.run_exports(&[&BOTH[..], &["--full"]].concat(), &[]);
+}
+
+#[test]
+fn a_departure_whose_time_comes_later_has_one_row() {
+    let (site, list, ids) = site_with_readers(2);
+    site.run_ok(&BOTH);
+    let show = |value: serde_json::Value| {
+        site.sandbox.with(|w| {
+            let subscriber = w.subscriber_mut(list, ids[0]).unwrap();
+            subscriber.set_field("unsubscribed_at", &value);
+        })
+    };
+    site.set_now(day(1));
+    unsubscribe(&site, list, &ids[..1]);
+    show(serde_json::Value::Null);
+    site.run_ok(&BOTH);
+    assert_eq!(left(&site), ids[..1]);
+    show("2026-03-02T12:00:00+00:00".into());
+    for more in [&[][..], &["--full"]] {
+        site.run_ok(&[&BOTH[..], more].concat());
+        assert_eq!(left(&site), ids[..1], "{more:?}");
+    }
+    // Returned and gone again: another subscription, whose departures are others.
+    site.set_now(day(2));
+    site.sandbox
+        .with(|w| w.resubscribe(list, ids[0], Resubscribe::NewTime));
+    site.set_now(day(3));
+    unsubscribe(&site, list, &ids[..1]);
+    show("2026-03-04T12:00:00+00:00".into());
+    site.run_ok(&BOTH);
+    assert_eq!(left(&site), [ids[0]; 2]);
+}
+
+#[test]
+fn departures_wanted_later_begin_with_the_remembered_day_as_the_warning_says() {
+    let (site, list, ids) = site_with_readers(3);
+    site.run_ok(&["--since", "2020-01-01"]);
+    for (n, id) in (1..).zip(&ids) {
+        site.set_now(day(10 * n));
+        unsubscribe(&site, list, &[*id]);
+    }
+    site.run_ok(&[&BOTH[..], &["--since", "2026-03-25"]].concat())
+        .says("--since 2026-03-25 has no effect");
+    assert_eq!(left(&site), ids);
+}
+
+#[test]
+fn forget_begins_no_departures_that_nothing_has_asked_for() {
+    let (site, list, _) = site_with_readers(2);
+    site.run_ok(&[]);
+    for more in [&["--since", "2020-01-01"][..], &[]] {
+        let list = list.to_string();
+        let forget = [&["forget", "--list", &list], more].concat();
+        site.finish(site.command(&forget)).exits(0);
+        let status = site.finish(site.command(&["status", "--json"])).stdout;
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        assert!(status["lists"][0]["unsubscriptions"].is_null(), "{status}");
+    }
+}
+
 /// Whatever AWeber ignores, in every zone, and whether "after" includes the day or not: someone who leaves a second after
 /// the mark is exported, once.
 fn departures_one_second_after_mark(ignored: &[&'static str], after_includes_day: bool) {

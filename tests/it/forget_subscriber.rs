@@ -160,3 +160,20 @@ fn a_person_is_named_by_an_id_and_without_a_day() {
     let printed = stdout_of(&fresh, &["forget", "--subscriber", "7"]);
     assert!(printed.starts_with("The ledger holds nothing"), "{printed}");
 }
+
+#[test]
+fn a_copy_of_the_old_ledger_that_stays_is_an_error() {
+    let (site, ..) = site_with_person();
+    let copy = site.ledger_file().with_extension("sqlite3.v1");
+    // Cannot be removed like a file.
+    std::fs::create_dir(&copy).unwrap();
+    let id = PERSON.to_string();
+    command(&site, &["forget", "--subscriber", &id])
+        .exits(74)
+        .says("cannot remove the copy, made before its upgrade, of the ledger")
+        .says("safe: the ledger itself holds nothing about this person any more")
+        .says_next(&format!("rm '{}'", copy.display()));
+    assert_eq!(records(&site), 0);
+    std::fs::remove_dir(&copy).unwrap();
+    command(&site, &["forget", "--subscriber", &id]).exits(0);
+}

@@ -243,7 +243,7 @@ fn the_ledger_schema_is_as_documented() {
             "run (id, began_at, ended_at, exit_code, rows, requests, refreshes, message)",
             "subscription (list, subscriber, subscribed_at, batch)",
             "unsubscription (list, subscriber, unsubscribed_at, batch)",
-            "version_1 (last_batch)",
+            "version_1 (list, last_batch, aweber_time)",
         ]
     );
     let number = |name: &str| -> i64 {

@@ -338,3 +338,42 @@ fn forget_upgrades_too_and_forgets_what_version_1_exported_as_unsubscribed() {
     let gone = [job.ids[3], job.ids[3], job.ids[4], job.ids[4]];
     assert_eq!(job.published("unsubscribed"), gone);
 }
+
+/// A job whose machine had its clock that many days ahead, by these columns of the batch.
+fn published_ahead_of_time(days: i64, columns: &[&str]) -> OldJob {
+    let job = restored("settled");
+    for column in columns {
+        let sql = format!("UPDATE batch SET {column} = {column} + ?1");
+        job.site.ledger().execute(&sql, [86_400 * days]).unwrap();
+    }
+    job
+}
+
+#[test]
+fn a_departure_is_exported_if_version_1_ran_with_its_clock_ahead() {
+    for columns in [&["named_at"][..], &["named_at", "published_at"]] {
+        let job = published_ahead_of_time(90, columns);
+        job.unsubscribe(1, &job.ids[..1]);
+        job.site.run_ok(&job.arguments("settled", &[]));
+        job.assert_once(&columns.concat(), &[job.ids[0], job.ids[3], job.ids[4]]);
+    }
+}
+
+#[test]
+fn a_departure_without_a_time_is_exported_if_version_1_exported_subscribers_only() {
+    let job = restored("settled");
+    job.site
+        .ledger()
+        .execute_batch(
+            "UPDATE list SET progress = replace(progress, ',\"unsubscribed\"', ''),
+                 settled = replace(settled, ',\"unsubscribed\"', '')",
+        )
+        .unwrap();
+    job.unsubscribe(1, &job.ids[..1]);
+    job.site.sandbox.with(|w| {
+        let subscriber = w.subscriber_mut(job.news, job.ids[0]).unwrap();
+        subscriber.remove_field("unsubscribed_at");
+    });
+    job.site.run_ok(&job.arguments("settled", &[]));
+    assert!(job.published("unsubscribed").contains(&job.ids[0]));
+}
