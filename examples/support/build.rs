@@ -27,9 +27,13 @@ pub(crate) fn build(example: &str, profile: Option<&str>) -> Result<PathBuf> {
         .arg(target)
         .stdin(Stdio::null());
     for (variable, _) in std::env::vars_os() {
-        // The package variables that cargo sets for the example would make it compile some libraries again.
+        // The package variables that cargo sets for the example would make it compile some libraries again, and with
+        // them the running example.
         let text = variable.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+        let is_of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"]
+            .iter()
+            .any(|prefix| text.starts_with(prefix));
+        if is_of_package || text == "OUT_DIR" {
             build.env_remove(&variable);
         }
     }
