@@ -103,7 +103,7 @@ impl Limiter {
 
     /// As [`Limiter::pace`], if it is below the limit.
     pub(crate) fn lowered_pace(&self, now_ms: i64) -> Option<usize> {
-        self.lowered.map(|_| self.pace(now_ms))
+        Some(self.pace(now_ms)).filter(|pace| *pace < self.limit)
     }
 
     /// AWeber said 'Rate Limit Error': the pace becomes four fifths of what the account's other integrations leave, never
@@ -247,7 +247,10 @@ mod tests {
             (40, 110),
             (9_999, 110),
         ] {
-            assert_eq!(limiter.pace(20_000 + minutes * 60_000), pace, "{minutes}");
+            let now = 20_000 + minutes * 60_000;
+            assert_eq!(limiter.pace(now), pace, "{minutes}");
+            let lowered = (pace < 110).then_some(pace);
+            assert_eq!(limiter.lowered_pace(now), lowered, "{minutes}");
         }
         // A second error in a row lowers it further, never raises it.
         let mut limiter = Limiter::new(20, MINUTE, (0..100).map(|n| n * 100));
