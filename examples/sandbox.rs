@@ -26,7 +26,7 @@ struct Options {
     /// Delay of each answer
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     latency_ms: u64,
-    /// Origin of the links in answers, if the sandbox stands behind TLS: https://api.example
+    /// Origin of the links in answers, if the sandbox is behind TLS: https://api.example
     #[arg(long, value_name = "URL")]
     link_origin: Option<String>,
     /// Another redirect URI to accept; can be repeated

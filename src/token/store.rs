@@ -22,7 +22,7 @@ use std::time::Duration;
 /// What is safe as long as the grant is not spent.
 const UNSPENT: &str = "found before the refresh token was spent: it is untouched and still works";
 
-/// A token file, or what stands for it, and what belongs to it.
+/// A token file or command, and the files that belong to it.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenStore {
     home: Home,
