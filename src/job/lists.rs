@@ -1,4 +1,4 @@
-//! The feeds of the lists, one after the other: a failing one does not stop the others.
+//! The feeds of the lists, one after the other, arrivals first: a failing one does not stop the others.
 
 use super::Job;
 use crate::batch::collect::Collector;
@@ -32,18 +32,21 @@ impl Job<'_> {
                 .sum(),
         );
         let mut trouble = Trouble::default();
-        let mut done = 0;
-        'lists: for list in &lists {
-            let before = trouble.failed.len();
-            for feed in &wanted {
+        let mut feeds_done = vec![0; lists.len()];
+        // The arrivals of every list first: where AWeber ignores `unsubscribed_after`, the departures of one list may take
+        // longer than `--max-duration`, in every run.
+        'feeds: for feed in &wanted {
+            for (list, feeds_done) in lists.iter().zip(&mut feeds_done) {
                 let outcome = self.bring_up_to_date(list, feed, collector).await;
+                *feeds_done += usize::from(outcome.is_ok());
                 trouble.note(outcome, self.session.is_unreachable());
                 if trouble.ends_the_run(self.session.cannot_refresh()) {
-                    break 'lists;
+                    break 'feeds;
                 }
             }
-            done += usize::from(trouble.failed.len() == before);
         }
+        let is_done = |feeds: &&usize| **feeds == wanted.len();
+        let done = feeds_done.iter().filter(is_done).count();
         all_failures(trouble.failed, done, lists.len())
     }
 

@@ -10,6 +10,7 @@
 )]
 
 mod append;
+mod arrivals_first;
 mod authorize;
 mod authorize_again;
 mod authorize_import;
