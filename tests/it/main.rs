@@ -68,6 +68,7 @@ mod readme_options;
 mod recovered_rows;
 mod recovery;
 mod rotated;
+mod rotten_ledger;
 mod secret_files;
 mod secrets;
 mod selection;
