@@ -64,13 +64,13 @@ pub(crate) fn pace(requests_per_minute: usize) {
     PACE.store(requests_per_minute, Ordering::Relaxed);
 }
 
-/// Says that the rate limit is being waited for, or no longer.
-pub(crate) fn waiting(is_waiting: bool) {
+/// Shows whether the rate limit is being waited for, and whether others who share it have lowered the pace.
+pub(crate) fn waiting(is_waiting: bool, is_lowered: bool) {
     if let Some(bar) = BAR.get() {
-        bar.set_message(if is_waiting {
-            ", waiting for the limit"
-        } else {
-            ""
+        bar.set_message(match (is_lowered, is_waiting) {
+            (true, _) => ", others use the limit",
+            (false, true) => ", waiting for the limit",
+            (false, false) => "",
         });
     }
 }

@@ -104,9 +104,10 @@ impl Client {
 
     /// Sleeps for the rate limit.
     async fn sleep(&mut self, wait: Duration) -> Result<()> {
-        progress::waiting(wait > LONG_WAIT);
+        let is_lowered = self.lowered_pace().is_some();
+        progress::waiting(wait > LONG_WAIT, is_lowered);
         let slept = self.stop.sleep(wait).await;
-        progress::waiting(false);
+        progress::waiting(false, is_lowered);
         slept
     }
 

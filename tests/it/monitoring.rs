@@ -312,6 +312,30 @@ fn on_a_terminal_a_run_shows_a_progress_bar_and_a_summary() {
 }
 
 #[test]
+fn on_a_terminal_progress_bar_and_summary_tell_that_others_use_the_limit() {
+    let settings = Settings {
+        latency: Duration::from_millis(150),
+        ..Settings::default()
+    };
+    let site = Site::with(ClientKind::Public, settings);
+    site.add_list(620);
+    site.sandbox.with(|world| {
+        let limit = Fault::on("status=subscribed").skip(2);
+        world.fault(limit.answer(FaultKind::rate_limit()));
+    });
+    let mut command = site.command(&["run"]);
+    command.env("TERM", "xterm").env("NO_COLOR", "1");
+    let Some(command) = on_terminal(&command) else {
+        return;
+    };
+    let done = site.finish(command);
+    done.exits(0).prints(", others use the limit");
+    let summary = done.stdout.lines().last().unwrap();
+    let shared = "; others use AWeber's limit too: at most 10 requests a minute";
+    assert!(summary.contains(shared), "{summary}");
+}
+
+#[test]
 fn a_run_ended_by_max_duration_publishes_its_rows_silently_and_the_next_run_resumes() {
     let settings = Settings {
         latency: Duration::from_millis(250),
