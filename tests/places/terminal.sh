@@ -4,7 +4,7 @@
 notes=${notes:-/run/notes}
 person=
 
-tmux_of() { tmux -L places "$@"; }
+tmux_of() { tmux -L "places-$$" "$@"; }
 
 # sit_down WHO COMMAND…: opens the terminal with that shell, which remember_in has prepared.
 sit_down() {
