@@ -39,6 +39,43 @@ pub(crate) struct Wanted {
     pub(crate) run: i64,
 }
 
+impl Wanted {
+    /// The first request for a feed with this progress, if it only needs recent events and one page is likely to have all
+    /// of them.
+    pub(crate) fn recent_page(
+        &self,
+        list: &List,
+        progress: &Progress,
+        now: Option<DateTime<Utc>>,
+    ) -> Option<String> {
+        match plan(self.feed, progress, &self.statuses, self.full, now) {
+            Plan::Recent { status, after } => Some(self.find(list, status, after).page(0)),
+            Plan::Everything { .. } => None,
+        }
+    }
+
+    /// The find of a list (AWeber API, section 3), oldest first.
+    fn find(&self, list: &List, status: Option<Status>, after: Option<NaiveDate>) -> Query {
+        let mut parameters = vec![
+            ("ws.op", "find".to_owned()),
+            ("sort_key", self.feed.time_field().to_owned()),
+            ("sort_order", "asc".to_owned()),
+        ];
+        parameters.extend(status.map(|status| ("status", status.word().to_owned())));
+        parameters.extend(after.map(|day| (self.feed.after_filter(), day.to_string())));
+        Query {
+            path: self.subscribers_path(list),
+            parameters,
+            feed: self.feed,
+        }
+    }
+
+    fn subscribers_path(&self, list: &List) -> String {
+        let (account, id) = (account_path(&self.account), list.this.id);
+        format!("{account}/lists/{id}/subscribers")
+    }
+}
+
 /// One feed of a list being brought up to date.
 pub(crate) struct CatchUp<'a> {
     pub(crate) session: &'a mut Session,
@@ -141,29 +178,8 @@ impl<'a> CatchUp<'a> {
         }
     }
 
-    /// The find of this list (AWeber API, section 3), oldest first.
     fn find(&self, status: Option<Status>, after: Option<NaiveDate>) -> Query {
-        let feed = self.wanted.feed;
-        let mut parameters = vec![
-            ("ws.op", "find".to_owned()),
-            ("sort_key", feed.time_field().to_owned()),
-            ("sort_order", "asc".to_owned()),
-        ];
-        parameters.extend(status.map(|status| ("status", status.word().to_owned())));
-        parameters.extend(after.map(|day| (feed.after_filter(), day.to_string())));
-        Query {
-            path: self.subscribers_path(),
-            parameters,
-            feed,
-        }
-    }
-
-    fn subscribers_path(&self) -> String {
-        format!(
-            "{}/lists/{}/subscribers",
-            account_path(&self.wanted.account),
-            self.list.this.id
-        )
+        self.wanted.find(self.list, status, after)
     }
 
     /// A walk that begins anew if it is interrupted. `asked`: the only status it asked for.

@@ -32,6 +32,8 @@ struct Job<'a> {
     account: String,
     /// The number of the run.
     run: i64,
+    /// When all of the ledger was checked, Unix seconds; `None`: by this run.
+    ledger_checked_at: Option<i64>,
     /// The first batch that the run may publish.
     first_batch: i64,
     printer: Printer,
@@ -67,6 +69,7 @@ pub(crate) async fn run(
         account,
         run: 0,
         known_lists: Vec::new(),
+        ledger_checked_at: None,
         first_batch: 0,
         summary,
     };
@@ -93,7 +96,7 @@ async fn account(session: &mut Session, locks: &Locks) -> Result<String> {
 impl Job<'_> {
     /// Damage to the ledger is found before a token is spent.
     fn begin(&mut self) -> Result<()> {
-        self.ledger.check_whole()?;
+        self.ledger_checked_at = self.ledger.check(Utc::now().timestamp())?;
         self.run = self.ledger.begin_run(Utc::now().timestamp())?;
         self.first_batch = self.ledger.first_unpublished_batch()?;
         self.ledger.commit()
@@ -233,6 +236,13 @@ impl Job<'_> {
         if exit == Exit::Done && !self.config.dry_run {
             // A copy that stays harms nothing here.
             let _ = self.ledger.remove_old_copy();
+        }
+        let now = self.session.now().map(|now| now.timestamp());
+        if let Some(at) = self.ledger_checked_at.or(now)
+            && exit != Exit::LocalIo
+            && !self.config.dry_run
+        {
+            self.ledger.note_order(at);
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::token::answer::RefreshAnswer;
 use crate::token::model::TokenFile;
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The advice for failures that most likely pass.
@@ -36,6 +37,8 @@ pub(crate) struct Session {
     credential: Credential,
     /// Requests sent before their turn, in the order of their turns.
     ahead: VecDeque<Sent>,
+    /// See [`Session::expect`].
+    later: Arc<[String]>,
     /// How long the latest answer of the API took.
     latency: Duration,
     unreachable: bool,
@@ -46,6 +49,9 @@ pub(crate) struct Session {
     /// The last 401 spoke of a scope: then it concerns more than its path.
     names_scope: bool,
 }
+
+/// Answers that take this long are worth asking for two at a time, within the rate limit.
+const NOTICEABLE: Duration = Duration::from_millis(100);
 
 /// Answered to every token that AWeber accepts.
 const CONTROL: &str = "/1.0/accounts";
@@ -63,6 +69,7 @@ impl Session {
             client,
             credential,
             ahead: VecDeque::new(),
+            later: Arc::default(),
             latency: Duration::ZERO,
             unreachable: false,
             path_refused: false,
@@ -75,6 +82,11 @@ impl Session {
     pub(crate) async fn refresh(&mut self) -> Result<()> {
         self.drop_ahead();
         self.credential.renew_early(&mut self.client).await
+    }
+
+    /// Sets the paths that will most likely be asked for after those of the present walk.
+    pub(crate) fn expect(&mut self, later: impl Iterator<Item = String>) {
+        self.later = later.collect();
     }
 
     /// Asks for a path of the API, through every failure that can pass. `read` parses the body; a body that it rejects
@@ -101,6 +113,11 @@ impl Session {
         let mut attempts = self.client.attempts();
         self.path_refused = false;
         loop {
+            let later = self.later.clone();
+            let next: Upcoming<'_> = &|i| {
+                let own = (0..i).take_while(|j| next(*j).is_some()).count();
+                next(i).or_else(|| later.get(i - own).cloned())
+            };
             if self.credential.is_due() {
                 self.refresh().await?;
             }
@@ -197,8 +214,9 @@ impl Session {
         };
         self.unreachable = false;
         if reply.status >= 300 {
-            // The reason concerns the pages after it too.
+            // The reason may concern what comes after it too.
             self.drop_ahead();
+            self.later = Arc::default();
         }
         let problem = match reply.status {
             200..=299 => Problem::default(),
@@ -312,10 +330,15 @@ impl Session {
         sent
     }
 
-    /// Sends requests before their turn, as many as the rate limit needs at this latency. Returns how long it takes until
+    /// Sends requests before their turn, as many as the rate limit needs at this latency, or two. Returns how long it takes until
     /// another one has room, if one more would be useful.
     fn send_ahead(&mut self, next: Upcoming<'_>) -> Option<Duration> {
-        while self.ahead.len() + 1 < self.client.useful_under_way(self.latency) {
+        let for_the_limit = self.client.useful_under_way(self.latency);
+        let useful = match !self.later.is_empty() && self.latency >= NOTICEABLE {
+            true => for_the_limit.max(2),
+            false => for_the_limit,
+        };
+        while self.ahead.len() + 1 < useful {
             let path = next(self.ahead.len())?;
             let room = self.client.wait_ahead();
             if !room.is_zero() {

@@ -52,7 +52,7 @@ impl CatchUp<'_> {
     }
 
     async fn check_one(&mut self, id: i64) -> Result<()> {
-        let path = format!("{}/{id}", self.subscribers_path());
+        let path = format!("{}/{id}", self.wanted.subscribers_path(self.list));
         let read = |body: Vec<u8>| {
             let text = utf8(body);
             match Entry::parse(&text) {

@@ -1,10 +1,10 @@
-//! The feeds of the lists, one after the other: a failing one does not stop the others.
+//! The feeds of the lists, one after the other, arrivals first: a failing one does not stop the others.
 
 use super::Job;
 use crate::batch::collect::Collector;
 use crate::catch_up::{CatchUp, Wanted};
 use crate::error::{Error, Failures, Kind, Result};
-use crate::ledger::Ledger;
+use crate::ledger::progress::Progress;
 use crate::lists::{List, fetch_lists, select};
 use crate::progress;
 use crate::subscriber::feed::Feed;
@@ -15,6 +15,9 @@ const NOTHING_YET: &str = "the tokens are stored; nothing was exported by this r
 /// As above, if the tokens are lost.
 const NO_ROW: &str = "nothing was exported by this run, no row is lost";
 
+/// How many lists behind the present one may be asked ahead.
+const MOST_EXPECTED: usize = 3;
+
 /// After so many unreachable feeds in a row the rest is left to the next run.
 const UNREACHABLE_FEEDS: u32 = 2;
 
@@ -24,26 +27,38 @@ impl Job<'_> {
         let lists = self.select_lists().await?;
         self.begin_lists(&lists, collector)?;
         let wanted = self.wanted(&lists);
-        let each = lists
-            .iter()
-            .flat_map(|list| wanted.iter().map(move |feed| (list, feed)));
-        progress::begin(
-            each.map(|(list, feed)| to_look_at(&self.ledger, list, feed))
-                .sum(),
-        );
-        let mut trouble = Trouble::default();
-        let mut done = 0;
-        'lists: for list in &lists {
-            let before = trouble.failed.len();
-            for feed in &wanted {
-                let outcome = self.bring_up_to_date(list, feed, collector).await;
-                trouble.note(outcome, self.session.is_unreachable());
-                if trouble.ends_the_run(self.session.cannot_refresh()) {
-                    break 'lists;
-                }
-            }
-            done += usize::from(trouble.failed.len() == before);
+        // The arrivals of every list first: where AWeber ignores `unsubscribed_after`, the departures of one list may take
+        // longer than `--max-duration`, in every run.
+        let each = wanted.iter().flat_map(|feed| {
+            lists
+                .iter()
+                .enumerate()
+                .map(move |(i, list)| (i, list, feed))
+        });
+        let each: Vec<_> = each.collect();
+        let (mut to_look_at, mut first_pages) = (0, vec![]);
+        for (_, list, feed) in &each {
+            let progress = self.ledger.progress(list.this.id, feed.feed)?;
+            to_look_at += rows_to_look_at(&progress, list, feed);
+            first_pages.push(feed.recent_page(list, &progress, self.session.now()));
         }
+        progress::begin(to_look_at);
+        let mut trouble = Trouble::default();
+        let mut feeds_done = vec![0; lists.len()];
+        for (n, (i, list, feed)) in each.iter().enumerate() {
+            // A longer walk in between would make the answers old.
+            let of_recent = first_pages[n..].iter().map_while(Option::clone);
+            self.session.expect(of_recent.skip(1).take(MOST_EXPECTED));
+            let outcome = self.bring_up_to_date(list, feed, collector).await;
+            feeds_done[*i] += usize::from(outcome.is_ok());
+            trouble.note(outcome, self.session.is_unreachable());
+            if trouble.ends_the_run(self.session.cannot_refresh()) {
+                break;
+            }
+        }
+        self.session.expect(std::iter::empty());
+        let is_done = |feeds: &&usize| **feeds == wanted.len();
+        let done = feeds_done.iter().filter(is_done).count();
         all_failures(trouble.failed, done, lists.len())
     }
 
@@ -152,22 +167,16 @@ impl Trouble {
 }
 
 /// For the progress bar: all subscribers of a feed whose first export is not complete.
-fn to_look_at(ledger: &Ledger, list: &List, wanted: &Wanted) -> u64 {
-    let progress = ledger
-        .progress(list.this.id, wanted.feed)
-        .unwrap_or_default();
+fn rows_to_look_at(progress: &Progress, list: &List, wanted: &Wanted) -> u64 {
     if !wanted.full && progress.is_complete(&wanted.statuses) {
         return 0;
     }
-    let done = progress
-        .walk
-        .filter(|_| !wanted.full)
-        .map_or(0, |walk| walk.seen);
+    let walk = progress.walk.as_ref().filter(|_| !wanted.full);
     let all = match wanted.feed {
         Feed::Arrivals => list.subscribed + list.unconfirmed,
         Feed::Departures => list.unsubscribed,
     };
-    all.saturating_sub(done)
+    all.saturating_sub(walk.map_or(0, |walk| walk.seen))
 }
 
 fn named(list: &List, feed: Feed) -> String {

@@ -30,7 +30,9 @@ pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> Error {
     let shown = path.display();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            // Perhaps in the middle of a run.
             damaged(path, &error.to_string())
+                .safe("no token is lost; no row is published before the ledger has recorded it")
         }
         Some(ErrorCode::DiskFull) => Error::new(
             Kind::LocalIo,

@@ -5,6 +5,7 @@
 //! Each module below owns its tables; what settles or voids a batch calls them from `batches`.
 
 pub(crate) mod batches;
+mod check;
 mod database;
 mod errors;
 pub(crate) mod events;

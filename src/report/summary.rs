@@ -42,20 +42,20 @@ pub(crate) struct ListRows {
 }
 
 impl Summary {
-    /// Counts new rows of a feed; the feeds of a list follow each other.
+    /// Counts new rows of a feed.
     pub(crate) fn count(&mut self, list: &ListRef, feed: Feed, rows: u64) {
-        if self.lists.last().is_none_or(|last| last.list.id != list.id) {
+        let position = self.lists.iter().position(|one| one.list.id == list.id);
+        let position = position.unwrap_or_else(|| {
             self.lists.push(ListRows {
                 list: list.clone(),
                 arrivals: 0,
                 departures: 0,
             });
-        }
-        if let Some(last) = self.lists.last_mut() {
-            match feed {
-                Feed::Arrivals => last.arrivals += rows,
-                Feed::Departures => last.departures += rows,
-            }
+            self.lists.len() - 1
+        });
+        match feed {
+            Feed::Arrivals => self.lists[position].arrivals += rows,
+            Feed::Departures => self.lists[position].departures += rows,
         }
     }
 
@@ -201,12 +201,14 @@ mod tests {
             ..Summary::default()
         };
         let lists = [("News", 2, 3), ("Offers", 0, 0), ("Tips", 1, 0)];
-        for (id, (name, arrivals, departures)) in (1..).zip(lists) {
-            let name = name.to_owned();
-            let list = ListRef { id, name };
-            summary.count(&list, Feed::Arrivals, arrivals);
-            if departures > 0 {
-                summary.count(&list, Feed::Departures, departures);
+        for feed in Feed::ALL {
+            for (id, (name, arrivals, departures)) in (1..).zip(lists) {
+                let name = name.to_owned();
+                let rows = match feed {
+                    Feed::Arrivals => arrivals,
+                    Feed::Departures => departures,
+                };
+                summary.count(&ListRef { id, name }, feed, rows);
             }
         }
         assert_eq!(

@@ -10,6 +10,7 @@
 )]
 
 mod append;
+mod arrivals_first;
 mod authorize;
 mod authorize_again;
 mod authorize_import;
@@ -67,6 +68,7 @@ mod readme_options;
 mod recovered_rows;
 mod recovery;
 mod rotated;
+mod rotten_ledger;
 mod secret_files;
 mod secrets;
 mod selection;

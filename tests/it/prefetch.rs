@@ -142,3 +142,101 @@ fn only_the_failed_page_of_two_in_flight_is_requested_again() {
     assert_eq!(starts.len(), 5, "{starts:?}");
     site.assert_once_and_all(&subscribed(&site, &[list]));
 }
+
+/// A site with that many lists, each exported once, whose answers take long enough to be asked for side by side.
+fn site_with_exported_lists(lists: usize, latency: Duration) -> (Site, Vec<u64>) {
+    let noon = at("2026-03-10T12:00:00Z");
+    let settings = Settings {
+        clock: Clock::Fixed(noon),
+        ..Settings::default()
+    };
+    let site = Site::with(ClientKind::Public, settings);
+    let lists: Vec<u64> = (1..=lists)
+        .map(|n| site.list(&format!("List {n}")))
+        .collect();
+    site.sandbox.with(|w| {
+        for list in &lists {
+            add_readers(w, *list, 3, noon, TimeDelta::hours(1));
+        }
+    });
+    site.run_ok(&["--status", "subscribed,unsubscribed"]);
+    site.sandbox.with(|w| w.settings.latency = latency);
+    site.forget_requests();
+    (site, lists)
+}
+
+/// Since the request before it, for each request of an API path.
+fn gaps(site: &Site) -> Vec<Duration> {
+    site.sandbox.with(|w| {
+        let requests = w.api_requests();
+        let pairs = requests.windows(2);
+        pairs
+            .map(|pair| pair[1].at.duration_since(pair[0].at))
+            .collect()
+    })
+}
+
+#[test]
+fn an_idle_run_asks_for_two_lists_at_a_time() {
+    let latency = Duration::from_millis(400);
+    for (arguments, feeds) in [
+        (&[][..], 1),
+        (&["--status", "subscribed,unsubscribed"][..], 2),
+    ] {
+        let (site, lists) = site_with_exported_lists(6, latency);
+        site.run_exports(arguments, &[]);
+        // The refresh, the lists, and each feed once.
+        assert_eq!(site.requests(), 2 + feeds * lists.len());
+        let gaps = gaps(&site);
+        // The first list can only be asked for once the lists are known; from then on two at a time, and never three.
+        assert!(gaps[0] >= latency, "{gaps:?}");
+        let all: Duration = gaps[1..].iter().sum();
+        assert!(
+            all < latency * (feeds * lists.len()) as u32 * 3 / 4,
+            "{gaps:?}"
+        );
+        let pairs = gaps[1..].windows(2).map(|pair| pair[0] + pair[1]);
+        assert!(pairs.into_iter().all(|two| two >= latency), "{gaps:?}");
+    }
+}
+
+#[test]
+fn new_subscribers_of_lists_asked_for_ahead_are_exported_once() {
+    let (site, lists) = site_with_exported_lists(4, Duration::from_millis(150));
+    site.sandbox.with(|w| {
+        for list in &lists[1..3] {
+            // More than a page, so that a list is walked on while the next one was asked for.
+            add_readers(
+                w,
+                *list,
+                250,
+                at("2026-03-10T12:00:00Z"),
+                TimeDelta::seconds(1),
+            );
+        }
+    });
+    site.run_ok(&[]);
+    site.assert_once_and_all(&subscribed(&site, &lists));
+    // The refresh, the lists, one list each, and for two of them two more pages and the count.
+    assert_eq!(site.requests(), 2 + 4 + 2 * 3, "{:?}", site.asked());
+}
+
+#[test]
+fn a_list_that_fails_costs_the_lists_asked_for_ahead_one_request_at_most() {
+    let (site, lists) = site_with_exported_lists(4, Duration::from_millis(150));
+    site.sandbox.with(|w| {
+        add_readers(
+            w,
+            lists[3],
+            1,
+            at("2026-03-10T12:00:00Z"),
+            TimeDelta::hours(1),
+        );
+        let list = Fault::on(format!("/lists/{}/subscribers", lists[1])).always();
+        w.fault(list.answer(FaultKind::html(503)));
+    });
+    site.run(&[]).exits(69);
+    site.assert_once_and_all(&subscribed(&site, &lists));
+    // Five attempts at the list that fails; the request for the list behind it may have left before the first failure.
+    assert!(site.requests() <= 2 + 3 + 5 + 1, "{:?}", site.asked());
+}

@@ -131,7 +131,10 @@ fn is_final(name: &str) -> bool {
         let name = name.strip_prefix(directory);
         name.is_some_and(|name| name.starts_with("subscribers-") && name.ends_with("Z.csv"))
     });
-    let is_ledger = name.starts_with("state/ledger-") && name.ends_with(".sqlite3");
+    let is_ledger = name.starts_with("state/ledger-")
+        && [".sqlite3", ".sqlite3.checked"]
+            .iter()
+            .any(|end| name.ends_with(end));
     let others = [
         "state/token.json",
         "state/token.json.lock",
