@@ -86,7 +86,7 @@ oauthlib:
 workflows:
     @bash .ci/steps.sh workflows
 
-# systemd, cron, the Debian package, Docker and Kubernetes; needs root
+# systemd, cron, the Debian package, Docker, Kubernetes, and the README as typed; needs root
 places:
     @bash .ci/steps.sh places
 

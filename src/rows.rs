@@ -86,32 +86,49 @@ impl Column {
     }
 }
 
-/// Returns the cells of a row, one per column.
-pub(crate) fn cells<'a>(
+/// Renders the rows of one list.
+#[derive(Debug)]
+pub(crate) struct Rows<'a> {
     columns: &'a [Column],
-    list: &'a ListRef,
-    subscriber: Subscriber<'a>,
-) -> impl Iterator<Item = Cow<'a, str>> {
-    let has_custom = columns
-        .iter()
-        .any(|column| matches!(column, Column::Custom(_)));
-    let custom_fields = match has_custom {
-        true => subscriber.custom_fields(),
-        false => Vec::new(),
-    };
-    columns.iter().map(move |column| match column {
-        Column::ListId => Cow::Owned(list.id.to_string()),
-        Column::ListName => Cow::Borrowed(list.name.as_str()),
-        Column::EveryCustom => Cow::Borrowed(""),
-        Column::Field(i) => subscriber
-            .raw(*i)
-            .map_or(Cow::Borrowed(""), |raw| cell(FIELDS[*i].kind, raw)),
-        Column::Custom(name) => custom_fields
-            .iter()
-            .rev()
-            .find(|(key, _)| key == name)
-            .map_or(Cow::Borrowed(""), |(_, raw)| cell(Kind::Text, raw.get())),
-    })
+    list_id: String,
+    list_name: &'a str,
+    has_custom: bool,
+}
+
+impl<'a> Rows<'a> {
+    pub(crate) fn new(columns: &'a [Column], list: &'a ListRef) -> Rows<'a> {
+        let is_custom = |column: &Column| matches!(column, Column::Custom(_));
+        Rows {
+            columns,
+            list_id: list.id.to_string(),
+            list_name: &list.name,
+            has_custom: columns.iter().any(is_custom),
+        }
+    }
+
+    /// Returns the cells of a row, one per column.
+    pub(crate) fn cells<'s>(
+        &'s self,
+        subscriber: Subscriber<'s>,
+    ) -> impl Iterator<Item = Cow<'s, str>> {
+        let custom_fields = match self.has_custom {
+            true => subscriber.custom_fields(),
+            false => Vec::new(),
+        };
+        self.columns.iter().map(move |column| match column {
+            Column::ListId => Cow::Borrowed(self.list_id.as_str()),
+            Column::ListName => Cow::Borrowed(self.list_name),
+            Column::EveryCustom => Cow::Borrowed(""),
+            Column::Field(i) => subscriber
+                .raw(*i)
+                .map_or(Cow::Borrowed(""), |raw| cell(FIELDS[*i].kind, raw)),
+            Column::Custom(name) => custom_fields
+                .iter()
+                .rev()
+                .find(|(key, _)| key == name)
+                .map_or(Cow::Borrowed(""), |(_, raw)| cell(Kind::Text, raw.get())),
+        })
+    }
 }
 
 fn cell(kind: Kind, raw: &str) -> Cow<'_, str> {
@@ -121,7 +138,7 @@ fn cell(kind: Kind, raw: &str) -> Cow<'_, str> {
             Cow::Borrowed(text) => timestamp::to_utc(text),
             Cow::Owned(text) => Cow::Owned(timestamp::to_utc(&text).into_owned()),
         },
-        Kind::Text | Kind::Object if raw.starts_with(['{', '[']) => object(raw),
+        Kind::Text | Kind::Object if matches!(raw.as_bytes(), [b'{' | b'[', ..]) => object(raw),
         Kind::Text | Kind::Object => raw_text(raw),
     }
 }
@@ -235,7 +252,8 @@ mod tests {
         let bare = r#"{"id":5}"#;
         let entry = Entry::parse(bare).unwrap();
         let columns = Column::all();
-        let cells = cells(&columns, &list, Subscriber::new(bare, &entry));
+        let rows = Rows::new(&columns, &list);
+        let cells = rows.cells(Subscriber::new(bare, &entry));
         assert_eq!(cells.take(4).collect::<Vec<_>>(), ["1", "L", "5", ""]);
     }
 
@@ -322,7 +340,8 @@ mod tests {
         let json =
             r#"{"id":5,"email":"a@b","custom_fields":{"Color":"blue","COLOR":null,"n":1.50}}"#;
         let entry = Entry::parse(json).unwrap();
-        let cells = cells(&columns, &list, Subscriber::new(json, &entry));
+        let rows = Rows::new(&columns, &list);
+        let cells = rows.cells(Subscriber::new(json, &entry));
         assert_eq!(cells.collect::<Vec<_>>(), ["a@b", "blue", "", "", "L"]);
         for (name, column) in names.iter().zip(&columns) {
             assert_eq!(column.name(), *name);

@@ -49,7 +49,7 @@ impl Status {
     pub(crate) fn from_word(word: &str) -> Option<Status> {
         let mut words = Status::words().iter();
         words
-            .find(|(known, _)| known.eq_ignore_ascii_case(word))
+            .find(|(known, _)| known == word || known.eq_ignore_ascii_case(word))
             .map(|(_, status)| *status)
     }
 

@@ -23,4 +23,7 @@ pub(crate) mod credential;
 pub(crate) mod oauth1;
 
 mod sent;
+
+mod requests;
+
 pub(crate) mod session;

@@ -1,5 +1,4 @@
-//! A GET under way in a task. Where the latency is so high that one request at a time could not use
-//! `--requests-per-minute`, the pages that will most likely be asked for next are under way at the same time.
+//! A GET under way in a task, so that others can be sent before its answer.
 
 use super::request_log::Slot;
 use super::transport::{Fault, Reply, Transport};

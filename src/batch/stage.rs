@@ -4,16 +4,13 @@
 use crate::disk::atomic;
 use crate::disk::shared::{self, Found};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
-
-/// Write buffer, bytes.
-const BUFFER: usize = 256 * 1024;
 
 /// An open stage file.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    file: BufWriter<File>,
+    file: File,
     length: u64,
 }
 
@@ -22,10 +19,7 @@ impl Stage {
     pub(crate) fn create(path: &Path) -> io::Result<Stage> {
         let file = atomic::create_new_private(path)?;
         atomic::sync_parent(path)?;
-        Ok(Stage {
-            file: BufWriter::with_capacity(BUFFER, file),
-            length: 0,
-        })
+        Ok(Stage { file, length: 0 })
     }
 
     /// Appends complete records.
@@ -37,14 +31,13 @@ impl Stage {
 
     /// Makes all records durable; returns the length of the file.
     pub(crate) fn sync(&mut self) -> io::Result<u64> {
-        self.file.flush()?;
-        self.file.get_ref().sync_all()?;
+        self.file.sync_all()?;
         Ok(self.length)
     }
 
     /// The file itself, once all records are durable: what it is read from, whatever is at its path by then.
     pub(crate) fn into_file(self) -> File {
-        self.file.into_parts().0
+        self.file
     }
 }
 

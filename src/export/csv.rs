@@ -1,7 +1,7 @@
 //! CSV as in RFC 4180 with LF; with `--excel` a byte order mark, CRLF and no cell that a spreadsheet runs as a formula.
 
 use super::format::Exporter;
-use crate::rows::{self, Column, ListRef};
+use crate::rows::{Column, ListRef, Rows};
 use crate::subscriber::Subscriber;
 use std::borrow::Cow;
 
@@ -89,9 +89,8 @@ impl Exporter for Csv<'_> {
     }
 
     fn rows(&self, list: &ListRef, subscribers: &[Subscriber<'_>]) -> Vec<u8> {
-        let rows = subscribers
-            .iter()
-            .map(|one| rows::cells(self.columns, list, *one));
+        let rows = Rows::new(self.columns, list);
+        let rows = subscribers.iter().map(|one| rows.cells(*one));
         match self.options.excel {
             true => {
                 let delimiter = self.options.delimiter;
@@ -124,9 +123,7 @@ impl<'c> Csv<'c> {
         let mut record = csv::ByteRecord::new();
         for cells in rows {
             record.clear();
-            for cell in cells {
-                record.push_field(cell.as_bytes());
-            }
+            cells.for_each(|cell| record.push_field(cell.as_bytes()));
             // Writing into memory cannot fail.
             let _ = writer.write_byte_record(&record);
         }

@@ -14,6 +14,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::hash::BuildHasher;
 
+/// Entries for which room is reserved at once.
+const FULL_PAGE: usize = 100;
+
 impl Entry {
     /// Reads one JSON object, as a row of the arrivals. Returns `None` for any other JSON, and for an object whose id is
     /// not an integer or an integer as a string.
@@ -61,7 +64,7 @@ impl<'de> Visitor<'de> for Entries<'de> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
         let mut reader = Reader::new(self.0, self.1);
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(FULL_PAGE);
         while let Some(entry) = array.next_element_seed(OneEntry(&mut reader))? {
             entries.push(entry);
         }
@@ -186,8 +189,14 @@ impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
             key = map.next_key::<Key<'_>>()?.map(|Key(name)| name);
         }
         // Only white space is between the braces and the first key or the last value.
-        let open = reader.text.get(..first).and_then(|text| text.rfind('{'));
-        let close = reader.text.get(last..).and_then(|text| text.find('}'));
+        let open = reader
+            .text
+            .get(..first)
+            .and_then(|text| text.bytes().rposition(|byte| byte == b'{'));
+        let close = reader
+            .text
+            .get(last..)
+            .and_then(|text| text.bytes().position(|byte| byte == b'}'));
         let at = match (reader.feed, raw_text(unsubscribed_at)) {
             (Feed::Departures, left) if !left.is_empty() => EventTime::read(&left),
             _ => EventTime::read(&raw_text(subscribed_at)),

@@ -46,9 +46,9 @@ lacks() {
     printf 'ok: %s\n' "$title"
 }
 
-# wait_for WHAT COMMAND…: at most two minutes.
+# wait_for WHAT COMMAND…: at most two minutes, or $patience seconds.
 wait_for() {
-    local what=$1 until=$((SECONDS + 120))
+    local what=$1 until=$((SECONDS + ${patience:-120}))
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$until" ] || fail "waited in vain for $what"

@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
-# The Debian package: built with cargo deb, looked at by lintian, then installed, upgraded, removed and purged on a
-# machine with systemd, against the sandbox AWeber on loopback.
-# Usage: tests/places/package.sh SANDBOX BOX
+# The Debian package: looked at by lintian, then installed, upgraded, removed and purged on a machine with systemd, against
+# the sandbox AWeber on loopback.
+# Usage: tests/places/package.sh SANDBOX BOX DEB
 #   BOX  a script that boots a systemd: BOX DIR COMMAND…, with DIR as /lab inside and the host's network
-# Builds with `cargo build --release` what is not built yet, and cargo-deb, if there is none, in half a minute.
+#   DEB  the package, where systemd/debian/build.sh has built it
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/common.sh"
-sandbox=$1 box=$2
+sandbox=$1 box=$2 built=$3
 root=$(realpath "$here/../..")
-target=$(realpath "${CARGO_TARGET_DIR:-$root/target}")
 
 lab=$(mktemp -d)
 cleanup() {
@@ -18,15 +17,6 @@ cleanup() {
 }
 trap cleanup EXIT
 
-if ! command -v cargo-deb >/dev/null; then
-    PATH=$PATH:$target/tools/bin
-    command -v cargo-deb >/dev/null \
-        || cargo install cargo-deb --version 3.8.0 --locked --debug --root "$target/tools" >"$lab/cargo-deb" 2>&1 \
-        || { tail -5 "$lab/cargo-deb"; echo 'skipped: cargo-deb cannot be installed here'; exit 0; }
-fi
-
-# As the README has it: what build.sh prints is the path.
-built=$(sh "$root/systemd/debian/build.sh" 2>"$lab/built") || { tail -20 "$lab/built"; fail 'the package is built'; }
 cp "$built" "$lab/one.deb"
 printf 'the package: %s bytes, version %s\n' "$(stat -c %s "$lab/one.deb")" "$(dpkg-deb -f "$lab/one.deb" Version)"
 
