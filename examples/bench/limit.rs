@@ -1,9 +1,9 @@
 //! Exports at AWeber's rate limit: how much of it they use at a latency, and how often they shut out another client of
 //! the account.
 
+use crate::Result;
 use crate::program::{Build, Program};
 use crate::server::{LISTS, Server};
-use crate::{Options, Result};
 use aweber_sandbox::{Authorization, Sandbox};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -41,15 +41,17 @@ struct Neighbour {
     shut_out: u64,
 }
 
-/// Runs the exports of all builds at all latencies and beside all neighbours at the same time, and prints a line each.
-pub(crate) fn at_the_limit(builds: &[Build], minutes: u64, options: &Options) -> Result<()> {
-    let neighbours = match options.neighbour.as_slice() {
-        [] => &[0],
-        rates => rates,
-    };
+/// Runs the exports of all builds at all latencies and beside all neighbours (0: none) at the same time, and prints a line
+/// each.
+pub(crate) fn at_the_limit(
+    builds: &[Build],
+    minutes: u64,
+    latencies: &[u64],
+    neighbours: &[u64],
+) -> Result<()> {
     let mut exports = vec![];
     for build in builds {
-        for latency_ms in &options.latency_ms {
+        for latency_ms in latencies {
             for neighbour in neighbours {
                 exports.push(Export {
                     build,

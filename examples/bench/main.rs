@@ -3,9 +3,9 @@
 //! Builds the release binary, starts an AWeber server in a process of its own (see [`serve`]), and runs the program as a
 //! whole process: a first export, a run with a few new subscribers, an idle run, and start-up alone. Beside it, curl
 //! fetches the same pages and discards them, the JSON parser runs alone, and two other tools are measured if they are
-//! installed. `--program` measures another build beside the new one. `--instructions` counts instructions instead, and
-//! `--at-the-limit` measures how much of AWeber's rate limit an export uses, alone
-//! or beside another client of the account.
+//! installed. `--program` measures another build beside the new one. `--instructions` counts instructions instead,
+//! `--scale` measures many lists and a large ledger, and `--at-the-limit` how much of AWeber's rate limit an export uses,
+//! alone or beside another client of the account. `--all` does everything.
 
 #![allow(
     clippy::print_stdout,
@@ -21,6 +21,7 @@ mod limit;
 mod measure;
 mod pages;
 mod program;
+mod scale;
 mod serve;
 mod server;
 mod table;
@@ -36,7 +37,7 @@ use std::process::ExitCode;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Measures the release binary against a sandbox AWeber.
-#[derive(Parser)]
+#[derive(Clone, Parser)]
 struct Options {
     /// Subscribers on all lists together; several sizes separated by commas
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
@@ -56,12 +57,18 @@ struct Options {
     /// Measure a script with this python3, which needs requests and requests_oauthlib
     #[arg(long, value_name = "FILE")]
     python: Option<PathBuf>,
-    /// Exit with 1 if a machine-independent limit is exceeded: requests, memory, or exported rows
+    /// Exit with 1 if a machine-independent limit is exceeded: requests, memory, exported rows, fsyncs, reads of the ledger
     #[arg(long)]
     check: bool,
     /// Instead of times: count the instructions of one first export per size with valgrind, or else with perf
     #[arg(long, conflicts_with_all = ["check", "at_the_limit"])]
     instructions: bool,
+    /// Instead: measure idle and incremental runs with 1,000 lists and with 5,000,000 subscribers
+    #[arg(long, conflicts_with_all = ["check", "at_the_limit", "instructions"])]
+    scale: bool,
+    /// Everything that docs/performance.md has; takes half an hour
+    #[arg(long, conflicts_with_all = ["check", "at_the_limit", "instructions", "scale"])]
+    all: bool,
     /// Instead of times: export for this many minutes at AWeber's rate limit
     #[arg(long, value_name = "MINUTES")]
     at_the_limit: Option<u64>,
@@ -97,15 +104,38 @@ fn bench(options: &Options) -> Result<()> {
     if let Some(file) = &options.program {
         builds.push(Build::other(file)?);
     }
+    let neighbours = match options.neighbour.as_slice() {
+        [] => &[0],
+        rates => rates,
+    };
     let results = match options.at_the_limit {
-        Some(minutes) => return limit::at_the_limit(&builds, minutes, options),
+        Some(minutes) => {
+            return limit::at_the_limit(&builds, minutes, &options.latency_ms, neighbours);
+        }
         None if options.instructions => instructions::first_exports(&builds, options)?,
+        None if options.scale => json!({"scale": scale::measure(&builds, options)?}),
+        None if options.all => all(&builds, options)?,
         None => times(&builds, options)?,
     };
     if let Some(file) = &options.json {
         std::fs::write(file, serde_json::to_vec_pretty(&results)?)?;
     }
     Ok(())
+}
+
+/// Each measurement, one after the other.
+fn all(builds: &[Build], options: &Options) -> Result<Value> {
+    let times = times(builds, options)?;
+    let scale = scale::measure(builds, options)?;
+    let few = Options {
+        sizes: vec![10_000],
+        ..options.clone()
+    };
+    let instructions = instructions::first_exports(builds, &few)?;
+    println!("\n### at AWeber's rate limit\n");
+    limit::at_the_limit(builds, 3, &[300, 900, 2000], &[0])?;
+    limit::at_the_limit(builds, 7, &[300], &[30, 60, 100])?;
+    Ok(json!({"times": times, "scale": scale, "instructions": instructions}))
 }
 
 fn times(builds: &[Build], options: &Options) -> Result<Value> {
@@ -120,6 +150,9 @@ fn times(builds: &[Build], options: &Options) -> Result<Value> {
         let title = format!("{subscribers} subscribers on {} lists", server::LISTS);
         table::print(&title, &rows);
         sizes.push(json!({"subscribers": subscribers, "measured": table::json(&rows)}));
+    }
+    if options.check {
+        scale::check(&builds[0])?;
     }
     Ok(json!({"binary_bytes": builds[0].bytes()?, "starting": table::json(&start), "sizes": sizes}))
 }

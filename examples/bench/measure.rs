@@ -59,11 +59,20 @@ pub(crate) fn run(command: &mut Command, code: i32) -> Result<Cost> {
     })
 }
 
-/// Runs the command once more under strace and counts its calls of fsync; `None` if strace is missing or may not trace.
-pub(crate) fn fsyncs(command: &Command, scratch: &Path) -> Result<Option<u64>> {
+/// Calls that do not depend on the machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Calls {
+    pub(crate) fsyncs: u64,
+    /// SQLite alone reads at an offset.
+    pub(crate) ledger_reads: u64,
+}
+
+/// Runs the command once more under strace and counts its calls; `None` if strace is missing or may not trace.
+pub(crate) fn calls(command: &Command, scratch: &Path) -> Result<Option<Calls>> {
     let log = scratch.join("strace.log");
     let output = log.to_string_lossy();
-    let options = ["-f", "-qq", "-e", "trace=fsync,fdatasync", "-o", &output];
+    let trace = "trace=fsync,fdatasync,pread64";
+    let options = ["-f", "-qq", "-e", trace, "-o", &output];
     let mut traced = wrap(command, "strace", &options);
     traced
         .stdin(Stdio::null())
@@ -73,8 +82,11 @@ pub(crate) fn fsyncs(command: &Command, scratch: &Path) -> Result<Option<u64>> {
         return Ok(None);
     }
     let log = std::fs::read_to_string(log)?;
-    let calls = log.lines().filter(|line| line.contains("sync("));
-    Ok(Some(calls.count() as u64))
+    let count = |call: &str| log.lines().filter(|line| line.contains(call)).count() as u64;
+    Ok(Some(Calls {
+        fsyncs: count("sync("),
+        ledger_reads: count("pread64("),
+    }))
 }
 
 /// The same command run by a tool. The environment is that of the command, which must have cleared it.

@@ -19,13 +19,15 @@ use std::time::Duration;
 const CLIENT: &str = "public-client";
 
 /// Runs the server. The options are `{"subscribers": N}` for pages rendered in advance, or
-/// `{"subscribers": N, "latency_ms": N, "rate_limit": true}` for the plain sandbox.
+/// `{"subscribers": N, "latency_ms": N, "rate_limit": true}` for the plain sandbox; and `"lists": N`.
 pub(crate) fn serve(options: Option<&str>) -> Result<()> {
     let options: Value = serde_json::from_str(options.ok_or("serve: missing options")?)?;
     let subscribers = options["subscribers"]
         .as_u64()
         .ok_or("serve: missing number of subscribers")?;
     let limited = options["rate_limit"] == true;
+    let number = options["lists"].as_u64().unwrap_or(LISTS);
+    let each = subscribers / number;
     let front = TcpListener::bind("127.0.0.1:0")?;
     let front_url = format!("http://{}", front.local_addr()?);
     let sandbox = Sandbox::try_start(Settings {
@@ -34,7 +36,7 @@ pub(crate) fn serve(options: Option<&str>) -> Result<()> {
         latency: Duration::from_millis(options["latency_ms"].as_u64().unwrap_or(0)),
         ..Settings::default()
     })?;
-    let lists = sandbox.with(|world| add_lists(world, subscribers / LISTS, limited));
+    let lists = sandbox.with(|world| add_lists(world, number, each, limited));
     let (account, other) = sandbox.with(|world| (world.account.id, world.grant(CLIENT)));
     let (api, pages) = if limited {
         (sandbox.api_url(), None)
@@ -48,12 +50,7 @@ pub(crate) fn serve(options: Option<&str>) -> Result<()> {
         let paths = lists
             .iter()
             .map(|list| (format!("{account_path}/lists/{list}/subscribers"), *list));
-        let pages = Pages::new(
-            &page,
-            paths.collect(),
-            subscribers / LISTS,
-            front_url.clone(),
-        )?;
+        let pages = Pages::new(&page, paths.collect(), each, front_url.clone())?;
         let pages = Arc::new(pages);
         accept_connections(front, pages.clone(), sandbox.api_url());
         (front_url, Some(pages))
@@ -72,14 +69,14 @@ pub(crate) fn serve(options: Option<&str>) -> Result<()> {
 }
 
 /// Adds the lists, either with all subscribers or with the one that [`Pages`] copies.
-fn add_lists(world: &mut World, subscribers_each: u64, with_subscribers: bool) -> Vec<u64> {
+fn add_lists(world: &mut World, number: u64, each: u64, with_subscribers: bool) -> Vec<u64> {
     let time = format!("{TIME}-04:00")
         .parse::<DateTime<FixedOffset>>()
         .unwrap_or_default();
-    let lists = (1..=LISTS).map(|n| {
+    let lists = (1..=number).map(|n| {
         let list = world.add_list(&format!("List {n}"));
         if with_subscribers {
-            world.add_subscribers(list, subscribers_each as usize);
+            world.add_subscribers(list, each as usize);
         } else {
             world.add_subscriber(list, typical_subscriber().subscribed_at(time.to_utc()));
         }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// Number of lists that the subscribers are spread over.
+/// Number of lists that the subscribers are spread over, unless another one is given.
 pub(crate) const LISTS: u64 = 5;
 
 /// A server process, which ends when this is dropped.

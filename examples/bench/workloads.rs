@@ -114,10 +114,12 @@ impl<'a> Workloads<'a> {
     fn count_fsyncs(&mut self, server: &mut Server, scratch: &Path) -> Result<()> {
         let run = self.program.command(&["run"]);
         self.program.reset()?;
-        self.first.fsyncs = measure::fsyncs(&run, scratch)?;
-        self.idle.fsyncs = measure::fsyncs(&run, scratch)?;
+        let fsyncs =
+            || -> Result<_> { Ok(measure::calls(&run, scratch)?.map(|calls| calls.fsyncs)) };
+        self.first.fsyncs = fsyncs()?;
+        self.idle.fsyncs = fsyncs()?;
         server.command(&format!("add {NEW_EACH}"))?;
-        self.incremental.fsyncs = measure::fsyncs(&run, scratch)?;
+        self.incremental.fsyncs = fsyncs()?;
         server.command("remove-added")?;
         Ok(())
     }
