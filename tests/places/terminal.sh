@@ -35,7 +35,7 @@ remember_in() {
 
 # screen: what was printed since the last block was pasted, with wrapped lines joined.
 screen() { printf '%s\n' "$(tmux_of capture-pane -p -J -S -)"; }
-shows() { screen | grep -qF -- "$1"; }
+shows() { [[ $(screen) == *"$1"* ]]; }
 prompts() { wc -l <"$notes/prompts"; }
 # As terminals do where the shell asks for it (bash since 5.1): pasted text is one input, whatever a program reads.
 paste_text() {
