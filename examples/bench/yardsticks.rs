@@ -88,18 +88,22 @@ fn curl(server: &mut Server, subscribers: u64, runs: usize, scratch: &Path) -> R
     })
 }
 
-/// The bench itself as a process that only parses one page, as often as there are pages.
 fn parser(server: &mut Server, subscribers: u64, runs: usize) -> Result<Measured> {
-    let url = collection_url(server, server.lists()[0])?;
-    let times = (subscribers / 100).to_string();
-    let measured = repeat("serde_json alone, nothing kept", runs, server, |_| {
-        let mut command = Command::new(std::env::current_exe()?);
-        measure::run(command.args(["parse", &url, &times]), 0)
+    let measured = repeat("serde_json alone, nothing kept", runs, server, |server| {
+        measure::run(&mut parse_command(server, subscribers)?, 0)
     })?;
     Ok(Measured {
         requests: None,
         ..measured
     })
+}
+
+/// The bench itself as a process that only parses one page, as often as there are pages.
+pub(crate) fn parse_command(server: &Server, subscribers: u64) -> Result<Command> {
+    let url = collection_url(server, server.lists()[0])?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["parse", &url, &(subscribers / 100).to_string()]);
+    Ok(command)
 }
 
 /// Fetches the page at `url` and parses it this many times.
