@@ -37,6 +37,7 @@ impl Job<'_> {
         });
         let each: Vec<_> = each.collect();
         let (mut to_look_at, mut first_pages) = (0, vec![]);
+        self.ledger.begin()?;
         for (_, list, feed) in &each {
             let progress = self.ledger.progress(list.this.id, feed.feed)?;
             to_look_at += rows_to_look_at(&progress, list, feed);

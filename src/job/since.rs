@@ -14,6 +14,7 @@ impl Job<'_> {
     ///
     /// Errors: 2 if `--since` is in the future by AWeber's clock.
     pub(super) fn begin_lists(&mut self, lists: &[List], collector: &mut Collector) -> Result<()> {
+        self.ledger.begin()?;
         let today = self.session.now().unwrap_or_else(Utc::now).date_naive();
         let first_day = self.ledger.first_day(self.run, today)?;
         let since = match self.config.since {

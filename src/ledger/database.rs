@@ -65,8 +65,8 @@ impl Ledger {
             .map_err(|e| failed(&self.path, &e))
     }
 
-    /// Begins a transaction, unless there is one already.
-    pub(super) fn begin(&mut self) -> Result<()> {
+    /// Begins a transaction, unless there is one already: outside of one, each read locks the file anew.
+    pub(crate) fn begin(&mut self) -> Result<()> {
         if !self.in_transaction {
             self.connection
                 .execute_batch("BEGIN IMMEDIATE")

@@ -131,11 +131,12 @@ impl Ledger {
     /// The feeds by list and kind, still without their days.
     fn feed_histories(&self, days: usize) -> Result<HashMap<(i64, String), FeedHistory>> {
         let feeds = self.rows(
-            "SELECT list, kind, (SELECT coalesce(sum(batch_feed.rows), 0) FROM batch_feed JOIN batch ON batch.id = batch
-                                 WHERE batch_feed.list = feed.list AND batch_feed.kind = feed.kind
-                                 AND state = 'published'),
-                    json_extract(progress, '$.statuses') IS NOT NULL
-             FROM feed",
+            // One pass over batch_feed, which has a row for each list of each batch.
+            "SELECT feed.list, feed.kind, coalesce(published.rows, 0), json_extract(progress, '$.statuses') IS NOT NULL
+             FROM feed LEFT JOIN (SELECT list, batch_feed.kind AS kind, sum(batch_feed.rows) AS rows
+                                  FROM batch_feed JOIN batch ON batch.id = batch
+                                  WHERE state = 'published' GROUP BY 1, 2) AS published
+             ON published.list = feed.list AND published.kind = feed.kind",
             [],
             |row| {
                 let history = FeedHistory {

@@ -42,6 +42,7 @@ mod layouts;
 mod ledger;
 mod limits;
 mod locking;
+mod many_lists;
 mod many_runs;
 mod missing_lists;
 mod monitoring;
