@@ -3,13 +3,14 @@
 use super::command::TokenCommand;
 use super::model::TokenFile;
 use crate::config::Paths;
-use crate::disk::{atomic, ownership};
+use crate::disk::{atomic, beside, ownership};
 use crate::error::{Error, Kind, Result};
 use crate::stop::signalled;
 use secrecy::zeroize::Zeroizing;
 use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What to do about a command that fails.
 pub(super) const REPAIR: &str = "repair the token command (sh -c \"$AWEBER_SYNC_TOKEN_COMMAND get\" >/dev/null, as the user that runs the job)";
@@ -59,6 +60,27 @@ impl Home {
         )))
     }
 
+    /// The same, with a command that may take this long.
+    pub(super) fn with_limit(self, limit: Duration) -> Home {
+        match self {
+            Home::File(_) => self,
+            Home::Command(command, path) => Home::Command(command.with_limit(limit), path),
+        }
+    }
+
+    /// Whether the tokens are in a file, which one rename replaces.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self, Home::File(_))
+    }
+
+    /// Whether there are stored tokens.
+    pub(super) fn exists(&self) -> bool {
+        match self {
+            Home::File(path) => path.symlink_metadata().is_ok(),
+            Home::Command(..) => !matches!(self.read(), Ok(None)),
+        }
+    }
+
     /// The path beside which the journal, the locks and what is kept are.
     pub(crate) fn path(&self) -> &Path {
         match self {
@@ -68,9 +90,7 @@ impl Home {
 
     /// `token.json` + suffix, in the same directory.
     pub(super) fn beside(&self, suffix: &str) -> PathBuf {
-        let mut name = self.path().as_os_str().to_owned();
-        name.push(suffix);
-        name.into()
+        beside(self.path(), suffix)
     }
 
     /// What messages call it.

@@ -70,7 +70,7 @@ impl Journal {
     /// durable as a token file: the run goes on, and its end or the next run stores them.
     fn keep(&self, cause: &io::Error) -> Result<()> {
         let (journal, home) = (self.path.display(), self.home.path());
-        if let Home::Command(..) = self.home {
+        if !self.home.is_file() {
             tracing::warn!(event = "token_command_failed", file = %journal, "the token command cannot store the new tokens: {cause}; they are kept in {journal}, and stored at the end of this run or by the next");
             return Ok(());
         }

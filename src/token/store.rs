@@ -36,11 +36,9 @@ impl TokenStore {
 
     /// With a command that may take this long.
     pub(crate) fn with_limit(self, limit: Duration) -> TokenStore {
-        let home = match self.home {
-            Home::Command(command, path) => Home::Command(command.with_limit(limit), path),
-            home => home,
-        };
-        TokenStore { home }
+        TokenStore {
+            home: self.home.with_limit(limit),
+        }
     }
 
     /// The file at `path`; a symlink is followed, so that it stays one.
@@ -55,7 +53,7 @@ impl TokenStore {
         self.home.path()
     }
 
-    /// Where the tokens are, as messages say it.
+    /// Where the tokens are, for messages.
     pub(crate) fn name(&self) -> std::path::Display<'_> {
         self.home.name().display()
     }
@@ -67,7 +65,7 @@ impl TokenStore {
 
     /// Whether the tokens are in that file, not behind a command.
     pub(crate) fn is_file(&self) -> bool {
-        matches!(self.home, Home::File(_))
+        self.home.is_file()
     }
 
     pub(super) fn home(&self) -> &Home {
@@ -111,10 +109,7 @@ impl TokenStore {
 
     /// Whether there are stored tokens.
     pub(crate) fn exists(&self) -> bool {
-        match &self.home {
-            Home::File(path) => path.symlink_metadata().is_ok(),
-            Home::Command(..) => !matches!(self.home.read(), Ok(None)),
-        }
+        self.home.exists()
     }
 
     /// The generation that a token command has stored last; 0 if that is not known.
