@@ -165,7 +165,7 @@ impl Bearer {
             return false;
         };
         let (new, old) = (stored.lasting_secret(), self.tokens.lasting_secret());
-        if stored.is_oauth1() || new.expose_secret() == old.expose_secret() {
+        if stored.kind.is_oauth1() || new.expose_secret() == old.expose_secret() {
             return false;
         }
         tracing::warn!(

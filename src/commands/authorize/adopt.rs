@@ -1,4 +1,4 @@
-//! Putting new tokens in force: only once it is known whose they are, and that they may replace those at hand.
+//! Putting new tokens in force: only once their account is known, and they may replace the present ones.
 
 use super::Authorizer;
 use crate::account::{Account, fetch_account};
