@@ -43,7 +43,7 @@ impl Exit {
         self as u8
     }
 
-    /// What the help says about it.
+    /// Its description in the help.
     fn meaning(self) -> &'static str {
         match self {
             Exit::Done => "done and complete, also when nothing was new",
