@@ -6,8 +6,8 @@ mod unchecked;
 
 use crate::account::{checked_account, learn_account};
 use crate::api::session::Session;
+use crate::batch::allowed::OwnPaths;
 use crate::batch::collect::{Collector, ExportOptions};
-use crate::batch::obeyed::Own;
 use crate::batch::output::Output;
 use crate::batch::printer::Printer;
 use crate::batch::recover::{Recovered, recover};
@@ -132,7 +132,7 @@ impl Job<'_> {
             return Ok(());
         }
         let state_dir = &self.config.base.paths.state_dir;
-        let own = Own {
+        let own = OwnPaths {
             output: Output::path(self.config.output.as_deref(), state_dir)?,
             state_dir: state_dir.clone(),
         };
