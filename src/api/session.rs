@@ -254,7 +254,7 @@ impl Session {
         self.credential.refresh_answer()
     }
 
-    /// The tokens in force.
+    /// The current tokens.
     pub(crate) fn tokens(&self) -> &TokenFile {
         self.credential.tokens()
     }

@@ -184,7 +184,7 @@ impl Authorizer {
         }
     }
 
-    /// The generation in force; without one the time, so that no older copy of tokens revoked since then is newer.
+    /// The generation of the present tokens; without any the time, so that no older copy of tokens revoked since then is newer.
     fn generation(&self) -> u64 {
         let now = u64::try_from(Utc::now().timestamp()).unwrap_or(0);
         self.present

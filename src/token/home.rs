@@ -213,12 +213,12 @@ impl Home {
         match self {
             // What cannot be used is not handed back to a command.
             Home::Command(..) if TokenFile::parse(present).is_err() => Ok(()),
-            _ => self.put_in_force(journal),
+            _ => self.activate(journal),
         }
     }
 
     /// Replaces the stored tokens by the synced journal, durably, and removes that.
-    pub(super) fn put_in_force(&self, journal: &Path) -> io::Result<()> {
+    pub(super) fn activate(&self, journal: &Path) -> io::Result<()> {
         let (command, path) = match self {
             Home::File(path) => return atomic::rename(journal, path),
             Home::Command(command, _) => (command, self.beside(".stored")),
@@ -233,7 +233,7 @@ impl Home {
         atomic::sync_parent(journal)
     }
 
-    /// Makes the candidate, which is complete, what [`Home::put_in_force`] is to be given: the tokens are never in two
+    /// Makes the candidate, which is complete, what [`Home::activate`] is to be given: the tokens are never in two
     /// places that could both be refreshed.
     pub(super) fn claim(&self, candidate: &Path) -> io::Result<PathBuf> {
         match self {
@@ -268,8 +268,8 @@ impl Home {
         }
     }
 
-    /// The error after a failed [`Home::put_in_force`].
-    pub(super) fn not_in_force(&self, journal: &Path, cause: &io::Error) -> Error {
+    /// The error after a failed [`Home::activate`].
+    pub(super) fn not_activated(&self, journal: &Path, cause: &io::Error) -> Error {
         let error = self
             .failed("cannot finish storing the tokens in", cause)
             .safe(format!("the tokens are in {}", journal.display()));
@@ -301,7 +301,7 @@ pub(super) fn generation_in(path: &Path) -> Option<u64> {
         .map(|found| found.generation)
 }
 
-/// The error for a store that was not told of what a run without the command has stored.
+/// The error for a store that does not have what a run without the command has stored.
 fn newer_in_file(path: &Path, generation: u64, newer: u64) -> Error {
     let shown = path.display();
     Error::new(

@@ -43,7 +43,7 @@ pub(crate) struct ImportedCredentials {
     pub(crate) account_id: Option<String>,
 }
 
-/// Why nothing was taken from a file. Holds places and names, never a value from the file.
+/// Why nothing was taken from a file. Holds positions and names, never a value from the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ImportError {
     /// Nothing but blanks.
@@ -109,7 +109,7 @@ impl fmt::Display for ImportError {
 
 impl std::error::Error for ImportError {}
 
-/// Takes the credentials out of a file in any of the known formats, told apart by content alone.
+/// Takes the credentials out of a file in any of the known formats, recognized by content alone.
 pub(crate) fn parse_credentials(text: &[u8]) -> Result<ImportedCredentials, ImportError> {
     let text = std::str::from_utf8(text).map_err(|_| ImportError::NotUtf8)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end();
@@ -172,7 +172,7 @@ const TOKEN_SECRET: [(&str, &str); 4] = [
 struct Fields(BTreeMap<String, String>);
 
 impl Fields {
-    /// A later place in the file wins (of one key in one JSON object only the last is seen at all), but an
+    /// A later value in the file wins (of one key in one JSON object only the last is seen at all), but an
     /// empty value counts as absent and hides nothing.
     fn put(&mut self, key: &str, value: &str) {
         let value = value.trim();

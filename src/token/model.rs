@@ -228,7 +228,7 @@ impl TokenFile {
     }
 
     /// The file after a refresh whose request was sent at `sent_at` (Unix seconds). An answer without a refresh
-    /// token leaves the old one in force (RFC 6749, section 6).
+    /// token leaves the old one valid (RFC 6749, section 6).
     pub(crate) fn renewed(&self, renewal: &Renewal, sent_at: i64) -> TokenFile {
         TokenFile {
             generation: self.generation + 1,

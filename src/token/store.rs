@@ -2,7 +2,7 @@
 //! done with it, and the old one is not spent before that has been shown to be possible.
 //!
 //! Beside the token file are, at times, `.next` (the journal: the coming content, or space for it), `.candidate`
-//! (tokens that `authorize` got and has not put in force), `.rescued` (see [`aside`]) and `.lock`; after a disk
+//! (tokens that `authorize` got and has not activated), `.rescued` (see [`aside`]) and `.lock`; after a disk
 //! failure, a copy in the [`fallback`]. Every caller holds that lock.
 
 use super::found::{Found, classify};
@@ -86,14 +86,14 @@ impl TokenStore {
         self.beside(".next")
     }
 
-    /// The store of the tokens that `authorize` got and has not put in force.
+    /// The store of the tokens that `authorize` got and has not activated.
     pub(crate) fn candidate(&self) -> TokenStore {
         TokenStore {
             home: Home::File(self.beside(".candidate")),
         }
     }
 
-    /// Whether `authorize` got tokens that are not in force, or half stored ones.
+    /// Whether `authorize` got tokens that are not active, or half stored ones.
     pub(crate) fn has_candidate(&self) -> bool {
         let candidate = self.candidate();
         candidate.exists()
@@ -220,8 +220,8 @@ impl TokenStore {
                     // Also the same tokens: `store` has not said that they are durable.
                     Found::Newer | Found::Nothing => self
                         .home
-                        .put_in_force(&journal)
-                        .map_err(|e| self.home.not_in_force(&journal, &e)),
+                        .activate(&journal)
+                        .map_err(|e| self.home.not_activated(&journal, &e)),
                 }
             }
             _ => Ok(()),
@@ -230,7 +230,7 @@ impl TokenStore {
 
     fn set_journal_aside(&self, journal: &Path) -> Result<()> {
         let kept = aside::set_aside(journal, self.path())
-            .map_err(|e| self.home.not_in_force(journal, &e))?;
+            .map_err(|e| self.home.not_activated(journal, &e))?;
         tracing::warn!(event = "token_answer_kept", file = %kept.display(), "kept older tokens, which a failing token command had left");
         Ok(())
     }
@@ -240,7 +240,7 @@ impl TokenStore {
         self.prepare()?.store(tokens)
     }
 
-    /// Puts the tokens of `candidate` in force as `tokens`: they are complete there first, then one rename replaces the
+    /// Activates the tokens of `candidate` as `tokens`: they are complete there first, then one rename replaces the
     /// token file. At no instant are they in neither file, and never in both.
     pub(crate) fn adopt(&self, candidate: &TokenStore, tokens: &TokenFile) -> Result<()> {
         drop(self.prepare().map_err(|error| {
@@ -257,12 +257,12 @@ impl TokenStore {
         })?);
         candidate.install(tokens)?;
         let claimed = self.home.claim(candidate.path());
-        let stored = claimed.and_then(|journal| self.home.put_in_force(&journal));
+        let stored = claimed.and_then(|journal| self.home.activate(&journal));
         stored.map_err(|e| {
             if !self.is_file() && self.journal_path().exists() {
-                return self.home.not_in_force(&self.journal_path(), &e);
+                return self.home.not_activated(&self.journal_path(), &e);
             }
-            let error = Error::disk("cannot put the new tokens in force as", self.path(), &e);
+            let error = Error::disk("cannot store the new tokens as", self.path(), &e);
             if candidate.exists() {
                 return error
                     .safe(format!("they are kept in {}", candidate.path().display()))
