@@ -152,7 +152,7 @@ struct Trial<'a> {
     locks: &'a Locks,
     client: Client,
     secret: Option<SecretString>,
-    /// The tokens in force, which are stored.
+    /// The newest tokens, which are stored.
     newest: TokenFile,
     stop: Stop,
 }

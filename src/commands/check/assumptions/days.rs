@@ -25,7 +25,7 @@ const READINGS: [(i64, &str); 6] = [
 ];
 
 /// The days whose answers tell the readings apart best. `window`: times of rows, newest first. `page_size`: the rows of a
-/// full page, which do not tell how many there are.
+/// full page, which do not show how many there are.
 pub(crate) fn days_to_ask(window: &[i64], page_size: u64) -> Vec<NaiveDate> {
     let (Some(newest), Some(oldest)) = (window.first(), window.last()) else {
         return Vec::new();
