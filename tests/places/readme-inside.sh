@@ -81,6 +81,14 @@ rust() {
     follow Install 2
     is 'the path of a package is the last line' eval 'screen | sed -n "s/^\(.*\.deb\)$/\1/p" | tail -1 | xargs test -f'
     all_followed rust
+
+    # What docs/deploy.md says of the program that cargo has installed.
+    enter "$(readme=/lab/deploy.md block 'Man pages and completions' 1)"
+    enter '. ~/.local/share/bash-completion/completions/aweber-sync && complete -p aweber-sync'
+    is 'man looks where the pages are' eval 'PATH=$PATH:/root/.cargo/bin manpath -q | grep -q /root/.cargo/share/man'
+    is 'and there they are' test -s /root/.cargo/share/man/man1/aweber-sync-run.1
+    enter 'cargo install --locked --path .'
+    enter 'cargo uninstall aweber-sync'
 }
 
 "$1"

@@ -21,7 +21,7 @@ trap 'stop_sandbox; rm -rf "$lab"' EXIT
 start_sandbox "$sandbox" "$lab"
 printf 'AWEBER_API_URL=%s\nAWEBER_AUTH_URL=%s\n' "$api" "$auth" >"$lab/env"
 printf '%s\n' "$client_secret" >"$lab/client_secret"
-cp "$here"/{common,box,blocks,terminal,readme-inside}.sh "$readme" "$lab"
+cp "$here"/{common,box,blocks,terminal,readme-inside}.sh "$readme" "$root/docs/deploy.md" "$lab"
 cp "$deb" "$lab"
 
 BOX_PKGS=cron,sudo,tmux "$box" "$lab" bash /lab/readme-inside.sh bare
@@ -31,4 +31,4 @@ git=$(realpath "$(git -C "$root" rev-parse --git-common-dir 2>/dev/null || echo 
 printf 'root=%s\ntarget=%s\nsysroot=%s\n' "$root" "$target" "$(rustc --print sysroot)" >"$lab/rust"
 binds="--bind=$root --bind=$target --bind=$git --bind-ro=$(rustc --print sysroot)"
 binds="$binds --bind=${CARGO_HOME:-$HOME/.cargo}/registry:/root/.cargo/registry"
-BOX_PKGS=tmux,gcc,libc6-dev,git BOX_ARGS=$binds "$box" "$lab" bash /lab/readme-inside.sh rust
+BOX_PKGS=tmux,gcc,libc6-dev,git,man-db BOX_ARGS=$binds "$box" "$lab" bash /lab/readme-inside.sh rust
