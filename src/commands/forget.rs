@@ -83,7 +83,7 @@ fn said(list: i64, since: Option<NaiveDate>, forgotten: &Forgotten) -> String {
     let from = since.map_or_else(String::new, |day| format!(" from {day} on"));
     let kinds = Feed::ALL.into_iter().zip(forgotten.events);
     let kinds: Vec<String> = kinds
-        .filter(|(_, events)| *events > 0)
+        .filter(|(feed, events)| *events > 0 || *feed == Feed::Arrivals)
         .map(|(feed, events)| match feed {
             Feed::Arrivals => counted(events as u64, "subscription"),
             Feed::Departures => counted(events as u64, "unsubscription"),
