@@ -64,7 +64,7 @@ pub(crate) fn pace(requests_per_minute: usize) {
     PACE.store(requests_per_minute, Ordering::Relaxed);
 }
 
-/// Says that the rate limit is being waited for, or no longer.
+/// Shows whether the run is waiting for the rate limit.
 pub(crate) fn waiting(is_waiting: bool) {
     if let Some(bar) = BAR.get() {
         bar.set_message(if is_waiting {
