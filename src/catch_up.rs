@@ -54,20 +54,12 @@ impl Wanted {
         }
     }
 
-    /// The find of a list (AWeber API, section 3), oldest first.
     fn find(&self, list: &List, status: Option<Status>, after: Option<NaiveDate>) -> Query {
-        let mut parameters = vec![
-            ("ws.op", "find".to_owned()),
-            ("sort_key", self.feed.time_field().to_owned()),
-            ("sort_order", "asc".to_owned()),
-        ];
-        parameters.extend(status.map(|status| ("status", status.word().to_owned())));
-        parameters.extend(after.map(|day| (self.feed.after_filter(), day.to_string())));
-        Query {
-            path: self.subscribers_path(list),
-            parameters,
-            feed: self.feed,
-        }
+        let mut query = Query::find(self.subscribers_path(list), self.feed);
+        let status = status.map(|status| ("status", status.word().to_owned()));
+        let after = after.map(|day| (self.feed.after_filter(), day.to_string()));
+        query.parameters.extend(status.into_iter().chain(after));
+        query
     }
 
     fn subscribers_path(&self, list: &List) -> String {

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::locks::Locks;
 use crate::secret::SecretString;
 use crate::stop::Stop;
-use crate::token::model::TokenFile;
+use crate::token::model::{TokenFile, TokenKind};
 use crate::token::store::TokenStore;
 use std::path::PathBuf;
 
@@ -27,17 +27,18 @@ pub(crate) fn session(
     if base.client.secret_is_in_a_file() {
         // A copy from the time before that file is not written again.
         let had_copy = tokens.client_secret.take().is_some();
-        if had_copy && tokens.is_oauth1() {
+        if had_copy && !tokens.kind.is_refreshed() {
             // No refresh will rewrite the file.
             tokens.generation += 1;
             store.install(&tokens)?;
         }
     }
     let client = Client::new(&base.network, request_log(base)?, stop)?;
-    let credential = if tokens.is_oauth1() {
-        Credential::OAuth1(OAuth1::new(tokens, client_secret)?)
-    } else {
-        Credential::Bearer(Bearer::new(store.clone(), tokens, client_secret))
+    let credential = match tokens.kind {
+        TokenKind::OAuth1 { .. } => Credential::OAuth1(OAuth1::new(tokens, client_secret)?),
+        TokenKind::OAuth2 { .. } => {
+            Credential::Bearer(Bearer::new(store.clone(), tokens, client_secret))
+        }
     };
     Ok(Session::new(client, credential))
 }

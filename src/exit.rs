@@ -43,7 +43,7 @@ impl Exit {
         self as u8
     }
 
-    /// What the help says about it.
+    /// Its description in the help.
     fn meaning(self) -> &'static str {
         match self {
             Exit::Done => "done and complete, also when nothing was new",
@@ -66,7 +66,7 @@ impl Exit {
         }
     }
 
-    /// How urgently a person is needed, most urgent first. A stop by signal wins: the run was told to end.
+    /// How urgently a person is needed, most urgent first. A stop by signal wins: the run was asked to end.
     pub(crate) fn rank(self) -> u8 {
         match self {
             Exit::Terminated | Exit::Interrupted | Exit::Hangup | Exit::Quit => 0,

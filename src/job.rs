@@ -6,8 +6,8 @@ mod unchecked;
 
 use crate::account::{checked_account, learn_account};
 use crate::api::session::Session;
+use crate::batch::allowed::OwnPaths;
 use crate::batch::collect::{Collector, ExportOptions};
-use crate::batch::obeyed::Own;
 use crate::batch::output::Output;
 use crate::batch::printer::Printer;
 use crate::batch::recover::{Recovered, recover};
@@ -132,7 +132,7 @@ impl Job<'_> {
             return Ok(());
         }
         let state_dir = &self.config.base.paths.state_dir;
-        let own = Own {
+        let own = OwnPaths {
             output: Output::path(self.config.output.as_deref(), state_dir)?,
             state_dir: state_dir.clone(),
         };
@@ -205,7 +205,7 @@ impl Job<'_> {
         summary.refreshes = self.session.refreshes();
         summary.lowered_pace = self.session.lowered_pace();
         let tokens = self.session.tokens();
-        summary.token_expires_at = (!tokens.is_oauth1()).then_some(tokens.expires_at);
+        summary.token_expires_at = tokens.kind.is_refreshed().then_some(tokens.expires_at);
         summary.previous_success = self.ledger.last_success().unwrap_or_default();
         summary.pending = self.ledger.pending().ok();
         summary.published_departures = self.ledger.published_departures(self.first_batch).ok();
@@ -256,7 +256,7 @@ fn without_names(message: String, lists: &[ListRef]) -> String {
     })
 }
 
-/// A column for a custom field that no new subscriber has is probably misspelt, if everybody was looked at.
+/// A column for a custom field that no new subscriber has is probably misspelled, if all subscribers were read.
 fn warn_of_unseen_custom_fields(collector: &Collector) {
     for name in collector.unseen_custom_fields() {
         let text = format!(

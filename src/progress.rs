@@ -64,7 +64,7 @@ pub(crate) fn pace(requests_per_minute: usize) {
     PACE.store(requests_per_minute, Ordering::Relaxed);
 }
 
-/// Shows whether the rate limit is being waited for, and whether others who share it have lowered the pace.
+/// Shows whether the run is waiting for the rate limit, and whether others who share it have lowered its pace.
 pub(crate) fn waiting(is_waiting: bool, is_lowered: bool) {
     if let Some(bar) = BAR.get() {
         bar.set_message(match (is_lowered, is_waiting) {

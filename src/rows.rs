@@ -4,6 +4,7 @@
 
 use crate::json::{Pairs, push_compact, quoted, raw_text};
 use crate::printable::printable;
+use crate::record;
 use crate::subscriber::Subscriber;
 use crate::subscriber::fields::{FIELDS, Kind};
 use crate::timestamp;
@@ -163,19 +164,7 @@ fn tags(raw: &str) -> Cow<'_, str> {
         };
     };
     let cells: Vec<Cow<'_, str>> = tags.iter().map(|tag| raw_text(tag.get())).collect();
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::Any(b'\n'))
-        .from_writer(Vec::new());
-    let record = writer
-        .write_record(cells.iter().map(|cell| cell.as_bytes()))
-        .ok()
-        .and_then(|()| writer.into_inner().ok())
-        .and_then(|bytes| String::from_utf8(bytes).ok());
-    match record {
-        Some(record) => Cow::Owned(record.strip_suffix('\n').unwrap_or(&record).to_owned()),
-        // Writing into memory cannot fail; the raw JSON would still lose nothing.
-        None => Cow::Borrowed(raw),
-    }
+    Cow::Owned(record::join(cells.iter().map(|cell| cell.as_bytes())))
 }
 
 /// Returns a JSON object or array without white space between its tokens; an empty cell for `{}` and `[]`. Order and

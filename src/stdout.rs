@@ -1,5 +1,5 @@
 //! Standard output that was closed before the program began: Rust's runtime then opens /dev/null in its place, for
-//! reading and writing, and whatever is printed there is gone without an error. Asked only where printed rows count as
+//! reading and writing, and whatever is printed there is lost without an error. Checked only where printed rows count as
 //! exported: a monitor that wants nothing but the exit code of `status` may open /dev/null the same way.
 
 use crate::error::{Error, Kind, Result};

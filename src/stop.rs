@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// Tells whether a stop was requested, and why.
+/// Whether a stop was requested, and why.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop {
     requested: watch::Receiver<Option<Kind>>,

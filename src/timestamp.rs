@@ -1,7 +1,7 @@
 //! Timestamps in all forms that AWeber sends (AWeber API, section 4 'Datetime forms seen'): with `T` or a blank, with or
 //! without a fraction, with or without an offset. Without an offset a timestamp must never be called UTC. Pure.
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use std::borrow::Cow;
 
 /// The offset of the earliest time zone.
@@ -72,6 +72,11 @@ pub(crate) fn day(text: &str) -> Option<NaiveDate> {
     (text.len() == 10)
         .then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
         .flatten()
+}
+
+/// The beginning of a day in UTC, Unix seconds.
+pub(crate) fn midnight(day: NaiveDate) -> i64 {
+    day.and_time(NaiveTime::MIN).and_utc().timestamp()
 }
 
 /// Splits a timestamp into fraction and offset, each possibly empty. Returns `None` for any other text: chrono alone also

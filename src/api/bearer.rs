@@ -150,7 +150,7 @@ impl Bearer {
                 .or_next("nothing, if it passes; see status.aweber.com"),
             _ => error,
         })?;
-        self.put_in_force(issued);
+        self.activate(issued);
         Ok(())
     }
 
@@ -165,7 +165,7 @@ impl Bearer {
             return false;
         };
         let (new, old) = (stored.lasting_secret(), self.tokens.lasting_secret());
-        if stored.is_oauth1() || new.expose_secret() == old.expose_secret() {
+        if stored.kind.is_oauth1() || new.expose_secret() == old.expose_secret() {
             return false;
         }
         tracing::warn!(
@@ -176,7 +176,7 @@ impl Bearer {
         true
     }
 
-    fn put_in_force(&mut self, issued: Issued) {
+    fn activate(&mut self, issued: Issued) {
         self.expires = issued.sent.checked_add(issued.life);
         let wait = issued.life - EARLY.min(issued.life / 10);
         self.refresh_at = issued.sent.checked_add(wait);

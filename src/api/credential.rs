@@ -6,6 +6,7 @@ use super::bearer::Bearer;
 use super::client::Client;
 use super::clock::Clock;
 use super::oauth1::OAuth1;
+use super::reaction::SCOPES;
 use crate::envelope::Problem;
 use crate::error::{Error, Result};
 use crate::secret::SecretString;
@@ -127,10 +128,12 @@ impl Credential {
     }
 
     /// What the app may lack if AWeber refuses a request.
-    pub(super) fn permissions(&self) -> &'static str {
+    pub(super) fn permissions(&self) -> String {
         match self {
-            Credential::Bearer(_) => "the scopes account.read list.read subscriber.read",
-            Credential::OAuth1(_) => "the permissions on its page at labs.aweber.com/apps",
+            Credential::Bearer(_) => format!("the scopes {SCOPES}"),
+            Credential::OAuth1(_) => {
+                "the permissions on its page at labs.aweber.com/apps".to_owned()
+            }
         }
     }
 }

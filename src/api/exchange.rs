@@ -81,7 +81,12 @@ pub(crate) async fn exchange(
                             drop(journal);
                         }
                         journal = store.prepare().map_err(|e| unparsed.mention_in(e))?;
-                        failed_unparsed(grant, what)
+                        match grant.is_first() {
+                            // A code works once.
+                            true => Failed::Permanent(Error::new(Kind::Unavailable, what)),
+                            // Some servers forgive the repetition of a refresh.
+                            false => Failed::Transient(what),
+                        }
                     }
                     other => failed(other, &mut client.clock),
                 }
@@ -92,16 +97,6 @@ pub(crate) async fn exchange(
             .wait_before_repeating(step)
             .await
             .map_err(|error| unparsed.mention_in(error))?;
-    }
-}
-
-/// The same refresh token is tried again: some servers forgive the repetition. A code works once.
-fn failed_unparsed(grant: &Grant, what: String) -> Failed {
-    match grant {
-        Grant::Refresh(_) => Failed::Transient(what),
-        Grant::Code(_) | Grant::Verifier(_) => {
-            Failed::Permanent(Error::new(Kind::Unavailable, what))
-        }
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn reaction(status: u16, problem: &Problem) -> Reaction {
             Kind::Config,
             "write to AWeber's support: the account is suspended",
         ),
-        // No envelope: a gateway's word, not AWeber's. No subscriber is forgotten and no user sent to `authorize` for it.
+        // No envelope: from a gateway, not from AWeber. No subscriber is forgotten and no user sent to `authorize` for it.
         403 | 404 if *problem == Problem::default() => Reaction::Repeat,
         403 => Reaction::GiveUp(Kind::NeedsHuman, authorize),
         404 => Reaction::NotFound,

@@ -116,7 +116,7 @@ impl Session {
             let is_control = path.split('?').next() == Some(CONTROL);
             if is_judged && !is_control && self.control_succeeds().await? {
                 (self.path_refused, self.suspects_path) = (true, true);
-                return Err(refused_alone(path, self.credential.permissions()));
+                return Err(refused_alone(path, &self.credential.permissions()));
             }
             if matches!(step, Step::Renew) {
                 // It was sent with the access token that dies with this.
@@ -254,7 +254,7 @@ impl Session {
         self.credential.refresh_answer()
     }
 
-    /// The tokens in force.
+    /// The current tokens.
     pub(crate) fn tokens(&self) -> &TokenFile {
         self.credential.tokens()
     }

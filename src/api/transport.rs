@@ -129,22 +129,28 @@ impl Transport {
 fn build(network: &Network, url: &Url, builder: ClientBuilder) -> Result<Client> {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let mut builder = builder
-        .user_agent(concat!("aweber-sync/", env!("CARGO_PKG_VERSION")))
+    let builder = with_shared_settings(builder, url)
         .default_headers(headers)
-        .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT.min(network.timeout))
         .read_timeout(network.timeout)
         .timeout(network.timeout * 4);
-    if url.scheme() == "http" {
-        // Loopback: no certificates needed, and a proxy would see the token.
-        builder = builder.no_proxy().tls_certs_only([]);
-    }
     builder.build().map_err(|e| {
         Error::config(format!("cannot set up TLS: {}", chain(&e)))
             .safe("no request was sent and no token was spent")
             .next("install the package ca-certificates, or set SSL_CERT_FILE to a file with CA certificates")
     })
+}
+
+/// What the clients have in common.
+fn with_shared_settings(builder: ClientBuilder, url: &Url) -> ClientBuilder {
+    let builder = builder
+        .user_agent(concat!("aweber-sync/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none());
+    match url.scheme() {
+        // Loopback: no certificates needed, and a proxy would see the token, or the URL of a ping.
+        "http" => builder.no_proxy().tls_certs_only([]),
+        _ => builder,
+    }
 }
 
 /// GET of a path of the API without a token, by a client that leaves the body as sent: its `Date`, and whether it was
@@ -192,14 +198,7 @@ fn provide_cryptography() {
 /// POST of a text to a monitoring service, within 10 s; returns the status. The error never contains the URL.
 pub(crate) async fn ping(url: Url, body: String) -> std::result::Result<u16, String> {
     provide_cryptography();
-    let mut builder = Client::builder()
-        .user_agent(concat!("aweber-sync/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(PING);
-    if url.scheme() == "http" {
-        // Loopback: a proxy would see the URL.
-        builder = builder.no_proxy().tls_certs_only([]);
-    }
+    let builder = with_shared_settings(Client::builder(), &url).timeout(PING);
     let client = builder.build().map_err(|e| chain(&e.without_url()))?;
     let reply = client.post(url).body(body).send().await;
     reply

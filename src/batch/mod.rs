@@ -1,12 +1,12 @@
 //! The export: rows are collected in a stage file, durable at checkpoints, and published so that a kill at any instant
 //! neither loses nor duplicates one (promises N2 and N3). The ledger's commit decides at each step.
 
+pub(crate) mod allowed;
 pub(crate) mod collect;
 mod errors;
 mod growing;
-mod half;
+mod interrupted;
 mod naming;
-pub(crate) mod obeyed;
 pub(crate) mod output;
 pub(crate) mod printer;
 mod publish;

@@ -2,7 +2,7 @@
 
 use super::output::Output;
 use crate::error::{Error, Kind, Result};
-use crate::export::Layout;
+use crate::export::{Layout, extensions};
 use crate::ledger::batches::Destination;
 use chrono::{DateTime, Utc};
 use std::path::{Path, PathBuf};
@@ -42,12 +42,13 @@ pub(super) fn destination(
 
 /// Whether a file name is that of a published file.
 pub(super) fn is_published(name: &str) -> bool {
-    let time = name
+    let parts = name
         .strip_prefix("subscribers-")
-        .and_then(|rest| rest.strip_suffix(".csv").or(rest.strip_suffix(".jsonl")));
+        .and_then(|rest| rest.rsplit_once('.'));
     // 20261122T030000Z
-    time.is_some_and(|time| {
-        time.len() == 16
+    parts.is_some_and(|(time, extension)| {
+        extensions().any(|known| known == extension)
+            && time.len() == 16
             && time.bytes().enumerate().all(|(at, byte)| match at {
                 8 => byte == b'T',
                 15 => byte == b'Z',
@@ -102,8 +103,9 @@ mod tests {
 
     #[test]
     fn every_name_given_here_is_recognized_and_no_other() {
-        let layout = Layout::parse("csv", "email").unwrap();
-        let name = file_name(1_763_800_000, &layout);
+        let name_of = |format| file_name(1_763_800_000, &Layout::parse(format, "email").unwrap());
+        assert!(is_published(&name_of("jsonl")));
+        let name = name_of("csv");
         assert!(is_published(&name), "{name}");
         let state_dir = Path::new("/state");
         let directory = Output::Directory("/out".into());

@@ -70,9 +70,7 @@ impl Output {
         }
         Ok(Output::GrowingFile(path))
     }
-}
 
-impl Output {
     /// The layout that the rows of this output already have, if it is a growing file with rows.
     pub(crate) fn layout_begun(&self, layout: &Layout, ledger: &Ledger) -> Result<Option<Layout>> {
         match self {

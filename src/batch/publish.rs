@@ -3,7 +3,7 @@
 
 use super::errors::{cannot_publish, stage_replaced};
 use super::growing;
-use super::half;
+use super::interrupted;
 use super::naming::file_name;
 use super::printer::Printer;
 use super::stage::remove_work_file;
@@ -131,7 +131,7 @@ pub(super) fn append(
     stage: &File,
     at: AppendAt,
 ) -> Result<PathBuf> {
-    ledger.set_append_target(half::open_target(&batch)?)?;
+    ledger.set_append_target(interrupted::open_target(&batch)?)?;
     let batch = advance(ledger, batch, State::Appending(at))?;
     finish_appending(ledger, batch, stage, at)
 }

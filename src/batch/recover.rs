@@ -1,9 +1,9 @@
 //! Finishing the batch of a killed run, from what is on disk alone, before any request.
 
+use super::allowed::{self, OwnPaths};
 use super::errors::{cannot_publish, cannot_stage, check_directory};
 use super::growing;
-use super::half::{self, Half};
-use super::obeyed::{self, Own};
+use super::interrupted::{self, Appended};
 use super::printer::Printer;
 use super::publish;
 use super::stage::{self, remove_work_file};
@@ -37,17 +37,17 @@ pub(crate) enum Recovered {
 pub(crate) async fn recover(
     ledger: &mut Ledger,
     printer: &mut Printer,
-    own: &Own,
+    own: &OwnPaths,
 ) -> Result<Option<Recovered>> {
     for file in ledger.last_work_files()? {
-        if let Some(file) = obeyed::work_file(&file, own) {
+        if let Some(file) = allowed::work_file(&file, own) {
             remove_work_file(&file);
         }
     }
     let Some(batch) = ledger.unfinished_batch()? else {
         return Ok(None);
     };
-    let batch = obeyed::checked(batch, own, ledger.path())?;
+    let batch = allowed::checked(batch, own, ledger.path())?;
     check_directory(&batch)?;
     let rows = batch.rows;
     let published = match (batch.state, batch.destination.clone()) {
@@ -125,21 +125,28 @@ fn finish_append(ledger: &mut Ledger, batch: BatchRecord, at: AppendAt) -> Resul
             Err(lost_stage(&batch))
         };
     };
-    match find_half(ledger, &batch, &stage, at)? {
-        Half::Here if found == 0 => publish::append(ledger, batch, &stage, BEGINNING).map(Some),
-        Half::Here => publish::finish_appending(ledger, batch, &stage, at).map(Some),
-        Half::Nowhere => publish::append_at_end(ledger, batch, &stage).map(Some),
-        Half::PerhapsIn(other) => Err(half::half_elsewhere(&batch, other.as_deref())),
+    match find_appended(ledger, &batch, &stage, at)? {
+        Appended::Here if found == 0 => publish::append(ledger, batch, &stage, BEGINNING).map(Some),
+        Appended::Here => publish::finish_appending(ledger, batch, &stage, at).map(Some),
+        Appended::Nowhere => publish::append_at_end(ledger, batch, &stage).map(Some),
+        Appended::PerhapsIn(other) => {
+            Err(interrupted::appended_elsewhere(&batch, other.as_deref()))
+        }
     }
 }
 
-/// Where the rows appended so far stand.
-fn find_half(ledger: &Ledger, batch: &BatchRecord, stage: &File, at: AppendAt) -> Result<Half> {
+/// Where the rows appended so far are.
+fn find_appended(
+    ledger: &Ledger,
+    batch: &BatchRecord,
+    stage: &File,
+    at: AppendAt,
+) -> Result<Appended> {
     // An older version recorded no file.
     let Some(target) = ledger.append_target(batch.id)? else {
-        return Ok(Half::Here);
+        return Ok(Appended::Here);
     };
-    half::find_half(batch, stage, target, at)
+    interrupted::find_appended(batch, stage, target, at)
         .map_err(|e| cannot_publish("cannot look at", batch, &e))
 }
 

@@ -7,7 +7,7 @@ use crate::lists::fetch_custom_fields;
 use crate::pages::walk::Rows;
 use crate::subscriber::feed::Feed;
 use crate::subscriber::{Status, StatusCell, Subscriber};
-use chrono::NaiveTime;
+use crate::timestamp::midnight;
 
 /// What follows from a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ fn meaning(feed: Feed, status: StatusCell, asked: Option<Status>, wanted: &[Stat
 }
 
 impl CatchUp<'_> {
-    /// The new rows of a page: export, remember as pending, or let go.
+    /// The new rows of a page: export, remember as pending, or ignore.
     pub(super) async fn take(&mut self, rows: &Rows, asked: Option<Status>) -> Result<()> {
         self.check_addresses(rows);
         let subscribers = rows.fresh.iter().map(|i| rows.page.subscriber(*i));
@@ -143,13 +143,12 @@ impl CatchUp<'_> {
         let Some(since) = self.progress.since else {
             return false;
         };
-        let midnight = since.and_time(NaiveTime::MIN).and_utc().timestamp();
         let latest = match self.wanted.feed {
             Feed::Arrivals => subscriber.key().at.latest(),
             // The key of a departure may have the time of the subscription, and an old subscriber can leave today.
             Feed::Departures => subscriber.unsubscribed_at().and_then(|left| left.latest()),
         };
-        latest.is_some_and(|at| at < midnight)
+        latest.is_some_and(|at| at < midnight(since))
     }
 }
 

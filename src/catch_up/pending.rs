@@ -21,6 +21,7 @@ impl CatchUp<'_> {
             return Ok(());
         }
         if self.wanted.statuses.contains(&Status::Unconfirmed) {
+            // They are exported themselves.
             return self.ledger.forget_pending(list, self.collector.batch());
         }
         let (unseen, oldest) = self.ledger.unchecked_pending(list, self.wanted.run)?;

@@ -7,7 +7,6 @@ use crate::pages::next::Walk;
 use crate::pages::walk::{Verify, Walker};
 use crate::progress;
 use crate::subscriber::Status;
-use crate::subscriber::feed::Feed;
 use chrono::NaiveDate;
 
 /// How many keys of a walk are kept for going on in another process.
@@ -34,11 +33,12 @@ impl CatchUp<'_> {
             );
             self.newest = self.newest.max(saved.newest);
             self.left_out = saved.left_out.clone();
-            // Without the right order, new rows may have come before the place where it stopped.
+            // Without the right order, new rows may have come before the position at which it stopped.
             self.began = self.began.min(saved.began.unwrap_or(self.began));
         }
         let from = saved.map(|saved| Walk::resume(saved.start, saved.seen, saved.keys));
-        let expect = from.is_none() && self.list.count(Some(self.usual_status())) > 0;
+        let usual = Some(self.wanted.feed.usual_status());
+        let expect = from.is_none() && self.list.count(usual) > 0;
         let mut walker = Walker::new(self.find(status, after), from, Verify::Count, expect)
             .with_claimed_rows(self.list.count(status));
         loop {
@@ -68,20 +68,12 @@ impl CatchUp<'_> {
         }
     }
 
-    /// The status that most rows of the feed have.
-    fn usual_status(&self) -> Status {
-        match self.wanted.feed {
-            Feed::Arrivals => Status::Subscribed,
-            Feed::Departures => Status::Unsubscribed,
-        }
-    }
-
     fn may_resume(&self, saved: &SavedWalk) -> bool {
         self.is_resumable() && !self.wanted.full && saved.statuses == self.wanted.statuses
     }
 
     /// Only a walk through a list that is not complete: `--full` looks for rows with an old date, and those may be added
-    /// before the place where it stopped.
+    /// before the position at which it stopped.
     fn is_resumable(&self) -> bool {
         !self.progress.is_complete(&self.wanted.statuses)
     }

@@ -11,7 +11,7 @@ impl CatchUp<'_> {
             let mut entries = rows.page.subscribers();
             entries.any(|entry| entry.raw(EMAIL).is_some())
         };
-        let is_affected = self.session.tokens().is_oauth1() && rows.page.len() > 0;
+        let is_affected = self.session.tokens().kind.is_oauth1() && rows.page.len() > 0;
         if is_affected && !has_addresses(rows) && self.collector.note_without_email() {
             tracing::warn!(
                 event = "permission_missing",

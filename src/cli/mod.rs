@@ -17,6 +17,14 @@ use crate::exit::{self, Exit};
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+/// The variables that hold a secret or name its file: without an option, and not inherited by other programs.
+pub(crate) const SECRET_VARIABLES: [&str; 4] = [
+    "AWEBER_CLIENT_SECRET",
+    "AWEBER_CLIENT_SECRET_FILE",
+    "AWEBER_SYNC_PING_URL",
+    "AWEBER_SYNC_PING_URL_FILE",
+];
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -75,7 +83,7 @@ fn hide_option_of_run(argument: Arg) -> Arg {
     argument.hide(is_of_run && !is_shared)
 }
 
-/// Every environment variable that the program reads of its own.
+/// Every environment variable that belongs to this program.
 pub(crate) fn known_variables() -> Vec<String> {
     let command = definition();
     let of = |command: &Command| {
@@ -86,13 +94,7 @@ pub(crate) fn known_variables() -> Vec<String> {
     };
     let mut names = of(&command);
     names.extend(command.get_subcommands().flat_map(of));
-    let secrets = [
-        "AWEBER_CLIENT_SECRET",
-        "AWEBER_CLIENT_SECRET_FILE",
-        "AWEBER_SYNC_PING_URL",
-        "AWEBER_SYNC_PING_URL_FILE",
-    ];
-    names.extend(secrets.map(str::to_owned));
+    names.extend(SECRET_VARIABLES.map(str::to_owned));
     names.sort();
     names.dedup();
     names

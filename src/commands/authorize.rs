@@ -148,7 +148,7 @@ impl Authorizer {
     fn uses_oauth1(&self) -> bool {
         let id = self.config.base.client.id.as_ref();
         let is_present = |present: &TokenFile| {
-            present.is_oauth1() && id.is_none_or(|id| *id == present.client_id)
+            present.kind.is_oauth1() && id.is_none_or(|id| *id == present.client_id)
         };
         self.config.oauth1 || self.present.as_ref().is_some_and(is_present)
     }
@@ -156,7 +156,7 @@ impl Authorizer {
     /// The client to authorize: as configured, else the one of the token file.
     fn client_id(&self, is_oauth1: bool) -> Option<String> {
         let present = self.present.as_ref();
-        let known = present.filter(|present| present.is_oauth1() == is_oauth1);
+        let known = present.filter(|present| present.kind.is_oauth1() == is_oauth1);
         let configured = self.config.base.client.id.as_ref();
         configured
             .or(known.map(|present| &present.client_id))
@@ -184,7 +184,7 @@ impl Authorizer {
         }
     }
 
-    /// The generation in force; without one the time, so that no older copy of tokens revoked since then is newer.
+    /// The generation of the present tokens; without any the time, so that no older copy of tokens revoked since then is newer.
     fn generation(&self) -> u64 {
         let now = u64::try_from(Utc::now().timestamp()).unwrap_or(0);
         self.present

@@ -114,7 +114,7 @@ async fn ask_with(
     outcome: &mut Outcome,
 ) -> Result<Option<u64>> {
     let findings = &mut outcome.connection;
-    let is_oauth1 = session.tokens().is_oauth1();
+    let is_oauth1 = session.tokens().kind.is_oauth1();
     if is_oauth1 {
         findings.note(
             "token",

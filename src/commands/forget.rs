@@ -8,7 +8,9 @@ use crate::ledger::Ledger;
 use crate::ledger::forget::Forgotten;
 use crate::lists::{fetch_lists, select};
 use crate::locks::Locks;
+use crate::report::counted;
 use crate::stop::Stop;
+use crate::subscriber::feed::Feed;
 use crate::token::store::TokenStore;
 use chrono::NaiveDate;
 
@@ -53,8 +55,10 @@ fn forget_subscriber(ledger: Option<Ledger>, subscriber: i64, list: Option<i64>)
     };
     let what = match forgotten {
         0 => format!("The ledger holds nothing about subscriber {subscriber}{on}.\n"),
-        1 => format!("Forgot subscriber {subscriber}{on}: deleted 1 record.\n"),
-        n => format!("Forgot subscriber {subscriber}{on}: deleted {n} records.\n"),
+        n => format!(
+            "Forgot subscriber {subscriber}{on}: deleted {}.\n",
+            counted(n as u64, "record")
+        ),
     };
     print(&format!(
         "{what}If AWeber still has this person on a list, a later run exports them again: delete them there too, and \
@@ -77,22 +81,18 @@ fn check_no_batch(ledger: &Ledger, what: &str) -> Result<()> {
 
 fn said(list: i64, since: Option<NaiveDate>, forgotten: &Forgotten) -> String {
     let from = since.map_or_else(String::new, |day| format!(" from {day} on"));
-    let events = |count: usize, noun: &str| match count {
-        1 => format!("1 {noun}"),
-        n => format!("{n} {noun}s"),
-    };
-    let mut said = match (forgotten.arrivals, forgotten.departures) {
-        (0, 0) => format!("No subscription of list {list}{from} was in the ledger.\n"),
-        (arrivals, departures) => {
-            let mut kinds = vec![events(arrivals, "subscription")];
-            if departures > 0 {
-                kinds.push(events(departures, "unsubscription"));
-            }
-            let them = if arrivals + departures == 1 {
-                "it"
-            } else {
-                "them"
-            };
+    let kinds = Feed::ALL.into_iter().zip(forgotten.events);
+    let kinds: Vec<String> = kinds
+        .filter(|(feed, events)| *events > 0 || *feed == Feed::Arrivals)
+        .map(|(feed, events)| match feed {
+            Feed::Arrivals => counted(events as u64, "subscription"),
+            Feed::Departures => counted(events as u64, "unsubscription"),
+        })
+        .collect();
+    let mut said = match forgotten.events.iter().sum() {
+        0 => format!("No subscription of list {list}{from} was in the ledger.\n"),
+        events => {
+            let them = if events == 1 { "it" } else { "them" };
             let kinds = kinds.join(" and ");
             format!("Forgot {kinds} of list {list}{from}; the next run exports {them} again.\n")
         }

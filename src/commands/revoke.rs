@@ -80,7 +80,7 @@ struct Revocation<'a> {
 impl Revocation<'_> {
     /// Revokes both tokens at AWeber.
     async fn revoke(&mut self, tokens: &TokenFile, secret: Option<&SecretString>) -> Result<()> {
-        if tokens.is_oauth1() {
+        if tokens.kind.is_oauth1() {
             self.lives_on = true;
             return Ok(());
         }

@@ -8,42 +8,30 @@ use crate::rows::Column;
 
 /// Combines --format, --excel, --delimiter and --columns. Errors: 2 if they conflict or a column does not exist.
 pub(super) fn layout(args: &cli::Run) -> Result<Layout> {
+    let usage = |what: &str| Err(Error::new(Kind::Usage, what));
     if args.excel && args.format != Format::Csv {
-        return Err(Error::new(
-            Kind::Usage,
-            "--excel goes with --format csv only",
-        ));
+        return usage("--excel goes with --format csv only");
     }
     if args.delimiter.is_some() && args.format != Format::Csv {
-        return Err(Error::new(
-            Kind::Usage,
-            "--delimiter goes with --format csv only",
-        ));
+        return usage("--delimiter goes with --format csv only");
     }
     let csv = CsvOptions {
         excel: args.excel,
-        ..CsvOptions::default()
-    };
-    let csv = CsvOptions {
-        delimiter: args.delimiter.unwrap_or(csv.delimiter),
-        ..csv
+        delimiter: args.delimiter.unwrap_or(CsvOptions::default().delimiter),
     };
     let layout = Layout::new(args.format, csv, None);
     let Some(text) = args.columns.as_deref() else {
         return Ok(layout);
     };
     if !layout.has_columns() {
-        return Err(Error::new(
-            Kind::Usage,
-            "--columns goes with --format csv only: jsonl has every field",
-        ));
+        return usage("--columns goes with --format csv only: jsonl has every field");
     }
     let columns: Vec<Column> = record::split(text)
         .iter()
         .map(|name| Column::from_name(name).ok_or_else(|| unknown_column(name)))
         .collect::<Result<_>>()?;
     if columns.is_empty() {
-        return Err(Error::new(Kind::Usage, "--columns names no column"));
+        return usage("--columns names no column");
     }
     let is_every_custom = |column: &&Column| **column == Column::EveryCustom;
     match columns.iter().filter(is_every_custom).count() {
@@ -51,12 +39,9 @@ pub(super) fn layout(args: &cli::Run) -> Result<Layout> {
         1 if columns.len() > 1 => {}
         1 => {
             // The lists may have no custom field.
-            return Err(Error::new(
-                Kind::Usage,
-                "--columns: custom.* needs another column beside it, such as id",
-            ));
+            return usage("--columns: custom.* needs another column beside it, such as id");
         }
-        _ => return Err(Error::new(Kind::Usage, "--columns: duplicate custom.*")),
+        _ => return usage("--columns: duplicate custom.*"),
     }
     Ok(Layout::new(args.format, csv, Some(columns)))
 }

@@ -11,7 +11,7 @@ mod since;
 pub(crate) use self::env::{Env, aweber_variables, process_env};
 pub(crate) use self::network::Network;
 pub(crate) use self::paths::{Paths, absolute};
-pub(crate) use self::secrets::{ClientSecret, SECRET_VARIABLES};
+pub(crate) use self::secrets::ClientSecret;
 pub(crate) use self::since::{Since, in_the_future};
 
 use crate::cli;
@@ -27,7 +27,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) enum Command {
     Authorize(Authorize),
-    /// The watchers are apart because they are told about an invalid option too.
+    /// The watchers are separate, because an invalid option is reported to them too.
     Run(Watchers, Result<Run>),
     Check(Box<Check>),
     Lists(Lists),

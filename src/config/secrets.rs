@@ -9,14 +9,6 @@ use crate::secret::SecretString;
 use std::path::{Path, PathBuf};
 use url::Url;
 
-/// The variables that hold a secret or name its file, for programs that must not inherit them.
-pub(crate) const SECRET_VARIABLES: [&str; 4] = [
-    "AWEBER_CLIENT_SECRET",
-    "AWEBER_CLIENT_SECRET_FILE",
-    "AWEBER_SYNC_PING_URL",
-    "AWEBER_SYNC_PING_URL_FILE",
-];
-
 /// The client secret as configured outside the token file.
 #[derive(Debug)]
 pub(crate) struct ClientSecret {

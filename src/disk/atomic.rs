@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "only this module may call them")]
 
+use super::ownership;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -76,19 +77,8 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
 /// Reads up to `most` bytes of a file in a world-writable directory, if it is a private file of this user: other users
 /// can create files, links and pipes there.
 pub(crate) fn read_own(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    use rustix::fs::OFlags;
-    // Follows no link, and does not block on a pipe.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits() as i32)
-        .open(path)?;
-    let found = file.metadata()?;
-    let is_mine = found.uid() == rustix::process::geteuid().as_raw() && found.nlink() == 1;
-    if !(found.is_file() && is_mine && found.mode() & 0o077 == 0) {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
     let mut content = Vec::new();
+    let file = open_checked(path, false, 0o077)?;
     file.take(most).read_to_end(&mut content)?;
     Ok(content)
 }
@@ -96,25 +86,28 @@ pub(crate) fn read_own(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// Opens (or makes, 0600) a file of this user's for reading and writing. Errors: `PermissionDenied` for a link, a file of
 /// another user's or one that others can write.
 pub(crate) fn open_own(path: &Path) -> io::Result<File> {
-    use rustix::fs::OFlags;
-    let open = || {
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(flags.bits() as i32)
-            .open(path)
-    };
-    let file = match open() {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return create_new_private(path),
-        other => other?,
-    };
-    let found = file.metadata()?;
-    let is_mine = found.uid() == rustix::process::geteuid().as_raw() && found.nlink() == 1;
-    if !(found.is_file() && is_mine && found.mode() & 0o022 == 0) {
-        return Err(io::ErrorKind::PermissionDenied.into());
+    match open_checked(path, true, 0o022) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => create_new_private(path),
+        other => other,
     }
-    Ok(file)
+}
+
+/// Opens a regular file of this user's that has one name, and a mode without any of the bits `excluded`.
+fn open_checked(path: &Path, write: bool, excluded: u32) -> io::Result<File> {
+    use rustix::fs::OFlags;
+    // Follows no link, and does not block on a pipe.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(write)
+        .custom_flags(flags.bits() as i32)
+        .open(path)?;
+    let found = file.metadata()?;
+    let is_own = found.is_file() && ownership::is_mine(&found) && found.nlink() == 1;
+    match is_own && found.mode() & excluded == 0 {
+        true => Ok(file),
+        false => Err(io::ErrorKind::PermissionDenied.into()),
+    }
 }
 
 /// Sets the mode regardless of the umask.
@@ -166,9 +159,7 @@ fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
 
 /// The name under which the new content of `path` is written before it replaces that file.
 pub(crate) fn temporary(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
-    name.into()
+    super::beside(path, ".tmp")
 }
 
 /// Replaces `path` atomically: a reader sees the old content or the new one, even after a crash.

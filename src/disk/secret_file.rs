@@ -64,7 +64,7 @@ fn readable_by_others(found: &Metadata, me: u32) -> u32 {
     if found.uid() == me { 0o044 } else { 0o004 }
 }
 
-/// As Kubernetes and systemd mount secrets: read-only and in memory. Read-only alone is no sign, since systemd makes all
+/// As Kubernetes and systemd mount secrets: read-only and in memory. Read-only alone does not show it, since systemd makes all
 /// of the host's files read-only for a service.
 fn is_mounted_secret(file: &File) -> bool {
     use rustix::fs::{StatVfsMountFlags, fstatfs, fstatvfs};

@@ -4,9 +4,10 @@
 #![allow(clippy::disallowed_methods, reason = "only this folder may call them")]
 
 use super::atomic;
+use super::ownership::is_mine;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -66,13 +67,13 @@ pub(crate) fn open(path: &Path, access: Access) -> io::Result<Found> {
 pub(crate) fn open_own(path: &Path) -> io::Result<Found> {
     let found = open(path, Access::Write)?;
     if let Found::File(file) = &found {
-        let owner = file.metadata()?.uid();
+        let own = file.metadata()?;
         // On a share mounted with uid= every file belongs to the owner of its directory.
         let is_mapped = || {
             let directory = path.parent()?.metadata().ok()?;
-            Some(directory.uid() == owner)
+            Some(directory.uid() == own.uid())
         };
-        if !is_me(owner) && is_mapped() != Some(true) {
+        if !is_mine(&own) && is_mapped() != Some(true) {
             return Ok(Found::NotOurs("belongs to another user"));
         }
     }
@@ -115,22 +116,15 @@ pub(crate) fn behind(path: &Path) -> PathBuf {
 }
 
 fn is_trusted(link: &Path) -> bool {
-    let trusted = |uid: u32| uid == 0 || is_me(uid);
-    let is_own = link
-        .symlink_metadata()
-        .is_ok_and(|found| trusted(found.uid()));
+    let trusted = |found: &Metadata| found.uid() == 0 || is_mine(found);
+    let is_own = link.symlink_metadata().is_ok_and(|found| trusted(&found));
     let directory = link.parent().unwrap_or(Path::new("/")).metadata();
-    is_own && directory.is_ok_and(|found| trusted(found.uid()) && found.mode() & 0o022 == 0)
-}
-
-fn is_me(uid: u32) -> bool {
-    uid == rustix::process::geteuid().as_raw()
+    is_own && directory.is_ok_and(|found| trusted(&found) && found.mode() & 0o022 == 0)
 }
 
 /// Whether this user owns what is at `path`: another user cannot have put a file of theirs there.
 pub(crate) fn is_own(path: &Path) -> bool {
-    path.symlink_metadata()
-        .is_ok_and(|found| is_me(found.uid()))
+    path.symlink_metadata().is_ok_and(|found| is_mine(&found))
 }
 
 /// Whether the file at `path` is `file`; without stable inode numbers, whether it is a file with the same bytes.

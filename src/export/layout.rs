@@ -16,6 +16,12 @@ pub(crate) struct Layout {
     columns: Vec<Column>,
 }
 
+/// The extensions of the files of all formats.
+pub(crate) fn extensions() -> impl Iterator<Item = &'static str> {
+    let formats = Format::value_variants().iter();
+    formats.map(|format| Layout::new(*format, CsvOptions::default(), None).extension())
+}
+
 impl Layout {
     /// `columns` are ignored by a format that has none; without them, all default columns are exported.
     pub(crate) fn new(format: Format, csv: CsvOptions, columns: Option<Vec<Column>>) -> Layout {

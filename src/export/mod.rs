@@ -8,4 +8,4 @@ mod layout;
 
 pub(crate) use csv::CsvOptions;
 pub(crate) use format::Format;
-pub(crate) use layout::Layout;
+pub(crate) use layout::{Layout, extensions};

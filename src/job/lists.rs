@@ -7,7 +7,9 @@ use crate::error::{Error, Failures, Kind, Result};
 use crate::ledger::progress::Progress;
 use crate::lists::{List, fetch_lists, select};
 use crate::progress;
+use crate::subscriber::Status;
 use crate::subscriber::feed::Feed;
+use clap::ValueEnum;
 
 /// What is safe if a run fails before its first list.
 const NOTHING_YET: &str = "the tokens are stored; nothing was exported by this run, no row is lost";
@@ -147,7 +149,7 @@ impl Trouble {
         }
     }
 
-    /// Whether the other lists are left to the next run; says why.
+    /// Whether the other lists are left to the next run; logs why.
     fn ends_the_run(&self, cannot_refresh: bool) -> bool {
         if self.is_fatal {
             return true;
@@ -173,10 +175,9 @@ fn rows_to_look_at(progress: &Progress, list: &List, wanted: &Wanted) -> u64 {
         return 0;
     }
     let walk = progress.walk.as_ref().filter(|_| !wanted.full);
-    let all = match wanted.feed {
-        Feed::Arrivals => list.subscribed + list.unconfirmed,
-        Feed::Departures => list.unsubscribed,
-    };
+    let statuses = wanted.feed.statuses(Status::value_variants());
+    let counts = statuses.into_iter().map(|status| list.count(Some(status)));
+    let all = counts.fold(0, u64::saturating_add);
     all.saturating_sub(walk.map_or(0, |walk| walk.seen))
 }
 

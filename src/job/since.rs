@@ -41,8 +41,8 @@ impl Job<'_> {
         collector.checkpoint(&mut self.ledger)
     }
 
-    /// `--since` of a list that has begun changes nothing, and a remembered day in the future lets it export nothing: both
-    /// are said.
+    /// `--since` of a list that has begun changes nothing, and a remembered day in the future lets it export nothing: warns of
+    /// both.
     fn warn_of_another_day(&self, list: &List, feeds: &[Wanted], today: NaiveDate) -> Result<()> {
         let id = list.this.id;
         let way_out = format!("aweber-sync forget --list {id}");

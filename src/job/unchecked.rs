@@ -17,7 +17,7 @@ impl Job<'_> {
             }
             let path = format!("{}/lists/{list}", account_path(&self.account));
             match self.session.get(&path, |_| Ok(())).await {
-                Ok(Found::NotThere) => self.ledger.forget_list_pending(list)?,
+                Ok(Found::NotThere) => self.ledger.forget_pending(list, None)?,
                 Ok(Found::There(())) => {}
                 // Nothing is lost: a later run asks again.
                 Err(error) if error.kind() == Kind::Unavailable => {

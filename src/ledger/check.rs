@@ -5,7 +5,7 @@
 
 use super::Ledger;
 use super::errors::damaged;
-use crate::disk::atomic;
+use crate::disk::{atomic, beside};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
@@ -117,9 +117,7 @@ impl Ledger {
     }
 
     fn mark_path(&self) -> PathBuf {
-        let mut name = self.path().as_os_str().to_owned();
-        name.push(".checked");
-        name.into()
+        beside(self.path(), ".checked")
     }
 }
 

@@ -32,7 +32,7 @@ impl<'a> Event<'a> {
 }
 
 /// The table with the events of a feed, and its column with their time.
-fn table(feed: Feed) -> (&'static str, &'static str) {
+pub(super) fn table(feed: Feed) -> (&'static str, &'static str) {
     match feed {
         Feed::Arrivals => ("subscription", "subscribed_at"),
         Feed::Departures => ("unsubscription", "unsubscribed_at"),

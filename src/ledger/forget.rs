@@ -1,19 +1,19 @@
 //! Forgetting what was exported of a list, so that it is exported again.
 
 use super::Ledger;
+use super::events::table;
 use super::progress::Progress;
 use crate::error::Result;
 use crate::subscriber::feed::Feed;
-use chrono::{NaiveDate, NaiveTime};
+use crate::timestamp;
+use chrono::NaiveDate;
 use rusqlite::params;
 
 /// What was forgotten of a list.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Forgotten {
-    /// Subscriptions.
-    pub(crate) arrivals: usize,
-    /// Unsubscriptions.
-    pub(crate) departures: usize,
+    /// The number of events, by feed.
+    pub(crate) events: [usize; Feed::ALL.len()],
     /// The remembered `--since` before.
     pub(crate) since_before: Option<NaiveDate>,
     /// The remembered `--since` now.
@@ -25,9 +25,9 @@ impl Ledger {
     /// without an exact time, and begins no later than that day. No batch may be open.
     pub(crate) fn forget(&mut self, list: i64, since: Option<NaiveDate>) -> Result<Forgotten> {
         let since_before = self.since(list)?;
-        let midnight = since.map(|day| day.and_time(NaiveTime::MIN).and_utc().timestamp());
-        let mut deleted = [0; 2];
-        for (feed, deleted) in Feed::ALL.into_iter().zip(&mut deleted) {
+        let midnight = since.map(timestamp::midnight);
+        let mut events = [0; Feed::ALL.len()];
+        for feed in Feed::ALL {
             let old = self.progress(list, feed)?;
             let progress = match (since, midnight) {
                 (Some(day), Some(midnight)) => Progress {
@@ -44,12 +44,10 @@ impl Ledger {
             if progress != old {
                 self.set_progress(list, feed, &progress, false)?;
             }
-            *deleted = self.delete_events(list, feed, midnight)?;
+            events[feed as usize] = self.delete_events(list, feed, midnight)?;
         }
-        let [arrivals, departures] = deleted;
         Ok(Forgotten {
-            arrivals,
-            departures,
+            events,
             since_before,
             since_now: self.since(list)?,
         })
@@ -63,7 +61,8 @@ impl Ledger {
         list: Option<i64>,
     ) -> Result<usize> {
         let mut deleted = self.forget_position_at(subscriber, list)?;
-        for table in ["subscription", "unsubscription", "pending"] {
+        let events = Feed::ALL.map(|feed| table(feed).0);
+        for table in events.into_iter().chain(["pending"]) {
             deleted += self.change(
                 &format!("DELETE FROM {table} WHERE subscriber = ?1 AND (?2 IS NULL OR list = ?2)"),
                 params![subscriber, list],

@@ -3,13 +3,13 @@
 use super::database::Ledger;
 use super::errors::{damaged, failed, too_new};
 use super::upgrade::{self, SCHEMA_VERSION};
-use crate::disk::{atomic, ownership};
+use crate::disk::{atomic, beside, ownership, with_canonical_directory};
 use crate::error::{Error, Result};
 use crate::stop;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// Marks the file as ours (SQLite's `application_id`): "AWSY".
@@ -94,14 +94,6 @@ impl Ledger {
     }
 }
 
-/// SQLite accepts no link anywhere in the path then; links to the state directory are fine.
-fn canonical(path: &Path) -> PathBuf {
-    match (path.parent().map(Path::canonicalize), path.file_name()) {
-        (Some(Ok(directory)), Some(name)) => directory.join(name),
-        _ => path.to_owned(),
-    }
-}
-
 /// An empty ledger for a dry run.
 fn open_in_memory(path: &Path) -> Result<Ledger> {
     let open = || {
@@ -134,8 +126,9 @@ fn configure(connection: &mut Connection, dry_run: bool) -> rusqlite::Result<()>
 /// Opens the file, whatever its version is.
 fn connect(path: &Path, access: OpenFlags, dry_run: bool) -> Result<Ledger> {
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let mut connection =
-        Connection::open_with_flags(canonical(path), flags).map_err(|e| failed(path, &e))?;
+    // With NOFOLLOW, SQLite accepts no link anywhere in the path; links to the state directory are fine.
+    let real = with_canonical_directory(path);
+    let mut connection = Connection::open_with_flags(real, flags).map_err(|e| failed(path, &e))?;
     configure(&mut connection, dry_run).map_err(|e| failed(path, &e))?;
     Ok(Ledger::new(connection, path, dry_run))
 }
@@ -161,9 +154,7 @@ fn version(connection: &Connection, path: &Path) -> Result<i64> {
 
 /// Creates the ledger under another name and renames it, so that an incomplete one is never found.
 fn create(path: &Path) -> Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let new = PathBuf::from(new);
+    let new = beside(path, ".new");
     let cannot = |e: io::Error| {
         Error::disk("cannot create the ledger", path, &e)
             .safe("no token was spent")

@@ -61,8 +61,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Ends the pending state of all subscribers of `list`, since unconfirmed ones are exported themselves now; while a
-    /// batch is open, only once that is published.
+    /// Ends the pending state of all subscribers of `list`; with the open batch, only once that is published.
     pub(crate) fn forget_pending(&mut self, list: i64, batch: Option<i64>) -> Result<()> {
         match batch {
             Some(batch) => self.change(
@@ -94,12 +93,6 @@ impl Ledger {
             [before],
             |row| row.get(0),
         )
-    }
-
-    /// Deletes the pending subscribers of a list that is deleted at AWeber.
-    pub(crate) fn forget_list_pending(&mut self, list: i64) -> Result<()> {
-        self.change("DELETE FROM pending WHERE list = ?1", [list])?;
-        Ok(())
     }
 
     /// Deletes the subscribers of a list that no run checks and whose confirmation link expired before `before`. Some may

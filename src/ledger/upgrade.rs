@@ -8,7 +8,7 @@
 use super::Ledger;
 use super::errors::{damaged, failed};
 use super::progress::Progress;
-use crate::disk::atomic;
+use crate::disk::{atomic, beside};
 use crate::error::{Error, Result};
 use crate::subscriber::Status;
 use crate::subscriber::feed::Feed;
@@ -23,9 +23,7 @@ pub(super) const NEW_TABLES: &str = include_str!("schema_2.sql");
 
 /// Where version 1 is kept.
 fn copy_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".v1");
-    name.into()
+    beside(path, ".v1")
 }
 
 /// Copies the ledger at `path`, which no connection may have open.

@@ -35,6 +35,19 @@ impl Query {
         }
     }
 
+    /// The find of subscribers (AWeber API, section 3), oldest first.
+    pub(crate) fn find(path: String, feed: Feed) -> Query {
+        Query {
+            path,
+            parameters: vec![
+                ("ws.op", "find".to_owned()),
+                ("sort_key", feed.time_field().to_owned()),
+                ("sort_order", "asc".to_owned()),
+            ],
+            feed,
+        }
+    }
+
     /// Returns the path and query of the page at `offset`, counted in rows from 0.
     pub(crate) fn page(&self, offset: u64) -> String {
         self.with(&[

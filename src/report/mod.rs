@@ -1,10 +1,10 @@
-//! Telling how a run went: summary line, metrics file, ping. None of these can fail the run.
+//! Reports how a run went: summary line, metrics file, ping. None of these can fail the run.
 
 mod metrics;
 mod ping;
 mod summary;
 
-pub(crate) use self::summary::Summary;
+pub(crate) use self::summary::{Summary, counted};
 
 use self::metrics::Metrics;
 use self::ping::{Ping, Pinger};

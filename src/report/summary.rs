@@ -37,8 +37,8 @@ pub(crate) struct Summary {
 #[derive(Debug)]
 pub(crate) struct ListRows {
     list: ListRef,
-    arrivals: u64,
-    departures: u64,
+    /// By feed.
+    rows: [u64; Feed::ALL.len()],
 }
 
 impl Summary {
@@ -48,28 +48,20 @@ impl Summary {
         let position = position.unwrap_or_else(|| {
             self.lists.push(ListRows {
                 list: list.clone(),
-                arrivals: 0,
-                departures: 0,
+                rows: [0; Feed::ALL.len()],
             });
             self.lists.len() - 1
         });
-        match feed {
-            Feed::Arrivals => self.lists[position].arrivals += rows,
-            Feed::Departures => self.lists[position].departures += rows,
-        }
+        self.lists[position].rows[feed as usize] += rows;
     }
 
-    fn arrivals(&self) -> u64 {
-        self.lists.iter().map(|list| list.arrivals).sum()
-    }
-
-    fn departures(&self) -> u64 {
-        self.lists.iter().map(|list| list.departures).sum()
+    fn rows_of(&self, feed: Feed) -> u64 {
+        self.lists.iter().map(|list| list.rows[feed as usize]).sum()
     }
 
     /// New rows of this run.
     pub(crate) fn rows(&self) -> u64 {
-        self.arrivals() + self.departures()
+        Feed::ALL.into_iter().map(|feed| self.rows_of(feed)).sum()
     }
 
     /// Rows that this run has published, including those left by an interrupted run, which counted none of them.
@@ -91,7 +83,7 @@ impl Summary {
             event = "run_done",
             exit_code = exit.code(),
             rows = self.rows(),
-            unsubscriptions = self.departures(),
+            unsubscriptions = self.rows_of(Feed::Departures),
             recovered = self.recovered_rows(),
             lists = self.lists.len(),
             requests = self.requests,
@@ -108,7 +100,6 @@ impl Summary {
 
     /// The summary in one line.
     pub(super) fn line(&self) -> String {
-        let lists = self.lists.len();
         let mut line = self.rows_text();
         if let Some((path, rows)) = &self.recovered {
             line += &format!(
@@ -118,8 +109,8 @@ impl Summary {
             );
         }
         line += &format!(
-            "; {lists} {}, {} requests, {:.1} s",
-            if lists == 1 { "list" } else { "lists" },
+            "; {}, {} requests, {:.1} s",
+            counted(self.lists.len() as u64, "list"),
             self.requests,
             self.duration.as_secs_f64()
         );
@@ -131,10 +122,13 @@ impl Summary {
 
     /// `3 new subscribers (News 2, Tips 1), 1 unsubscription (News 1) in FILE`.
     fn rows_text(&self) -> String {
-        let kinds = [
-            (self.arrivals(), "new subscriber", Feed::Arrivals),
-            (self.departures(), "unsubscription", Feed::Departures),
-        ];
+        let kinds = Feed::ALL.map(|feed| {
+            let noun = match feed {
+                Feed::Arrivals => "new subscriber",
+                Feed::Departures => "unsubscription",
+            };
+            (self.rows_of(feed), noun, feed)
+        });
         let found: Vec<_> = kinds.into_iter().filter(|(rows, ..)| *rows > 0).collect();
         let text = match (found.is_empty(), self.dry_run) {
             (true, false) => "nothing new".to_owned(),
@@ -163,10 +157,7 @@ impl Summary {
     }
 
     fn by_list(&self, feed: Feed) -> String {
-        let rows = |list: &ListRows| match feed {
-            Feed::Arrivals => list.arrivals,
-            Feed::Departures => list.departures,
-        };
+        let rows = |list: &ListRows| list.rows[feed as usize];
         let with_rows = self.lists.iter().filter(|list| rows(list) > 0);
         let named = with_rows
             .map(|list| format!("{} {}", printable(&list.list.name, usize::MAX), rows(list)));
@@ -180,7 +171,7 @@ fn shown(path: &Path) -> String {
 }
 
 /// `1 row`, `2 rows`.
-fn counted(number: u64, noun: &str) -> String {
+pub(crate) fn counted(number: u64, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
         _ => format!("{number} {noun}s"),

@@ -45,6 +45,14 @@ impl Feed {
         }
     }
 
+    /// The status that most of its rows have.
+    pub(crate) fn usual_status(self) -> Status {
+        match self {
+            Feed::Arrivals => Status::Subscribed,
+            Feed::Departures => Status::Unsubscribed,
+        }
+    }
+
     /// The `wanted` statuses that belong to this feed, sorted, each once. Without any, the feed is not asked for.
     pub(crate) fn statuses(self, wanted: &[Status]) -> Vec<Status> {
         let belongs = |status: &Status| match self {

@@ -28,7 +28,7 @@ impl Entry {
         Some(entry).filter(|entry| entry.has_id)
     }
 
-    /// An entry that cannot be exported, with a key by which its place can be recognized.
+    /// An entry that cannot be exported, with a key by which its position can be recognized.
     fn without_id(text: &str, at: EventTime) -> Entry {
         let hash = FixedState::with_seed(0).hash_one(text);
         Entry {
@@ -218,7 +218,7 @@ impl<'de> Visitor<'de> for OneEntry<'_, 'de> {
     }
 }
 
-/// The entry for a value that is no object.
+/// The entry for a value that is not an object.
 fn odd(value: &str) -> Entry {
     Entry::without_id(value, EventTime::read(""))
 }

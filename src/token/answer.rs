@@ -14,7 +14,7 @@ const USUAL_LIFE: u64 = 7200;
 #[derive(Debug, Clone)]
 pub(crate) struct Renewal {
     pub(crate) access_token: SecretString,
-    /// Absent: the old one stays in force (RFC 6749, section 6). With OAuth 1.0a: the token secret.
+    /// Absent: the old one stays valid (RFC 6749, section 6). With OAuth 1.0a: the token secret.
     pub(crate) refresh_token: Option<SecretString>,
     pub(crate) token_type: Option<String>,
     /// Seconds from the moment the request was sent.
@@ -44,7 +44,7 @@ pub(crate) enum TokenAnswer {
 }
 
 /// Classifies a whole answer. None of `secrets` appears in an error. `is_first`: there is no older refresh token that
-/// could stay in force.
+/// could stay valid.
 pub(crate) fn read_answer(
     status: u16,
     mut body: Vec<u8>,

@@ -4,7 +4,7 @@
 //! A call never outlives this process: a late `store` could replace the tokens that the next process has stored.
 
 use super::model::TokenFile;
-use crate::config::SECRET_VARIABLES;
+use crate::cli::SECRET_VARIABLES;
 use crate::printable::printable;
 use crate::secret::masked;
 use crate::stop::signalled;

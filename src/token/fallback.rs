@@ -3,7 +3,7 @@
 //! belong to this user alone are believed, and a name that is taken is not used.
 
 use crate::config::process_env;
-use crate::disk::atomic;
+use crate::disk::{atomic, with_canonical_directory};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -72,24 +72,14 @@ pub(crate) fn find(token_file: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 /// The beginning of the names of copies. Without the user: systemd may run the job under another number each time.
 fn prefix(token_file: &Path) -> String {
-    let digest = ring::digest::digest(
-        &ring::digest::SHA256,
-        canonical(token_file).as_os_str().as_bytes(),
-    );
+    // However the directory is spelled, through `..` or a link, the name is the same.
+    let path = with_canonical_directory(token_file);
+    let digest = ring::digest::digest(&ring::digest::SHA256, path.as_os_str().as_bytes());
     let tag: String = digest.as_ref()[..8]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
     format!("aweber-sync-{tag}.token")
-}
-
-/// However the directory is spelled, through `..` or a link, the name is the same.
-fn canonical(token_file: &Path) -> PathBuf {
-    let directory = token_file.parent().map(Path::canonicalize);
-    match (directory, token_file.file_name()) {
-        (Some(Ok(directory)), Some(name)) => directory.join(name),
-        _ => token_file.to_owned(),
-    }
 }
 
 /// Directories that are most likely on another disk, or on none.

@@ -5,7 +5,7 @@ use super::model::TokenFile;
 /// What a journal found on disk is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Newer tokens: they are put in force.
+    /// Newer tokens: they are activated.
     Newer,
     /// Anything else that may be an answer of AWeber's, and the only live token: it is kept.
     Answer,
@@ -38,7 +38,7 @@ pub(crate) fn classify(journal: &[u8], present: Option<&[u8]>) -> Found {
     }
 }
 
-/// Whether all that is there is also in the present tokens, at the same place; the rest may have come back as zeros.
+/// Whether all that is there is also in the present tokens, at the same offset; the rest may have come back as zeros.
 fn is_rehearsal(content: &[u8], present: &[u8]) -> bool {
     let is_known = |(found, known): (&u8, &u8)| *found == *known || *found == 0;
     content.len() <= present.len() && content.iter().zip(present).all(is_known)

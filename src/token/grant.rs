@@ -77,7 +77,7 @@ impl Grant {
         }
     }
 
-    /// Whether the answer has to contain a refresh token: there is no older one that could stay in force.
+    /// Whether the answer has to contain a refresh token: there is no older one to fall back on.
     pub(crate) fn is_first(&self) -> bool {
         !matches!(self, Grant::Refresh(_))
     }

@@ -3,13 +3,14 @@
 use super::command::TokenCommand;
 use super::model::TokenFile;
 use crate::config::Paths;
-use crate::disk::{atomic, ownership};
+use crate::disk::{atomic, beside, ownership};
 use crate::error::{Error, Kind, Result};
 use crate::stop::signalled;
 use secrecy::zeroize::Zeroizing;
 use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What to do about a command that fails.
 pub(super) const REPAIR: &str = "repair the token command (sh -c \"$AWEBER_SYNC_TOKEN_COMMAND get\" >/dev/null, as the user that runs the job)";
@@ -59,6 +60,27 @@ impl Home {
         )))
     }
 
+    /// The same, with a command that may take this long.
+    pub(super) fn with_limit(self, limit: Duration) -> Home {
+        match self {
+            Home::File(_) => self,
+            Home::Command(command, path) => Home::Command(command.with_limit(limit), path),
+        }
+    }
+
+    /// Whether the tokens are in a file, which one rename replaces.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self, Home::File(_))
+    }
+
+    /// Whether there are stored tokens.
+    pub(super) fn exists(&self) -> bool {
+        match self {
+            Home::File(path) => path.symlink_metadata().is_ok(),
+            Home::Command(..) => !matches!(self.read(), Ok(None)),
+        }
+    }
+
     /// The path beside which the journal, the locks and what is kept are.
     pub(crate) fn path(&self) -> &Path {
         match self {
@@ -68,9 +90,7 @@ impl Home {
 
     /// `token.json` + suffix, in the same directory.
     pub(super) fn beside(&self, suffix: &str) -> PathBuf {
-        let mut name = self.path().as_os_str().to_owned();
-        name.push(suffix);
-        name.into()
+        beside(self.path(), suffix)
     }
 
     /// What messages call it.
@@ -193,12 +213,12 @@ impl Home {
         match self {
             // What cannot be used is not handed back to a command.
             Home::Command(..) if TokenFile::parse(present).is_err() => Ok(()),
-            _ => self.put_in_force(journal),
+            _ => self.activate(journal),
         }
     }
 
     /// Replaces the stored tokens by the synced journal, durably, and removes that.
-    pub(super) fn put_in_force(&self, journal: &Path) -> io::Result<()> {
+    pub(super) fn activate(&self, journal: &Path) -> io::Result<()> {
         let (command, path) = match self {
             Home::File(path) => return atomic::rename(journal, path),
             Home::Command(command, _) => (command, self.beside(".stored")),
@@ -213,7 +233,7 @@ impl Home {
         atomic::sync_parent(journal)
     }
 
-    /// Makes the candidate, which is complete, what [`Home::put_in_force`] is to be given: the tokens are never in two
+    /// Makes the candidate, which is complete, what [`Home::activate`] is to be given: the tokens are never in two
     /// places that could both be refreshed.
     pub(super) fn claim(&self, candidate: &Path) -> io::Result<PathBuf> {
         match self {
@@ -248,8 +268,8 @@ impl Home {
         }
     }
 
-    /// The error after a failed [`Home::put_in_force`].
-    pub(super) fn not_in_force(&self, journal: &Path, cause: &io::Error) -> Error {
+    /// The error after a failed [`Home::activate`].
+    pub(super) fn not_activated(&self, journal: &Path, cause: &io::Error) -> Error {
         let error = self
             .failed("cannot finish storing the tokens in", cause)
             .safe(format!("the tokens are in {}", journal.display()));
@@ -281,7 +301,7 @@ pub(super) fn generation_in(path: &Path) -> Option<u64> {
         .map(|found| found.generation)
 }
 
-/// The error for a store that was not told of what a run without the command has stored.
+/// The error for a store that does not have what a run without the command has stored.
 fn newer_in_file(path: &Path, generation: u64, newer: u64) -> Error {
     let shown = path.display();
     Error::new(

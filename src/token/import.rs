@@ -2,7 +2,7 @@
 //! line tool write, and takes out of them what a token file needs (AWeber API, section 7).
 //! Liberal in what it takes, since people edit such files by hand: only a refresh token, or a token secret of OAuth 1.0a
 //! with its token, is indispensable.
-//! Pure. Reading the file, asking for a client id that is not in it, and looking up the account are others' work.
+//! Pure. Reading the file, asking for a client id that is not in it, and looking up the account are left to the caller.
 
 use crate::token::model::TokenKind;
 use chrono::DateTime;
@@ -37,25 +37,13 @@ pub(crate) struct ImportedCredentials {
     pub(crate) kind: TokenKind,
     /// As written, e.g. `bearer`.
     pub(crate) token_type: Option<String>,
-    /// Unix seconds at which the access token expires, if the file tells.
+    /// Unix seconds at which the access token expires, if the file has that.
     pub(crate) expires_at: Option<i64>,
     /// The account that the other program worked on; not checked.
     pub(crate) account_id: Option<String>,
 }
 
-impl ImportedCredentials {
-    /// As [`TokenKind::lasting_secret`].
-    pub(crate) fn lasting_secret(&self) -> &SecretString {
-        self.kind.lasting_secret()
-    }
-
-    /// Whether requests are signed with these tokens.
-    pub(crate) fn is_oauth1(&self) -> bool {
-        matches!(self.kind, TokenKind::OAuth1 { .. })
-    }
-}
-
-/// Why nothing was taken from a file. Holds places and names, never a value from the file.
+/// Why nothing was taken from a file. Holds positions and names, never a value from the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ImportError {
     /// Nothing but blanks.
@@ -121,7 +109,7 @@ impl fmt::Display for ImportError {
 
 impl std::error::Error for ImportError {}
 
-/// Takes the credentials out of a file in any of the known formats, told apart by content alone.
+/// Takes the credentials out of a file in any of the known formats, recognized by content alone.
 pub(crate) fn parse_credentials(text: &[u8]) -> Result<ImportedCredentials, ImportError> {
     let text = std::str::from_utf8(text).map_err(|_| ImportError::NotUtf8)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end();
@@ -184,7 +172,7 @@ const TOKEN_SECRET: [(&str, &str); 4] = [
 struct Fields(BTreeMap<String, String>);
 
 impl Fields {
-    /// A later place in the file wins (of one key in one JSON object only the last is seen at all), but an
+    /// A later value in the file wins (of one key in one JSON object only the last is seen at all), but an
     /// empty value counts as absent and hides nothing.
     fn put(&mut self, key: &str, value: &str) {
         let value = value.trim();
@@ -214,7 +202,7 @@ impl Fields {
     }
 }
 
-/// The Ruby sample's refresh leaves keys standing twice, the old tokens first. A map takes the last, which is
+/// The Ruby sample's refresh leaves duplicate keys, the old tokens first. A map takes the last, which is
 /// right; a derived struct would refuse the file.
 fn read_json(text: &str) -> Result<(&'static str, Fields), ImportError> {
     let object: Map<String, Value> =
@@ -245,7 +233,7 @@ fn read_json(text: &str) -> Result<(&'static str, Fields), ImportError> {
     Ok((json_format(&object), fields))
 }
 
-/// Whose file it is: only a name for messages, nothing is read differently for it.
+/// The program that wrote the file, for messages only: nothing is read differently for it.
 fn json_format(object: &Map<String, Value>) -> &'static str {
     let has = |key: &str| object.contains_key(key);
     if object.get("token").is_some_and(Value::is_object) {
@@ -309,7 +297,7 @@ fn ini_value(text: &str) -> Option<&str> {
     }
 }
 
-/// `expires_at`, or else `created_on` with `expires_in` added. An `expires_in` alone says nothing.
+/// `expires_at`, or else `created_on` with `expires_in` added. An `expires_in` alone is of no use.
 fn expiry(fields: &mut Fields) -> Option<i64> {
     let at = fields
         .take("expires_at", "expiresAt")
@@ -332,7 +320,7 @@ fn instant(text: &str) -> Option<i64> {
     })
 }
 
-/// A positive number without its fraction. One too large for seconds is in another unit and tells nothing.
+/// A positive number without its fraction. One too large for seconds is in another unit and is ignored.
 fn whole_seconds(text: &str) -> Option<i64> {
     /// In the year 5138; as milliseconds, in 1973.
     const LIMIT: f64 = 1e11;

@@ -46,7 +46,7 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Stores `tokens` and puts them in force. The write comes first and needs no new space: JSON followed by blanks is
+    /// Stores `tokens` and activates them. The write comes first and needs no new space: JSON followed by blanks is
     /// JSON, so the journal is a whole token file from that one system call on, whatever happens next.
     pub(crate) fn store(mut self, tokens: &TokenFile) -> Result<()> {
         let bytes = tokens.to_bytes();
@@ -58,7 +58,7 @@ impl Journal {
         if let Err(e) = written {
             self.store_again(&bytes, &e)?;
         }
-        if let Err(e) = self.home.put_in_force(&self.path) {
+        if let Err(e) = self.home.activate(&self.path) {
             return self.keep(&e);
         }
         // Only for people who open the file: cuts off the blanks.
@@ -66,11 +66,11 @@ impl Journal {
         Ok(())
     }
 
-    /// The journal has the new tokens, and they cannot be put in force. If a token command failed, the journal is as
+    /// The journal has the new tokens, and they cannot be activated. If a token command failed, the journal is as
     /// durable as a token file: the run goes on, and its end or the next run stores them.
     fn keep(&self, cause: &io::Error) -> Result<()> {
         let (journal, home) = (self.path.display(), self.home.path());
-        if let Home::Command(..) = self.home {
+        if !self.home.is_file() {
             tracing::warn!(event = "token_command_failed", file = %journal, "the token command cannot store the new tokens: {cause}; they are kept in {journal}, and stored at the end of this run or by the next");
             return Ok(());
         }

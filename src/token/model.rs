@@ -12,20 +12,6 @@ use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
 
-/// Our own keys.
-const KEYS: [&str; 10] = [
-    "version",
-    "generation",
-    "client_id",
-    "client_secret",
-    "account_id",
-    "access_token",
-    "access_token_secret",
-    "refresh_token",
-    "token_type",
-    "expires_at",
-];
-
 /// The version of a file with tokens of OAuth 2.
 const VERSION_OAUTH2: u64 = 1;
 
@@ -48,6 +34,19 @@ pub(crate) enum TokenKind {
 }
 
 impl TokenKind {
+    /// Whether each run refreshes them; if not, they never expire.
+    pub(crate) fn is_refreshed(&self) -> bool {
+        match self {
+            TokenKind::OAuth2 { .. } => true,
+            TokenKind::OAuth1 { .. } => false,
+        }
+    }
+
+    /// Whether requests are signed with them.
+    pub(crate) fn is_oauth1(&self) -> bool {
+        matches!(self, TokenKind::OAuth1 { .. })
+    }
+
     /// The refresh token, or the token secret of OAuth 1.0a.
     pub(crate) fn lasting_secret(&self) -> &SecretString {
         match self {
@@ -167,10 +166,11 @@ impl TokenFile {
             kind,
             token_type,
             expires_at: expires_at.unwrap_or(0),
+            // What was not taken above.
             other: OwnPairs(
                 pairs
                     .into_iter()
-                    .filter(|(key, _)| !KEYS.contains(&key.as_str()))
+                    .filter(|(key, _)| map.contains_key(key))
                     .map(|(key, value)| (key, value.to_owned()))
                     .collect(),
             ),
@@ -182,7 +182,7 @@ impl TokenFile {
         // Room enough that the buffer does not move while secrets are in it.
         let mut bytes = Zeroizing::new(Vec::with_capacity(8 * 1024));
         let lasting = self.lasting_secret().expose_secret();
-        let is_oauth1 = self.is_oauth1();
+        let is_oauth1 = self.kind.is_oauth1();
         let shape = Shape {
             version: if is_oauth1 {
                 VERSION_OAUTH1
@@ -211,11 +211,6 @@ impl TokenFile {
         self.kind.lasting_secret()
     }
 
-    /// Whether requests are signed with these tokens.
-    pub(crate) fn is_oauth1(&self) -> bool {
-        matches!(self.kind, TokenKind::OAuth1 { .. })
-    }
-
     /// The secrets in it, to be redacted from foreign text.
     pub(crate) fn secrets(&self) -> Vec<&SecretString> {
         [self.lasting_secret()]
@@ -233,7 +228,7 @@ impl TokenFile {
     }
 
     /// The file after a refresh whose request was sent at `sent_at` (Unix seconds). An answer without a refresh
-    /// token leaves the old one in force (RFC 6749, section 6).
+    /// token leaves the old one valid (RFC 6749, section 6).
     pub(crate) fn renewed(&self, renewal: &Renewal, sent_at: i64) -> TokenFile {
         TokenFile {
             generation: self.generation + 1,
@@ -340,7 +335,7 @@ mod tests {
             br#"{"version":2,"generation":4,"client_id":"c","client_secret":"s","account_id":"12",
             "access_token":"AT-1","access_token_secret":"TS-1","note":"mine"}"#;
         let tokens = TokenFile::parse(file).unwrap();
-        assert!(tokens.is_oauth1());
+        assert!(tokens.kind.is_oauth1());
         let written: Value = serde_json::from_slice(&tokens.to_bytes()).unwrap();
         assert_eq!(written, serde_json::from_slice::<Value>(file).unwrap());
         assert_eq!(

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use secrecy::zeroize::Zeroizing;
 use std::path::Path;
 
-/// Puts the tokens in force that a killed process, or one whose disk failed, could not put in force.
+/// Activates the tokens that a killed process, or one whose disk failed, could not activate.
 pub(crate) fn recover(store: &TokenStore) -> Result<()> {
     // The second attempt at a write that failed is the newer of the two.
     for journal in [second_attempt(&store.journal_path()), store.journal_path()] {
@@ -44,7 +44,7 @@ fn recover_journal(store: &TokenStore, path: &Path) -> Result<()> {
             // It may have been killed before its fsync.
             let stored = atomic::open_to_write(path)
                 .and_then(|file| file.sync_all())
-                .and_then(|()| store.home().put_in_force(path));
+                .and_then(|()| store.home().activate(path));
             if stored.is_ok() {
                 tracing::warn!(event = "token_recovered", token_file = %store.path().display(), "a run was killed while it stored new tokens: finished that");
             }
@@ -55,10 +55,10 @@ fn recover_journal(store: &TokenStore, path: &Path) -> Result<()> {
         }),
         Found::Nothing => atomic::remove_if_there(path),
     };
-    outcome.map_err(|e| store.home().not_in_force(path, &e))
+    outcome.map_err(|e| store.home().not_activated(path, &e))
 }
 
-/// Puts tokens in force that could only be stored in the fallback, if they are newer than the stored ones.
+/// Activates tokens that could only be stored in the fallback, if they are newer than the stored ones.
 fn recover_copy(store: &TokenStore, path: &Path, copy: &[u8]) -> Result<()> {
     let shown = path.display();
     let present = store.peek()?.and_then(std::result::Result::ok);
@@ -74,7 +74,7 @@ fn recover_copy(store: &TokenStore, path: &Path, copy: &[u8]) -> Result<()> {
         })?;
         tracing::warn!(event = "token_recovered", token_file = %store.path().display(), "the disk had failed when new tokens arrived: took them from {shown}");
     }
-    // Older than what is in force, or in force by now.
+    // Older than the active ones, or active by now.
     atomic::remove_if_there(path).map_err(|e| {
         Error::disk("cannot remove", path, &e)
             .safe("the tokens are stored where they belong")

@@ -2,7 +2,7 @@
 //! done with it, and the old one is not spent before that has been shown to be possible.
 //!
 //! Beside the token file are, at times, `.next` (the journal: the coming content, or space for it), `.candidate`
-//! (tokens that `authorize` got and has not put in force), `.rescued` (see [`aside`]) and `.lock`; after a disk
+//! (tokens that `authorize` got and has not activated), `.rescued` (see [`aside`]) and `.lock`; after a disk
 //! failure, a copy in the [`fallback`]. Every caller holds that lock.
 
 use super::found::{Found, classify};
@@ -36,11 +36,9 @@ impl TokenStore {
 
     /// With a command that may take this long.
     pub(crate) fn with_limit(self, limit: Duration) -> TokenStore {
-        let home = match self.home {
-            Home::Command(command, path) => Home::Command(command.with_limit(limit), path),
-            home => home,
-        };
-        TokenStore { home }
+        TokenStore {
+            home: self.home.with_limit(limit),
+        }
     }
 
     /// The file at `path`; a symlink is followed, so that it stays one.
@@ -55,7 +53,7 @@ impl TokenStore {
         self.home.path()
     }
 
-    /// Where the tokens are, as messages say it.
+    /// Where the tokens are, for messages.
     pub(crate) fn name(&self) -> std::path::Display<'_> {
         self.home.name().display()
     }
@@ -67,7 +65,7 @@ impl TokenStore {
 
     /// Whether the tokens are in that file, not behind a command.
     pub(crate) fn is_file(&self) -> bool {
-        matches!(self.home, Home::File(_))
+        self.home.is_file()
     }
 
     pub(super) fn home(&self) -> &Home {
@@ -88,14 +86,14 @@ impl TokenStore {
         self.beside(".next")
     }
 
-    /// The store of the tokens that `authorize` got and has not put in force.
+    /// The store of the tokens that `authorize` got and has not activated.
     pub(crate) fn candidate(&self) -> TokenStore {
         TokenStore {
             home: Home::File(self.beside(".candidate")),
         }
     }
 
-    /// Whether `authorize` got tokens that are not in force, or half stored ones.
+    /// Whether `authorize` got tokens that are not active, or half stored ones.
     pub(crate) fn has_candidate(&self) -> bool {
         let candidate = self.candidate();
         candidate.exists()
@@ -111,10 +109,7 @@ impl TokenStore {
 
     /// Whether there are stored tokens.
     pub(crate) fn exists(&self) -> bool {
-        match &self.home {
-            Home::File(path) => path.symlink_metadata().is_ok(),
-            Home::Command(..) => !matches!(self.home.read(), Ok(None)),
-        }
+        self.home.exists()
     }
 
     /// The generation that a token command has stored last; 0 if that is not known.
@@ -225,8 +220,8 @@ impl TokenStore {
                     // Also the same tokens: `store` has not said that they are durable.
                     Found::Newer | Found::Nothing => self
                         .home
-                        .put_in_force(&journal)
-                        .map_err(|e| self.home.not_in_force(&journal, &e)),
+                        .activate(&journal)
+                        .map_err(|e| self.home.not_activated(&journal, &e)),
                 }
             }
             _ => Ok(()),
@@ -235,7 +230,7 @@ impl TokenStore {
 
     fn set_journal_aside(&self, journal: &Path) -> Result<()> {
         let kept = aside::set_aside(journal, self.path())
-            .map_err(|e| self.home.not_in_force(journal, &e))?;
+            .map_err(|e| self.home.not_activated(journal, &e))?;
         tracing::warn!(event = "token_answer_kept", file = %kept.display(), "kept older tokens, which a failing token command had left");
         Ok(())
     }
@@ -245,7 +240,7 @@ impl TokenStore {
         self.prepare()?.store(tokens)
     }
 
-    /// Puts the tokens of `candidate` in force as `tokens`: they are complete there first, then one rename replaces the
+    /// Activates the tokens of `candidate` as `tokens`: they are complete there first, then one rename replaces the
     /// token file. At no instant are they in neither file, and never in both.
     pub(crate) fn adopt(&self, candidate: &TokenStore, tokens: &TokenFile) -> Result<()> {
         drop(self.prepare().map_err(|error| {
@@ -262,12 +257,12 @@ impl TokenStore {
         })?);
         candidate.install(tokens)?;
         let claimed = self.home.claim(candidate.path());
-        let stored = claimed.and_then(|journal| self.home.put_in_force(&journal));
+        let stored = claimed.and_then(|journal| self.home.activate(&journal));
         stored.map_err(|e| {
             if !self.is_file() && self.journal_path().exists() {
-                return self.home.not_in_force(&self.journal_path(), &e);
+                return self.home.not_activated(&self.journal_path(), &e);
             }
-            let error = Error::disk("cannot put the new tokens in force as", self.path(), &e);
+            let error = Error::disk("cannot store the new tokens as", self.path(), &e);
             if candidate.exists() {
                 return error
                     .safe(format!("they are kept in {}", candidate.path().display()))

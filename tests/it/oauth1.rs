@@ -252,7 +252,7 @@ fn an_account_that_is_not_known_yet_is_looked_up_and_kept() {
 }
 
 #[test]
-fn newer_tokens_that_a_killed_process_left_are_put_in_force() {
+fn newer_tokens_that_a_killed_process_left_are_activated() {
     let site = site();
     site.add_list(2);
     let mut newer = site.tokens();

@@ -136,18 +136,31 @@ services:
       AWEBER_AUTH_URL: $auth
       AWEBER_SYNC_REQUESTS_PER_MINUTE: 6000
 END
+compose_file=$root/docker/compose.yaml client=public-client
 compose() {
-    AWEBER_CLIENT_ID=public-client docker-compose --project-name "$volume" -f "$root/docker/compose.yaml" -f "$lab/sandbox.yaml" \
+    AWEBER_CLIENT_ID=$client docker-compose --project-name "$volume" -f "$compose_file" -f "$lab/sandbox.yaml" \
         "$@" >"$lab/out" 2>"$lab/err" </dev/null
 }
 job() { compose run --rm -T aweber-sync "$@" || { cat "$lab/out" "$lab/err"; fail "compose: $*"; }; }
 is 'compose understands docker/compose.yaml' compose config || cat "$lab/err"
 compose up || :
 is 'up alone starts nothing' eval '! "$docker" ps -a --format "{{.Names}}" | grep -q "$volume"'
-job authorize --print-url
-url=$(grep -oh 'http://[^ ]*authorize[^ ]*' "$lab/out" "$lab/err" | head -1)
-job authorize --code "$(code_of "$url")"
-job run --since today
-job status --json
-is 'compose: connected, run, and healthy' grep -q '"healthy": *true' "$lab/out"
-compose down --volumes
+whole() { # TITLE: connect, run, and look
+    job authorize --print-url
+    url=$(grep -oh 'http://[^ ]*authorize[^ ]*' "$lab/out" "$lab/err" | head -1)
+    job authorize --code "$(code_of "$url")"
+    job run --since today
+    job status --json
+    is "$1: connected, run, and healthy" grep -q '"healthy": *true' "$lab/out"
+    compose down --volumes
+}
+whole compose
+
+# The lines for the secret of a confidential app, uncommented as the file says.
+compose_file=$lab/compose.yaml client=confidential-client
+sed -e 's/^\( *\)# \(AWEBER_CLIENT_SECRET_FILE\|secrets:\| *aweber_client_secret:\| *file:\)/\1\2/' \
+    -e "s|context: .*|context: $root|" "$root/docker/compose.yaml" >"$compose_file"
+install -m 400 -o 65532 /dev/stdin "$lab/client_secret" <<<"$client_secret"
+compose config || { cat "$lab/err"; fail 'compose understands the lines for a secret'; }
+is 'they name the file' grep -q "$lab/client_secret" "$lab/out"
+whole 'compose with a secret in a file'

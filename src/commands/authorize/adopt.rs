@@ -1,4 +1,4 @@
-//! Putting new tokens in force: only once it is known whose they are, and that they may replace those at hand.
+//! Activating new tokens: only once their account is known, and they may replace the present ones.
 
 use super::Authorizer;
 use crate::account::{Account, fetch_account};
@@ -17,7 +17,7 @@ use crate::token::recovery;
 use crate::token::store::TokenStore;
 
 impl Authorizer {
-    /// Fetches the account of the candidate tokens and, if they may replace the present ones, puts them in force.
+    /// Fetches the account of the candidate tokens and, if they may replace the present ones, activates them.
     pub(super) async fn adopt(
         &self,
         locks: &Locks,

@@ -48,7 +48,7 @@ pub(super) fn read_code() -> Result<String> {
     Ok(line)
 }
 
-/// On a desktop only. A browser that does not open is no error: the URL is on the screen.
+/// On a desktop only. A browser that does not open is not an error: the URL is on the screen.
 fn open_browser(url: &str) {
     if !["DISPLAY", "WAYLAND_DISPLAY"]
         .iter()

@@ -22,7 +22,7 @@ impl Authorizer {
         let Some(client_id) = found
             .client_id
             .clone()
-            .or_else(|| self.client_id(found.is_oauth1()))
+            .or_else(|| self.client_id(found.kind.is_oauth1()))
         else {
             let why = "it does not name the client that its tokens belong to";
             return Err(unusable(file, why).next(format!(
@@ -53,9 +53,9 @@ impl Authorizer {
             .store
             .candidate()
             .install(&self.tokens_of(&found, client_id))?;
-        let shared = match found.is_oauth1() {
-            true => "both programs can go on with these tokens",
-            false => "the first refresh here invalidates that program's token: stop using it there",
+        let shared = match found.kind.is_refreshed() {
+            false => "both programs can go on with these tokens",
+            true => "the first refresh here invalidates that program's token: stop using it there",
         };
         tracing::warn!(event = "imported", "read {}; {shared}", found.format);
         self.adopt(&locks, secret, stop).await
@@ -72,7 +72,7 @@ impl Authorizer {
             kind: found.kind.clone(),
             token_type: found.token_type.clone(),
             expires_at: found.expires_at.unwrap_or(0),
-            other: imported::mark(found.lasting_secret()),
+            other: imported::mark(found.kind.lasting_secret()),
         }
     }
 }
@@ -81,7 +81,7 @@ impl Authorizer {
 fn has_imported(store: &TokenStore, found: &ImportedCredentials) -> Result<bool> {
     recovery::recover(store)?;
     let stored = store.peek()?.and_then(std::result::Result::ok);
-    Ok(stored.is_some_and(|stored| imported::stem_from(&stored, found.lasting_secret())))
+    Ok(stored.is_some_and(|stored| imported::stem_from(&stored, found.kind.lasting_secret())))
 }
 
 fn read(file: &Path) -> Result<ImportedCredentials> {

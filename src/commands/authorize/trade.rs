@@ -28,7 +28,7 @@ impl Authorizer {
         }))
     }
 
-    /// Trades the code for tokens and puts them in force.
+    /// Trades the code for tokens and activates them.
     pub(super) async fn trade(&self, grant: Grant) -> Result<()> {
         let mut stop = Stop::listen(None)?;
         let locks = self.take_locks(&mut stop).await?;

@@ -99,9 +99,12 @@ impl Listing {
         self.rows.iter().filter_map(|row| row.get("id")).collect()
     }
 
-    /// The instants of a field, Unix seconds, in order; `None` where it has none.
-    pub(super) fn times(&self, field: &str) -> Vec<Option<i64>> {
-        self.rows.iter().map(|row| time(row, field)).collect()
+    /// The instants of a field, Unix seconds, in order; rows without one are left out.
+    pub(super) fn times(&self, field: &str) -> Vec<i64> {
+        self.rows
+            .iter()
+            .filter_map(|row| time(row, field))
+            .collect()
     }
 }
 

@@ -112,7 +112,7 @@ impl Probe<'_> {
         );
         let listed = Query::all(path.clone());
         self.ask_pages(&listed, list, facts).await?;
-        let found = find(&path, Feed::Arrivals);
+        let found = Query::find(path.clone(), Feed::Arrivals);
         self.ask_order(&found, facts).await?;
         let count = self.ok(&found.count()).await?;
         facts.count = count.map(|reply| read_count(&reply.body));
@@ -173,9 +173,10 @@ impl Probe<'_> {
         window.sort_unstable_by(|one, other| other.cmp(one));
         if (window.len() as u64) < real {
             // Of a long list only the newest rows are known without a gap.
+            let times = |page: &Listing| newest_first(page, "subscribed_at");
             let newest = facts.newest.as_ref().or(facts.oldest.as_ref());
-            window = newest.map(newest_first).unwrap_or_default();
-            let first = facts.oldest.as_ref().map(newest_first).unwrap_or_default();
+            window = newest.map(times).unwrap_or_default();
+            let first = facts.oldest.as_ref().map(times).unwrap_or_default();
             if first.first() > window.first() {
                 window = first;
             }
@@ -208,14 +209,14 @@ impl Probe<'_> {
 
     async fn ask_unsubscribed(&mut self, path: &str, facts: &mut Facts) -> Result<()> {
         let status = ("status", "unsubscribed".to_owned());
-        let query = with(&find(path, Feed::Departures), &[status]);
+        let query = with(&Query::find(path.to_owned(), Feed::Departures), &[status]);
         facts.unsubscribed = self.listing(&query.page(0)).await?;
         let Some(found) = &facts.unsubscribed else {
             return Ok(());
         };
         let page_size = facts.subscribed_days.page_size;
         let window = match found.len() < page_size {
-            true => newest_first_by(found, "unsubscribed_at"),
+            true => newest_first(found, "unsubscribed_at"),
             // The newest of a longer list are on a later page.
             false => Vec::new(),
         };
@@ -264,19 +265,6 @@ impl Probe<'_> {
     }
 }
 
-/// The find of a list's subscribers, oldest first, as runs ask for it.
-fn find(path: &str, feed: Feed) -> Query {
-    Query {
-        path: path.to_owned(),
-        parameters: vec![
-            ("ws.op", "find".to_owned()),
-            ("sort_key", feed.time_field().to_owned()),
-            ("sort_order", "asc".to_owned()),
-        ],
-        feed,
-    }
-}
-
 fn with(query: &Query, more: &[(&'static str, String)]) -> Query {
     let mut query = query.clone();
     query.parameters.extend_from_slice(more);
@@ -289,12 +277,8 @@ fn in_the_future(session: &Session) -> NaiveDate {
     today + Span::new(3)
 }
 
-fn newest_first(page: &Listing) -> Vec<i64> {
-    newest_first_by(page, "subscribed_at")
-}
-
-fn newest_first_by(page: &Listing, field: &str) -> Vec<i64> {
-    let mut times: Vec<i64> = page.times(field).into_iter().flatten().collect();
+fn newest_first(page: &Listing, field: &str) -> Vec<i64> {
+    let mut times = page.times(field);
     times.sort_unstable_by(|one, other| other.cmp(one));
     times
 }

@@ -64,7 +64,7 @@ pub(super) async fn probe(base: &Base, without_asking: bool, json: bool) -> Resu
     }
     let locks = Locks::take(&base.paths, base.lock_wait, &mut stop).await?;
     let tokens = locks.load_tokens(base.client.id.as_deref())?;
-    if tokens.is_oauth1() {
+    if !tokens.kind.is_refreshed() {
         return Err(Error::new(
             Kind::Usage,
             "tokens of OAuth 1.0a are never refreshed: there is nothing to probe",
@@ -152,7 +152,7 @@ struct Trial<'a> {
     locks: &'a Locks,
     client: Client,
     secret: Option<SecretString>,
-    /// The tokens in force, which are stored.
+    /// The newest tokens, which are stored.
     newest: TokenFile,
     stop: Stop,
 }

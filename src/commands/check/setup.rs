@@ -143,7 +143,7 @@ fn check_tokens(
         Locks::read_tokens(store, config.base.client.id.as_deref()),
     )?;
     let has_secret = config.base.client.secret.is_some() || tokens.client_secret.is_some();
-    let kind = match (tokens.is_oauth1(), has_secret) {
+    let kind = match (tokens.kind.is_oauth1(), has_secret) {
         (true, _) => "OAuth 1.0a",
         (false, true) => "confidential client",
         (false, false) => "public client",

@@ -1,13 +1,11 @@
 //! Whether the job is healthy. Pure.
 
 use super::snapshot::Snapshot;
+use crate::exit::Exit;
 use std::time::Duration;
 
 /// How far in the future a run may seem to have ended because two clocks differ, in seconds.
 const CLOCK_TOLERANCE: i64 = 300;
-
-/// "Try again later": the next run is expected to succeed, so the age of the last success decides.
-const TRY_LATER: u8 = 75;
 
 /// Returns why the job is not healthy, or `None` if it is: the token file is usable, the last finished run did not fail,
 /// and the last success is not older than `max_age`.
@@ -17,7 +15,9 @@ pub(super) fn problem(snapshot: &Snapshot, now: i64, max_age: Option<Duration>) 
     }
     let last = snapshot.runs.iter().find(|run| run.ended_at.is_some());
     let failed = last.and_then(|run| match run.exit_code {
-        Some(0 | TRY_LATER) => None,
+        Some(code) if code == Exit::Done.code() => None,
+        // The next run is expected to succeed: the age of the last success decides.
+        Some(code) if code == Exit::TryLater.code() => None,
         Some(code) => Some(format!("the last run ended with exit code {code}")),
         None => Some("the last run ended without an exit code".to_owned()),
     });

@@ -23,7 +23,7 @@ pub(super) struct Snapshot {
     /// None: behind a command.
     pub(super) token_file: Option<PathBuf>,
     /// Where the tokens are.
-    pub(super) token_place: String,
+    pub(super) token_location: String,
     /// Why the token file cannot be used.
     pub(super) token_problem: Option<String>,
     pub(super) account: Option<String>,
@@ -50,12 +50,12 @@ impl Snapshot {
         let store = TokenStore::new(paths)?.with_limit(LONGEST);
         let mut snapshot = Snapshot {
             token_file: store.is_file().then(|| store.path().to_owned()),
-            token_place: store.name().to_string(),
+            token_location: store.name().to_string(),
             ..Snapshot::default()
         };
         match store.load() {
             Ok(tokens) => {
-                snapshot.oauth1 = tokens.is_oauth1();
+                snapshot.oauth1 = tokens.kind.is_oauth1();
                 snapshot.token_expires_at = Some(tokens.expires_at);
                 snapshot.account = tokens.account_id;
             }

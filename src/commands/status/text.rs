@@ -44,12 +44,12 @@ fn overview(snapshot: &Snapshot, problem: Option<&str>, now: i64) -> String {
         }
         None => {
             let account = snapshot.account.as_deref().unwrap_or("not known yet");
-            let place = &snapshot.token_place;
+            let location = &snapshot.token_location;
             let life = match snapshot.oauth1 {
                 true => "OAuth 1.0a: never expires",
                 false => "refreshed by every run",
             };
-            text += &format!("account   {account}\ntoken     {place} ({life})\n");
+            text += &format!("account   {account}\ntoken     {location} ({life})\n");
         }
     }
     if let Some(batch) = &snapshot.unpublished {

@@ -40,7 +40,7 @@ fn show(text: &[u8]) -> String {
         text(&found.client_id),
         secret(&found.client_secret),
         secret(&found.access_token),
-        found.lasting_secret().expose_secret().to_owned(),
+        found.kind.lasting_secret().expose_secret().to_owned(),
         text(&found.token_type),
         found.expires_at.map_or("-".into(), |at| at.to_string()),
         text(&found.account_id),

@@ -48,7 +48,7 @@ fn each_state_that_a_kill_leaves_is_recovered() {
 }
 
 #[test]
-fn new_tokens_without_an_old_file_are_put_in_force() {
+fn new_tokens_without_an_old_file_are_activated() {
     let (_directory, store) = store();
     std::fs::remove_file(store.path()).unwrap();
     std::fs::write(store.beside(".next"), tokens(7).to_bytes()).unwrap();

@@ -3,7 +3,8 @@
 use crate::commands::check::facts::{Days, Facts};
 use crate::commands::check::judgement::Part::{Number, Text};
 use crate::commands::check::judgement::{Assumption, Judgement};
-use chrono::{DateTime, NaiveDate, NaiveTime};
+use crate::timestamp::midnight;
+use chrono::{DateTime, NaiveDate};
 
 const HOUR: i64 = 3600;
 
@@ -23,12 +24,8 @@ const READINGS: [(i64, &str); 6] = [
     (29, "days in US Eastern time without the day named"),
 ];
 
-fn midnight(day: NaiveDate) -> i64 {
-    day.and_time(NaiveTime::MIN).and_utc().timestamp()
-}
-
 /// The days whose answers tell the readings apart best. `window`: times of rows, newest first. `page_size`: the rows of a
-/// full page, which do not tell how many there are.
+/// full page, which do not show how many there are.
 pub(crate) fn days_to_ask(window: &[i64], page_size: u64) -> Vec<NaiveDate> {
     let (Some(newest), Some(oldest)) = (window.first(), window.last()) else {
         return Vec::new();
@@ -176,11 +173,7 @@ pub(super) fn unsubscribed_order(facts: &Facts) -> Judgement {
     let Some(found) = &facts.unsubscribed else {
         return assumption.unseen("the page could not be read");
     };
-    let times: Vec<i64> = found
-        .times("unsubscribed_at")
-        .into_iter()
-        .flatten()
-        .collect();
+    let times = found.times("unsubscribed_at");
     match (times.is_sorted(), times.iter().rev().is_sorted()) {
         (true, false) => assumption.holds("sorted"),
         (true, true) => assumption.unseen("too few unsubscribed rows"),

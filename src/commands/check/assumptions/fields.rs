@@ -6,6 +6,7 @@ use crate::commands::check::judgement::Part::{Count, Text};
 use crate::commands::check::judgement::{Assumption, Judgement};
 use crate::commands::check::listing::{text, time};
 use crate::subscriber::Status;
+use crate::subscriber::fields::FIELDS;
 use crate::timestamp;
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
@@ -136,7 +137,7 @@ pub(super) fn verified_at(facts: &Facts) -> Judgement {
         let Ok(wall) = NaiveDateTime::parse_from_str(&wall, "%Y-%m-%dT%H:%M:%S%.f") else {
             continue;
         };
-        // Nobody confirms before the sign-up, and most do within hours.
+        // A confirmation follows the sign-up, most of them within hours.
         let after = wall.and_utc().timestamp() - subscribed;
         match after {
             ..-60 => eastern += 1,
@@ -258,10 +259,8 @@ pub(super) fn unknown(facts: &Facts) -> Judgement {
         return assumption.unseen(NO_ROWS);
     }
     let is_known = |key: &str| {
-        NULLABLE
-            .iter()
-            .chain(&OTHERS)
-            .any(|(known, _)| *known == key)
+        let mut documented = NULLABLE.iter().chain(&OTHERS);
+        documented.any(|(known, _)| *known == key) || FIELDS.iter().any(|field| field.name == key)
     };
     let mut names: Vec<&String> = rows(facts)
         .flat_map(Map::keys)

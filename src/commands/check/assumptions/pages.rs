@@ -49,7 +49,7 @@ pub(super) fn page_limit(facts: &Facts) -> Judgement {
 
 /// Whether the times of a page never fall, or never rise; `None`: they show neither.
 fn direction(page: &Listing, field: &str) -> Option<bool> {
-    let times: Vec<i64> = page.times(field).into_iter().flatten().collect();
+    let times = page.times(field);
     let (rises, falls) = (times.is_sorted(), times.iter().rev().is_sorted());
     match (rises, falls) {
         (true, false) => Some(true),
@@ -66,7 +66,7 @@ pub(super) fn order(facts: &Facts) -> Judgement {
     let Some(page) = &facts.oldest else {
         return assumption.unseen(NO_PAGE);
     };
-    let times: Vec<i64> = page.times("subscribed_at").into_iter().flatten().collect();
+    let times = page.times("subscribed_at");
     let ends = (times.first(), times.last());
     match (direction(page, "subscribed_at"), ends) {
         (Some(true), _) => assumption.holds("oldest first"),
@@ -88,7 +88,7 @@ pub(super) fn sort_key(facts: &Facts) -> Judgement {
     let times: Vec<Vec<i64>> = pages
         .into_iter()
         .flatten()
-        .map(|page| page.times("subscribed_at").into_iter().flatten().collect())
+        .map(|page| page.times("subscribed_at"))
         .collect();
     let is_ordered = |times: &Vec<i64>| times.is_sorted() || times.iter().rev().is_sorted();
     match times.iter().map(Vec::len).sum() {

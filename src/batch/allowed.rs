@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// Where the files of this job are.
 #[derive(Debug)]
-pub(crate) struct Own {
+pub(crate) struct OwnPaths {
     pub(crate) state_dir: PathBuf,
     /// The configured output, if it is a path.
     pub(crate) output: Option<PathBuf>,
@@ -21,7 +21,11 @@ pub(crate) struct Own {
 /// Returns the batch with its stage file where this job looks for it.
 ///
 /// Errors: 78 if it names a file that is not ours, 73 if its growing file is neither the configured one nor recognized.
-pub(super) fn checked(mut batch: BatchRecord, own: &Own, ledger: &Path) -> Result<BatchRecord> {
+pub(super) fn checked(
+    mut batch: BatchRecord,
+    own: &OwnPaths,
+    ledger: &Path,
+) -> Result<BatchRecord> {
     let foreign = |path: &Path| Err(not_of_this_job(ledger, path));
     match &batch.destination {
         Destination::Directory { file, marker } => {
@@ -51,7 +55,7 @@ pub(super) fn checked(mut batch: BatchRecord, own: &Own, ledger: &Path) -> Resul
 }
 
 /// The stage file or marker of a finished batch, if this program may remove it.
-pub(super) fn work_file(path: &Path, own: &Own) -> Option<PathBuf> {
+pub(super) fn work_file(path: &Path, own: &OwnPaths) -> Option<PathBuf> {
     let is_hidden = has_name(path, |name| {
         naming::is_hidden(name, "part") || naming::is_hidden(name, "ready")
     });
@@ -74,13 +78,13 @@ fn has_name(path: &Path, is_ours: impl Fn(&str) -> bool) -> bool {
     name.is_some_and(is_ours)
 }
 
-fn in_state_dir(path: &Path, own: &Own) -> Option<PathBuf> {
+fn in_state_dir(path: &Path, own: &OwnPaths) -> Option<PathBuf> {
     has_name(path, naming::is_in_state_dir)
         .then(|| Some(own.state_dir.join(path.file_name()?)))
         .flatten()
 }
 
-fn check_growing(file: &Path, batch: &BatchRecord, own: &Own) -> Result<()> {
+fn check_growing(file: &Path, batch: &BatchRecord, own: &OwnPaths) -> Result<()> {
     if own.output.as_deref() == Some(file) {
         return Ok(());
     }

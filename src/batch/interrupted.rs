@@ -1,5 +1,5 @@
 //! Which file an interrupted append went into: until the next run, a log rotation may have renamed or emptied it, and the
-//! rows that stand there must not be written again elsewhere.
+//! rows in it must not be written again elsewhere.
 
 use super::growing::{self, Beginning, cannot_append, compare, header_at};
 use crate::disk::atomic;
@@ -31,8 +31,8 @@ pub(super) fn open_target(batch: &BatchRecord) -> Result<AppendTarget> {
     })
 }
 
-/// Where the rows stand that were appended before a kill.
-pub(super) enum Half {
+/// Where the rows are that were appended before a kill.
+pub(super) enum Appended {
     /// Nowhere, or in the file at the path of the batch: the missing ones belong there too.
     Here,
     /// Nowhere, and another file is at that path.
@@ -42,24 +42,24 @@ pub(super) enum Half {
 }
 
 /// Looks for the rows of `batch` that were appended to `target`, which may have been emptied or renamed since then.
-pub(super) fn find_half(
+pub(super) fn find_appended(
     batch: &BatchRecord,
     stage: &File,
     target: AppendTarget,
     at: AppendAt,
-) -> io::Result<Half> {
+) -> io::Result<Appended> {
     let path = &shared::behind(batch.destination.target());
     match path.symlink_metadata() {
         Ok(found) if is_target(&found, target) => {
             // An empty file was emptied after the append began, unless nothing has changed it.
             let untouched = at.offset == 0 && changed(&found) == target.changed;
             return Ok(if found.len() > 0 || untouched {
-                Half::Here
+                Appended::Here
             } else {
-                Half::PerhapsIn(None)
+                Appended::PerhapsIn(None)
             });
         }
-        Ok(found) if found.is_file() && continues(batch, stage, at)? => return Ok(Half::Here),
+        Ok(found) if found.is_file() && continues(batch, stage, at)? => return Ok(Appended::Here),
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
@@ -72,13 +72,13 @@ pub(super) fn find_half(
         };
         if is_target(&found, target) {
             return Ok(if found.len() == at.offset {
-                Half::Nowhere
+                Appended::Nowhere
             } else {
-                Half::PerhapsIn(Some(entry.path()))
+                Appended::PerhapsIn(Some(entry.path()))
             });
         }
     }
-    Ok(Half::PerhapsIn(None))
+    Ok(Appended::PerhapsIn(None))
 }
 
 /// Whether the file at the path of `batch`, a copy put back perhaps, goes on from `at` with rows of it. A header alone
@@ -111,8 +111,8 @@ fn changed(found: &Metadata) -> i64 {
         .wrapping_add(found.mtime_nsec())
 }
 
-/// 73: rows of `batch` would stand in two files.
-pub(super) fn half_elsewhere(batch: &BatchRecord, half: Option<&Path>) -> Error {
+/// 73: rows of `batch` would be in two files.
+pub(super) fn appended_elsewhere(batch: &BatchRecord, half: Option<&Path>) -> Error {
     let (file, stage) = (batch.destination.target().display(), batch.stage.display());
     let error = |what: String, put_back: String| {
         Error::new(Kind::Output, what)
