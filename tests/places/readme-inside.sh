@@ -20,10 +20,11 @@ bare() {
     remember_in /home/you
     remember_in /root
     install -o you -m 644 /lab/*.deb /home/you/
-    is 'a machine without Rust' eval '! command -v cargo rustc'
+    dpkg --purge ca-certificates openssl >/dev/null 2>&1
+    is 'a machine without Rust, and without certificates' eval '! command -v cargo && ! ls /etc/ssl/certs/*.crt 2>/dev/null'
     sit_down bare su - you
 
-    follow Install 3
+    follow Install 3 agree
     verify
     follow "$first" 1 paste_the_code
     follow "$first" 2
@@ -35,6 +36,12 @@ bare() {
     cron
     service
     all_followed bare
+}
+
+# apt asks, as it installs what the package depends on.
+agree() {
+    wait_for 'apt to ask' shows 'Do you want to continue?'
+    paste_text y
 }
 
 # The files of a release, as its workflow makes them.
