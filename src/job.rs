@@ -120,8 +120,7 @@ impl Job<'_> {
             _ => error,
         });
         progress::end();
-        warn_of_unseen_custom_fields(&collector);
-        warn_of_custom_fields_without_column(&collector);
+        collector.warn_of_custom_fields();
 
         // 6. Publish.
         self.publish(collector, collected).await
@@ -254,30 +253,4 @@ fn without_names(message: String, lists: &[ListRef]) -> String {
         let (id, name) = (list.id, list.shown());
         message.replace(&format!("{id} ({name})"), &id.to_string())
     })
-}
-
-/// A column for a custom field that no new subscriber has is probably misspelled, if all subscribers were read.
-fn warn_of_unseen_custom_fields(collector: &Collector) {
-    for name in collector.unseen_custom_fields() {
-        let text = format!(
-            "no new subscriber has a custom field named {name:?}: its column is empty (names match exactly)"
-        );
-        if collector.had_full_walk() {
-            tracing::warn!(event = "custom_field_unseen", name, "{text}");
-        } else {
-            tracing::info!(event = "custom_field_unseen", name, "{text}");
-        }
-    }
-}
-
-/// A file keeps the columns that it was begun with.
-fn warn_of_custom_fields_without_column(collector: &Collector) {
-    for name in collector.custom_fields_without_column() {
-        tracing::warn!(
-            event = "custom_field_without_column",
-            name,
-            "the custom field {name:?} has no column in the growing file, which was begun without it\n  \
-             next: move the file away; the next one begins with every custom field that the lists have then"
-        );
-    }
 }

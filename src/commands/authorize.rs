@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::locks::{Locks, make_directory};
 use crate::secret::SecretString;
 use crate::stop::Stop;
-use crate::token::grant::Grant;
+use crate::token::grant::{Grant, GrantedClient};
 use crate::token::model::TokenFile;
 use crate::token::recovery;
 use crate::token::store::TokenStore;
@@ -190,6 +190,15 @@ impl Authorizer {
         self.present
             .as_ref()
             .map_or(now, |present| present.generation)
+    }
+
+    /// The client of new tokens, and what their file keeps of it.
+    fn granted_client(&self, id: &str) -> GrantedClient {
+        GrantedClient {
+            id: id.to_owned(),
+            kept_secret: self.secret_to_keep(id),
+            generation: self.generation(),
+        }
     }
 
     async fn take_locks(&self, stop: &mut Stop) -> Result<Locks> {

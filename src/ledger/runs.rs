@@ -56,8 +56,7 @@ impl Ledger {
                 totals.refreshes as i64,
                 message
             ],
-        )?;
-        Ok(())
+        )
     }
 
     /// The latest time known from AWeber's clock, Unix seconds.
@@ -121,7 +120,6 @@ impl Ledger {
         self.change(
             "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
             [key, value],
-        )?;
-        Ok(())
+        )
     }
 }

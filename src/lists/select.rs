@@ -33,21 +33,14 @@ fn id_of(option: &str, all: &[List], name: &str) -> Result<i64> {
             &all.iter().collect::<Vec<_>>(),
         ));
     }
-    let by_id = all
-        .iter()
-        .filter(|list| list.this.id.to_string() == name)
-        .collect::<Vec<_>>();
-    let by_unique = all
-        .iter()
-        .filter(|list| list.unique_list_id == name)
-        .collect::<Vec<_>>();
-    let by_name = all
-        .iter()
-        .filter(|list| list.this.name == name)
-        .collect::<Vec<_>>();
-    let found = [by_id, by_unique, by_name]
-        .into_iter()
-        .find(|found| !found.is_empty());
+    let names: [fn(&List) -> String; 3] = [
+        |list| list.this.id.to_string(),
+        |list| list.unique_list_id.clone(),
+        |list| list.this.name.clone(),
+    ];
+    let matching = names
+        .map(|name_of| -> Vec<&List> { all.iter().filter(|list| name_of(list) == name).collect() });
+    let found = matching.into_iter().find(|found| !found.is_empty());
     match found.as_deref() {
         Some([list]) => Ok(list.this.id),
         Some(several) => Err(not_one(

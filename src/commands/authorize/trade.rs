@@ -17,14 +17,11 @@ impl Authorizer {
         redirect_uri: &str,
         pasted: &str,
     ) -> Result<Grant> {
-        let client_id = &pending.client_id;
         Ok(Grant::Code(CodeGrant {
             code: pending.read_pasted(pasted)?,
             redirect_uri: redirect_uri.to_owned(),
             verifier: pending.verifier.clone(),
-            client_id: client_id.clone(),
-            kept_secret: self.secret_to_keep(client_id),
-            generation: self.generation(),
+            client: self.granted_client(&pending.client_id),
         }))
     }
 
