@@ -120,8 +120,7 @@ impl Job<'_> {
             _ => error,
         });
         progress::end();
-        warn_of_unseen_custom_fields(&collector);
-        warn_of_custom_fields_without_column(&collector);
+        collector.warn_of_custom_fields();
 
         // 6. Publish.
         self.publish(collector, collected).await
@@ -138,12 +137,12 @@ impl Job<'_> {
         };
         match recover(&mut self.ledger, &mut self.printer, &own).await? {
             Some(Recovered::Published(path, rows)) => {
-                tracing::info!(event = "recovered", rows, path = %path.display(), "published what a killed run had left");
+                tracing::info!(event = "recovered", rows, path = %path.display(), "published what an earlier run had left");
                 self.summary.recovered = Some((path, rows));
             }
             Some(Recovered::Void) => tracing::info!(
                 event = "batch_void",
-                "a killed run had left an empty or lost batch: its rows are fetched again"
+                "an earlier run had left an empty or lost batch: its rows are fetched again"
             ),
             None => {}
         }
@@ -212,7 +211,7 @@ impl Job<'_> {
         let exit = failures.exit();
         let outcome = failures.into_result();
         let message = outcome.as_ref().err();
-        let message = message.map(|error| without_names(error.to_string(), &self.known_lists));
+        let message = message.map(Error::to_string);
         failures = Failures::default();
         failures.take(outcome);
         failures.take(self.note_run(exit, message.as_deref()));
@@ -231,6 +230,7 @@ impl Job<'_> {
         if let Some(now) = self.session.now() {
             ledger.set_aweber_time(now.timestamp())?;
         }
+        ledger.set_list_names(&self.known_lists)?;
         ledger.end_run(self.run, Utc::now().timestamp(), totals, message)?;
         ledger.commit()?;
         if exit == Exit::Done && !self.config.dry_run {
@@ -245,39 +245,5 @@ impl Job<'_> {
             self.ledger.note_order(at);
         }
         Ok(())
-    }
-}
-
-/// A message without the names of lists: the ledger has ids only.
-fn without_names(message: String, lists: &[ListRef]) -> String {
-    lists.iter().fold(message, |message, list| {
-        let (id, name) = (list.id, list.shown());
-        message.replace(&format!("{id} ({name})"), &id.to_string())
-    })
-}
-
-/// A column for a custom field that no new subscriber has is probably misspelled, if all subscribers were read.
-fn warn_of_unseen_custom_fields(collector: &Collector) {
-    for name in collector.unseen_custom_fields() {
-        let text = format!(
-            "no new subscriber has a custom field named {name:?}: its column is empty (names match exactly)"
-        );
-        if collector.had_full_walk() {
-            tracing::warn!(event = "custom_field_unseen", name, "{text}");
-        } else {
-            tracing::info!(event = "custom_field_unseen", name, "{text}");
-        }
-    }
-}
-
-/// A file keeps the columns that it was begun with.
-fn warn_of_custom_fields_without_column(collector: &Collector) {
-    for name in collector.custom_fields_without_column() {
-        tracing::warn!(
-            event = "custom_field_without_column",
-            name,
-            "the custom field {name:?} has no column in the growing file, which was begun without it\n  \
-             next: move the file away; the next one begins with every custom field that the lists have then"
-        );
     }
 }

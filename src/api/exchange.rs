@@ -114,7 +114,7 @@ fn authorization(
         });
     };
     let signer = Signer {
-        consumer_key: verified.client_id.clone(),
+        consumer_key: verified.client.id.clone(),
         consumer_secret: verified.client_secret.clone(),
         token: Some((
             verified.request_token.clone(),

@@ -1,5 +1,6 @@
 //! Collecting new rows into an open batch: recorded before its first byte, durable at checkpoints.
 
+use super::custom_columns::CustomColumns;
 use super::errors::cannot_stage;
 use super::naming;
 use super::output::Output;
@@ -11,11 +12,10 @@ use crate::export::Layout;
 use crate::ledger::Ledger;
 use crate::ledger::batches::{BatchRecord, Destination, State};
 use crate::ledger::events::Event;
-use crate::rows::{Column, ListRef};
+use crate::rows::ListRef;
 use crate::subscriber::Subscriber;
 use crate::subscriber::feed::Feed;
 use chrono::Utc;
-use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -50,10 +50,7 @@ pub(crate) struct Collector {
     /// Without a stage file in a dry run.
     open: Option<(BatchRecord, Option<Stage>)>,
     rows: u64,
-    /// Custom fields that have a column and that no new row has had yet.
-    unseen: Vec<String>,
-    /// Custom fields of new rows that have no column, although each was to have one.
-    without_column: BTreeSet<String>,
+    custom_columns: CustomColumns,
     /// At least one list was walked through completely.
     full_walk: bool,
     /// A page had no email addresses.
@@ -66,18 +63,9 @@ pub(crate) struct Collector {
 impl Collector {
     /// A collector without rows.
     pub(crate) fn new(options: ExportOptions) -> Collector {
-        let unseen = options
-            .layout
-            .columns()
-            .iter()
-            .filter_map(|column| match column {
-                Column::Custom(name) => Some(name.clone()),
-                _ => None,
-            });
         let begun = options.begun.clone();
         Collector {
-            unseen: unseen.collect(),
-            without_column: BTreeSet::new(),
+            custom_columns: CustomColumns::new(&options.layout, options.dry_run),
             layout: begun.unwrap_or_else(|| options.layout.clone()),
             options,
             open: None,
@@ -94,14 +82,11 @@ impl Collector {
         self.rows
     }
 
-    /// Custom fields that have a column and that no new row has.
-    pub(crate) fn unseen_custom_fields(&self) -> &[String] {
-        if self.rows == 0 { &[] } else { &self.unseen }
-    }
-
-    /// Custom fields of new rows that have no column in the file, although each was to have one.
-    pub(crate) fn custom_fields_without_column(&self) -> &BTreeSet<String> {
-        &self.without_column
+    /// Warns of columns for custom fields that no new row has, and of custom fields without a column.
+    pub(crate) fn warn_of_custom_fields(&self) {
+        if self.rows > 0 {
+            self.custom_columns.warn(self.full_walk);
+        }
     }
 
     /// Whether the custom fields of the lists have to be known for these rows: one is the first of its file.
@@ -136,12 +121,6 @@ impl Collector {
     /// Records that a page had no email addresses; returns whether it is the first.
     pub(crate) fn note_without_email(&mut self) -> bool {
         !std::mem::replace(&mut self.without_email, true)
-    }
-
-    /// Whether a list was walked through completely: a custom field that no subscriber has is probably misspelled, one
-    /// that no recent subscriber has is not.
-    pub(crate) fn had_full_walk(&self) -> bool {
-        self.full_walk
     }
 
     /// The number of the open batch.
@@ -191,7 +170,7 @@ impl Collector {
 
     /// Appends new rows to the stage file.
     fn add(&mut self, list: &ListRef, new: &[Subscriber<'_>]) -> Result<()> {
-        self.note_custom_fields(new);
+        self.custom_columns.note(new, self.layout.columns());
         self.rows += new.len() as u64;
         if let Some((batch, Some(stage))) = &mut self.open {
             let bytes = self.layout.rows(list, new);
@@ -199,27 +178,6 @@ impl Collector {
             batch.rows += new.len() as u64;
         }
         Ok(())
-    }
-
-    fn note_custom_fields(&mut self, new: &[Subscriber<'_>]) {
-        let each_has_column = self.options.layout.is_undecided() && !self.options.dry_run;
-        for subscriber in new {
-            if self.unseen.is_empty() && !each_has_column {
-                break;
-            }
-            let fields = subscriber.custom_fields();
-            self.unseen
-                .retain(|name| fields.iter().all(|(field, _)| field != name));
-            if each_has_column {
-                let has_column = |name: &str| {
-                    let mut columns = self.layout.columns().iter();
-                    columns.any(|column| matches!(column, Column::Custom(own) if own == name))
-                };
-                let others = fields.into_iter().map(|(name, _)| name);
-                let others: Vec<String> = others.filter(|name| !has_column(name)).collect();
-                self.without_column.extend(others);
-            }
-        }
     }
 
     /// Whether the last checkpoint is old enough for another.

@@ -3,6 +3,7 @@
 
 pub(crate) mod allowed;
 pub(crate) mod collect;
+mod custom_columns;
 mod errors;
 mod growing;
 mod interrupted;

@@ -166,8 +166,7 @@ impl Ledger {
                 append_at.map(|at| at.offset as i64),
                 with_header,
             ],
-        )?;
-        Ok(())
+        )
     }
 
     /// Adds to the number of rows of a feed in a batch.
@@ -182,8 +181,7 @@ impl Ledger {
             "INSERT INTO batch_feed (batch, list, kind, rows) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (batch, list, kind) DO UPDATE SET rows = rows + ?4",
             params![batch, list, feed.word(), rows as i64],
-        )?;
-        Ok(())
+        )
     }
 
     /// Marks a batch as published: its events, the progress of the feeds and resolved subscribers are final.

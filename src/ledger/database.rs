@@ -76,8 +76,17 @@ impl Ledger {
         Ok(())
     }
 
-    /// Runs one statement in the current transaction; returns the number of rows changed.
-    pub(super) fn change(&mut self, sql: &str, parameters: impl rusqlite::Params) -> Result<usize> {
+    /// Runs one statement in the current transaction.
+    pub(super) fn change(&mut self, sql: &str, parameters: impl rusqlite::Params) -> Result<()> {
+        self.count_changes(sql, parameters).map(drop)
+    }
+
+    /// As [`Ledger::change`]; returns the number of rows changed.
+    pub(super) fn count_changes(
+        &mut self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+    ) -> Result<usize> {
         self.begin()?;
         self.connection
             .prepare_cached(sql)

@@ -150,9 +150,9 @@ impl Ledger {
     ) -> Result<usize> {
         let (table, time) = table(feed);
         let Some(since) = since else {
-            return self.change(&format!("DELETE FROM {table} WHERE list = ?1"), [list]);
+            return self.count_changes(&format!("DELETE FROM {table} WHERE list = ?1"), [list]);
         };
-        let mut deleted = self.change(
+        let mut deleted = self.count_changes(
             &format!(
                 "DELETE FROM {table} WHERE list = ?1 AND typeof({time}) = 'integer' AND {time} >= ?2"
             ),
@@ -167,7 +167,7 @@ impl Ledger {
         )?;
         for text in texts {
             if timestamp::latest(&text).is_some_and(|at| at.timestamp() >= since) {
-                deleted += self.change(
+                deleted += self.count_changes(
                     &format!("DELETE FROM {table} WHERE list = ?1 AND {time} = ?2"),
                     params![list, text],
                 )?;

@@ -63,7 +63,7 @@ impl Ledger {
         let mut deleted = self.forget_position_at(subscriber, list)?;
         let events = Feed::ALL.map(|feed| table(feed).0);
         for table in events.into_iter().chain(["pending"]) {
-            deleted += self.change(
+            deleted += self.count_changes(
                 &format!("DELETE FROM {table} WHERE subscriber = ?1 AND (?2 IS NULL OR list = ?2)"),
                 params![subscriber, list],
             )?;

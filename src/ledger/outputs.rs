@@ -97,8 +97,7 @@ impl Ledger {
                 file.map(|file| &file.tail),
                 file.map(|file| &file.shape),
             ],
-        )?;
-        Ok(())
+        )
     }
 }
 

@@ -27,8 +27,7 @@ impl Ledger {
              ON CONFLICT (list, subscriber) DO UPDATE
              SET subscribed_at = coalesce(?3, subscribed_at), checked = ?5, resolved_by = NULL",
             params![seen.list, seen.subscriber, subscribed_at, now, seen.run],
-        )?;
-        Ok(())
+        )
     }
 
     /// Records a sighting of a subscriber who may be pending and whose status is unknown.
@@ -36,8 +35,7 @@ impl Ledger {
         self.change(
             "UPDATE pending SET checked = ?3 WHERE list = ?1 AND subscriber = ?2",
             [seen.list, seen.subscriber, seen.run],
-        )?;
-        Ok(())
+        )
     }
 
     /// Ends the pending state of a subscriber seen with another status; while a batch is open, only once that is
@@ -52,13 +50,12 @@ impl Ledger {
             Some(batch) => self.change(
                 "UPDATE pending SET resolved_by = ?3 WHERE list = ?1 AND subscriber = ?2",
                 [list, subscriber, batch],
-            )?,
+            ),
             None => self.change(
                 "DELETE FROM pending WHERE list = ?1 AND subscriber = ?2",
                 [list, subscriber],
-            )?,
-        };
-        Ok(())
+            ),
+        }
     }
 
     /// Ends the pending state of all subscribers of `list`; with the open batch, only once that is published.
@@ -67,10 +64,9 @@ impl Ledger {
             Some(batch) => self.change(
                 "UPDATE pending SET resolved_by = ?2 WHERE list = ?1",
                 [list, batch],
-            )?,
-            None => self.change("DELETE FROM pending WHERE list = ?1", [list])?,
-        };
-        Ok(())
+            ),
+            None => self.change("DELETE FROM pending WHERE list = ?1", [list]),
+        }
     }
 
     /// Deletes the subscribers that `run` saw unconfirmed although their confirmation link expired before `before`.
@@ -79,7 +75,7 @@ impl Ledger {
         list: i64,
         run: i64,
         before: i64,
-    ) -> Result<usize> {
+    ) -> Result<()> {
         self.change(
             "DELETE FROM pending WHERE list = ?1 AND checked = ?2 AND subscribed_at < ?3 AND resolved_by IS NULL",
             [list, run, before],
@@ -152,8 +148,7 @@ impl Ledger {
 
     /// Deletes the subscribers that `batch`, now published, has resolved.
     pub(super) fn delete_resolved(&mut self, batch: i64) -> Result<()> {
-        self.change("DELETE FROM pending WHERE resolved_by = ?1", [batch])?;
-        Ok(())
+        self.change("DELETE FROM pending WHERE resolved_by = ?1", [batch])
     }
 
     /// Makes the subscribers that `batch`, now void, had resolved pending again.
@@ -161,7 +156,6 @@ impl Ledger {
         self.change(
             "UPDATE pending SET resolved_by = NULL WHERE resolved_by = ?1",
             [batch],
-        )?;
-        Ok(())
+        )
     }
 }

@@ -104,8 +104,7 @@ impl Ledger {
             "INSERT INTO feed (list, kind, progress, settled) VALUES (?1, ?2, ?3, ?3)
              ON CONFLICT (list, kind) DO UPDATE SET progress = ?3, settled = ?3 WHERE progress != ?3 OR settled != ?3"
         };
-        self.change(sql, params![list, feed.word(), json])?;
-        Ok(())
+        self.change(sql, params![list, feed.word(), json])
     }
 
     /// Whether any run has queried the list.
@@ -146,8 +145,7 @@ impl Ledger {
         self.change(
             "UPDATE feed SET settled = progress WHERE settled != progress",
             [],
-        )?;
-        Ok(())
+        )
     }
 
     /// Records that the next export of a feed reads it as a whole, from the first row on.
@@ -157,8 +155,7 @@ impl Ledger {
                              settled = json_set(json_remove(settled, '$.walk'), '$.again', json('true'))
              WHERE list = ?1 AND kind = ?2",
             params![list, feed.word()],
-        )?;
-        Ok(())
+        )
     }
 
     /// Returns all feeds to their settled progress.
@@ -166,8 +163,7 @@ impl Ledger {
         self.change(
             "UPDATE feed SET progress = settled WHERE settled != progress",
             [],
-        )?;
-        Ok(())
+        )
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::list::List;
 use crate::error::{Error, Result};
+use crate::record;
+use crate::typed::quoted;
 
 /// How many lists an error message names.
 const NAMED: usize = 20;
@@ -33,27 +35,33 @@ fn id_of(option: &str, all: &[List], name: &str) -> Result<i64> {
             &all.iter().collect::<Vec<_>>(),
         ));
     }
-    let by_id = all
-        .iter()
-        .filter(|list| list.this.id.to_string() == name)
-        .collect::<Vec<_>>();
-    let by_unique = all
-        .iter()
-        .filter(|list| list.unique_list_id == name)
-        .collect::<Vec<_>>();
-    let by_name = all
-        .iter()
-        .filter(|list| list.this.name == name)
-        .collect::<Vec<_>>();
-    let found = [by_id, by_unique, by_name]
-        .into_iter()
-        .find(|found| !found.is_empty());
+    let names: [fn(&List) -> String; 3] = [
+        |list| list.this.id.to_string(),
+        |list| list.unique_list_id.clone(),
+        |list| list.this.name.clone(),
+    ];
+    let matching = names
+        .map(|name_of| -> Vec<&List> { all.iter().filter(|list| name_of(list) == name).collect() });
+    let found = matching.into_iter().find(|found| !found.is_empty());
     match found.as_deref() {
         Some([list]) => Ok(list.this.id),
         Some(several) => Err(not_one(
             format!("ambiguous {option} {name:?}: {} lists match", several.len()),
             several,
         )),
+        None if name.contains(',') => {
+            let what = format!("unknown {option} {name:?}: no list has a name with that comma");
+            let each: Vec<String> = record::split(name)
+                .iter()
+                .map(|name| format!("{option} {}", quoted(name)))
+                .collect();
+            Err(Error::config(what)
+                .safe("nothing was exported")
+                .next(format!(
+                    "repeat the option for several lists: {}",
+                    each.join(" ")
+                )))
+        }
         None => Err(not_one(
             format!("unknown {option} {name:?}: the account has no such list"),
             &all.iter().collect::<Vec<_>>(),

@@ -14,6 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use crate::stop::Stop;
 use chrono::Utc;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -27,6 +28,8 @@ pub(crate) struct Reporter {
     pinger: Option<Pinger>,
     stop: Stop,
     began: Instant,
+    /// Whether the run holds the locks.
+    has_started: Cell<bool>,
 }
 
 impl Reporter {
@@ -37,11 +40,13 @@ impl Reporter {
             pinger: watchers.ping_url.map(Pinger::new),
             stop,
             began: Instant::now(),
+            has_started: Cell::new(false),
         }
     }
 
-    /// Pings that the run has started.
+    /// Pings that the run has started: it holds the locks.
     pub(crate) async fn start(&self) {
+        self.has_started.set(true);
         if let Some(pinger) = &self.pinger {
             pinger.send(Ping::Start, "", self.stop.clone()).await;
         }
@@ -56,8 +61,11 @@ impl Reporter {
         if matches!(kind, None | Some(Kind::TimeBudget)) {
             summary.log(exit);
         }
-        if kind == Some(Kind::LockHeld) {
-            // The run that holds the lock reports for itself; this one must not overwrite its metrics.
+        if let Some(Kind::LockHeld | Kind::Usage | Kind::Config) = kind
+            && !self.has_started.get()
+        {
+            // The run that holds the lock reports for itself; and a line mistyped by hand says nothing about the
+            // scheduled one.
             return;
         }
         if let Some(file) = &self.metrics_file {

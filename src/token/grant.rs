@@ -17,32 +17,51 @@ pub(crate) enum Grant {
     Verifier(VerifierGrant),
 }
 
-/// A verifier of OAuth 1.0a with the request token that it belongs to, and what the new token file keeps.
+/// A verifier of OAuth 1.0a with the request token that it belongs to.
 #[derive(Debug, Clone)]
 pub(crate) struct VerifierGrant {
     pub(crate) request_token: SecretString,
     pub(crate) request_secret: SecretString,
     pub(crate) verifier: SecretString,
-    pub(crate) client_id: String,
     pub(crate) client_secret: SecretString,
-    /// As [`CodeGrant::kept_secret`].
-    pub(crate) kept_secret: Option<SecretString>,
-    /// As [`CodeGrant::generation`].
-    pub(crate) generation: u64,
+    pub(crate) client: GrantedClient,
 }
 
-/// An authorization code, and what the new token file keeps about its client.
+/// An authorization code.
 #[derive(Debug, Clone)]
 pub(crate) struct CodeGrant {
     pub(crate) code: SecretString,
     pub(crate) redirect_uri: String,
     /// PKCE, for public clients.
     pub(crate) verifier: Option<SecretString>,
-    pub(crate) client_id: String,
-    /// The client secret, if the token file is to keep it.
+    pub(crate) client: GrantedClient,
+}
+
+/// The client that is authorized, and what the new token file keeps of it.
+#[derive(Debug, Clone)]
+pub(crate) struct GrantedClient {
+    pub(crate) id: String,
+    /// Its secret, if the token file is to keep it.
     pub(crate) kept_secret: Option<SecretString>,
     /// The generation of the token file that the new one may replace.
     pub(crate) generation: u64,
+}
+
+impl GrantedClient {
+    /// Its first token file. They never expire unless the caller knows better.
+    fn tokens(&self, access_token: SecretString, kind: TokenKind) -> TokenFile {
+        TokenFile {
+            generation: self.generation + 1,
+            client_id: self.id.clone(),
+            client_secret: self.kept_secret.clone(),
+            account_id: None,
+            access_token: Some(access_token),
+            kind,
+            token_type: None,
+            expires_at: 0,
+            other: OwnPairs::default(),
+        }
+    }
 }
 
 impl Grant {
@@ -50,8 +69,8 @@ impl Grant {
     pub(crate) fn client_id(&self) -> &str {
         match self {
             Grant::Refresh(tokens) => &tokens.client_id,
-            Grant::Code(grant) => &grant.client_id,
-            Grant::Verifier(grant) => &grant.client_id,
+            Grant::Code(grant) => &grant.client.id,
+            Grant::Verifier(grant) => &grant.client.id,
         }
     }
 
@@ -98,32 +117,20 @@ impl Grant {
     pub(crate) fn tokens(&self, renewal: &Renewal, sent_at: i64) -> Option<TokenFile> {
         match self {
             Grant::Refresh(tokens) => Some(tokens.renewed(renewal, sent_at)),
-            Grant::Code(grant) => Some(TokenFile {
-                generation: grant.generation + 1,
-                client_id: grant.client_id.clone(),
-                client_secret: grant.kept_secret.clone(),
-                account_id: None,
-                access_token: Some(renewal.access_token.clone()),
-                kind: TokenKind::OAuth2 {
-                    refresh_token: renewal.refresh_token.clone()?,
-                },
-                token_type: renewal.token_type.clone(),
-                expires_at: sent_at.saturating_add_unsigned(renewal.expires_in),
-                other: OwnPairs::default(),
-            }),
-            Grant::Verifier(grant) => Some(TokenFile {
-                generation: grant.generation + 1,
-                client_id: grant.client_id.clone(),
-                client_secret: grant.kept_secret.clone(),
-                account_id: None,
-                access_token: Some(renewal.access_token.clone()),
-                kind: TokenKind::OAuth1 {
-                    token_secret: renewal.refresh_token.clone()?,
-                },
-                token_type: None,
-                expires_at: 0,
-                other: OwnPairs::default(),
-            }),
+            Grant::Code(grant) => {
+                let refresh_token = renewal.refresh_token.clone()?;
+                let kind = TokenKind::OAuth2 { refresh_token };
+                Some(TokenFile {
+                    token_type: renewal.token_type.clone(),
+                    expires_at: sent_at.saturating_add_unsigned(renewal.expires_in),
+                    ..grant.client.tokens(renewal.access_token.clone(), kind)
+                })
+            }
+            Grant::Verifier(grant) => {
+                let token_secret = renewal.refresh_token.clone()?;
+                let kind = TokenKind::OAuth1 { token_secret };
+                Some(grant.client.tokens(renewal.access_token.clone(), kind))
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::connect::request_log;
 use crate::error::{Kind, Result};
 use crate::secret::{ExposeSecret, SecretString};
 use crate::stop::Stop;
-use crate::token::grant::{Grant, VerifierGrant};
+use crate::token::grant::{Grant, GrantedClient, VerifierGrant};
 
 impl Authorizer {
     /// Asks AWeber for a request token of that client.
@@ -55,14 +55,16 @@ impl Authorizer {
     ) -> Result<Grant> {
         let id = &pending.client_id;
         let secret = pasted_secret.clone().or_else(|| self.secret_of(id));
+        let client = self.granted_client(id);
         Ok(Grant::Verifier(VerifierGrant {
             request_token: pending.state.as_str().into(),
             request_secret: pending.verifier.clone().unwrap_or_default(),
             verifier: pending.read_pasted(pasted)?,
-            client_id: id.clone(),
             client_secret: secret.ok_or_else(missing_secret)?,
-            kept_secret: pasted_secret.or_else(|| self.secret_to_keep(id)),
-            generation: self.generation(),
+            client: GrantedClient {
+                kept_secret: pasted_secret.or(client.kept_secret.clone()),
+                ..client
+            },
         }))
     }
 }

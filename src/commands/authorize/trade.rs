@@ -17,14 +17,11 @@ impl Authorizer {
         redirect_uri: &str,
         pasted: &str,
     ) -> Result<Grant> {
-        let client_id = &pending.client_id;
         Ok(Grant::Code(CodeGrant {
             code: pending.read_pasted(pasted)?,
             redirect_uri: redirect_uri.to_owned(),
             verifier: pending.verifier.clone(),
-            client_id: client_id.clone(),
-            kept_secret: self.secret_to_keep(client_id),
-            generation: self.generation(),
+            client: self.granted_client(&pending.client_id),
         }))
     }
 
@@ -98,7 +95,7 @@ fn refused_code(grant: &Grant, error: Error) -> Error {
     let error = match (error.kind(), found) {
         (_, Some((_, advice))) => error.next(*advice),
         (Kind::NeedsHuman, None) => Error::new(
-            Kind::NeedsHuman,
+            Kind::WrongPaste,
             "AWeber does not accept the code: it was used already, has expired, or belongs to another client (invalid_grant)",
         )
         .next("aweber-sync authorize, and paste the new code at once"),
