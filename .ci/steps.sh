@@ -9,7 +9,8 @@ slow_tests=(network:: small::twenty_times)
 
 do_build() { cargo build --locked "$@"; }
 
-do_test() { cargo test --locked --workspace "$@"; }
+# Everything, on the disk; a plain `cargo test` tries a sample of the longest tests, in memory.
+do_test() { TESTS=all cargo test --locked --workspace "$@"; }
 
 do_fast() {
     local skip=() name
@@ -19,7 +20,7 @@ do_fast() {
     cargo test --locked --bin aweber-sync --test it -- "${skip[@]}" "$@"
 }
 
-do_network() { cargo test --locked --test it -- network:: "$@"; }
+do_network() { TESTS=all cargo test --locked --test it -- network:: "$@"; }
 
 do_sweep() { cargo test --locked --test sweep -- "$@"; }
 

@@ -64,7 +64,8 @@ pub(crate) async fn fetch_account(session: &mut Session) -> Result<Account> {
     };
     let several = |n: usize| {
         Error::config(format!("the tokens belong to {n} accounts; one is needed"))
-            .next("write to the authors of aweber-sync: AWeber has promised that there is one")
+            .safe("nothing was exported")
+            .next("please report this: by AWeber's documentation tokens belong to one account")
     };
     match session.get(&query.path, read).await? {
         Found::There(mut accounts) => match (accounts.pop(), accounts.len()) {
@@ -75,6 +76,7 @@ pub(crate) async fn fetch_account(session: &mut Session) -> Result<Account> {
             Kind::NeedsHuman,
             "AWeber knows no account for these tokens (404)",
         )
+        .safe("the tokens are kept")
         .next("aweber-sync authorize")),
     }
 }

@@ -129,25 +129,21 @@ pub(crate) fn read_app_code(pasted: &str) -> Option<(PendingAuthorization, Secre
 /// The code in what a person pasted: the code itself, or the whole URL that AWeber redirected to. `names`: of the
 /// parameters with the code and with the state.
 ///
-/// Errors: 77 if AWeber or the customer refused, or it belongs to another authorization.
+/// Errors: 77 if AWeber or the customer refused, or, as a wrong paste, it is no code of this authorization.
 pub(crate) fn read_pasted(pasted: &str, names: [&str; 2], state: &str) -> Result<SecretString> {
-    let again = |what: String| {
-        Error::new(Kind::NeedsHuman, what)
-            .safe("nothing was changed")
-            .next("aweber-sync authorize")
-    };
+    let again = |what: &str| ended(Kind::WrongPaste, what);
     let pasted = pasted.trim().trim_matches(['"', '\'', '<', '>']).trim();
     if pasted.is_empty() {
-        return Err(again("no code was given".to_owned()));
+        return Err(again("no code was given"));
     }
     let query = match pasted.split_once('?') {
         Some((_, query)) => query.split('#').next().unwrap_or(query),
         None if has_parameter(pasted, names[0]) => pasted,
         None if pasted.contains("://") => {
-            return Err(again("the pasted address holds no code".to_owned()));
+            return Err(again("the pasted address holds no code"));
         }
         None if pasted.contains(char::is_whitespace) => {
-            return Err(again("invalid code: contains white space".to_owned()));
+            return Err(again("invalid code: contains white space"));
         }
         None => return Ok(pasted.into()),
     };
@@ -163,26 +159,31 @@ pub(crate) fn read_pasted(pasted: &str, names: [&str; 2], state: &str) -> Result
     }
     if let Some(refusal) = refusal {
         let text = format!("AWeber did not allow it ({refusal}{why})");
-        return Err(again(printable(&text, 300)));
+        return Err(ended(Kind::NeedsHuman, &printable(&text, 300)));
     }
     match came_back {
         None => {
             return Err(again(
-                "the pasted address has no state: copy the whole address".to_owned(),
+                "the pasted address has no state: copy the whole address",
             ));
         }
         Some(came_back) if came_back != state => {
             return Err(again(
-                "the pasted address belongs to another authorization than the one begun here"
-                    .to_owned(),
+                "the pasted address belongs to another authorization than the one begun here",
             ));
         }
         Some(_) => {}
     }
     match code.filter(|code| !code.is_empty()) {
         Some(code) => Ok(code.into()),
-        None => Err(again("the pasted address holds no code".to_owned())),
+        None => Err(again("the pasted address holds no code")),
     }
+}
+
+fn ended(kind: Kind, what: &str) -> Error {
+    Error::new(kind, what)
+        .safe("nothing was changed")
+        .next("aweber-sync authorize")
 }
 
 /// Whether a text is a query with that parameter.
@@ -290,17 +291,24 @@ mod tests {
             "https://localhost/?code=abc&state=other",
             "https://localhost/?code=abc",
             "code=abc&x=1",
-            "https://localhost/?error=access_denied&error_description=no&state=s1",
             "two words",
         ] {
             assert_eq!(
                 read_pasted(bad, ["code", "state"], "s1")
                     .unwrap_err()
                     .kind(),
-                Kind::NeedsHuman,
+                Kind::WrongPaste,
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn a_refusal_is_not_a_wrong_paste() {
+        let refused = "https://localhost/?error=access_denied&error_description=no&state=s1";
+        let error = read_pasted(refused, ["code", "state"], "s1").unwrap_err();
+        assert_eq!(error.kind(), Kind::NeedsHuman);
+        assert_eq!(error.what(), "AWeber did not allow it (access_denied: no)");
     }
 
     #[test]
@@ -340,7 +348,7 @@ mod tests {
             "https://localhost/?oauth_verifier=abc",
         ] {
             let error = pending.read_pasted(bad).unwrap_err();
-            assert_eq!(error.kind(), Kind::NeedsHuman, "{bad}");
+            assert_eq!(error.kind(), Kind::WrongPaste, "{bad}");
         }
     }
 }

@@ -4,9 +4,10 @@
 
 use crate::exit::Exit;
 use crate::printable::printable;
-use std::ffi::OsString;
+use crate::typed::as_typed;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
 
 /// Result of everything that can end a command.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
@@ -34,6 +35,8 @@ pub(crate) enum Kind {
     TimeBudget,
     /// 77: a human must authorize again.
     NeedsHuman,
+    /// 77: what was pasted is no code of this authorization; `authorize` may ask again.
+    WrongPaste,
     /// 78: configuration, or something only AWeber's support can fix.
     Config,
     /// 128 + n: stopped by a signal at a safe point.
@@ -52,7 +55,7 @@ impl Kind {
             Kind::LockHeld | Kind::LedgerBusy | Kind::RateLimited | Kind::TimeBudget => {
                 Exit::TryLater
             }
-            Kind::NeedsHuman => Exit::NeedsHuman,
+            Kind::NeedsHuman | Kind::WrongPaste => Exit::NeedsHuman,
             Kind::Config => Exit::Config,
             Kind::Signal(exit) => exit,
         }
@@ -66,6 +69,8 @@ pub(crate) struct Error {
     what: String,
     safe: Option<String>,
     next: Option<String>,
+    /// The cause is a full disk or a quota: advice about anything else would mislead.
+    is_disk_full: bool,
 }
 
 impl Error {
@@ -76,6 +81,7 @@ impl Error {
             what: what.into(),
             safe: None,
             next: None,
+            is_disk_full: false,
         }
     }
 
@@ -86,10 +92,14 @@ impl Error {
 
     /// 74: a local file could not be read or written. `doing` reads like "cannot write".
     pub(crate) fn disk(doing: &str, path: &Path, cause: &std::io::Error) -> Error {
-        Error::new(
-            Kind::LocalIo,
-            format!("{doing} {}: {cause}", path.display()),
-        )
+        let what = format!("{doing} {}: {cause}", path.display());
+        Error {
+            is_disk_full: matches!(
+                cause.kind(),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+            ),
+            ..Error::new(Kind::LocalIo, what)
+        }
     }
 
     /// 73: the output could not be written.
@@ -109,50 +119,35 @@ impl Error {
         self
     }
 
-    /// Sets what to type next.
+    /// Sets what to type next; commands in it are completed ([`as_typed`]).
     pub(crate) fn next(mut self, next: impl Into<String>) -> Error {
-        self.next = Some(next.into());
+        let next = next.into();
+        let next = if self.is_disk_full {
+            for_full_disk(&next)
+        } else {
+            next
+        };
+        self.next = Some(as_typed(&next));
         self
     }
 
     /// Sets what to type next, unless the error already has it from closer to the failure.
-    pub(crate) fn or_next(mut self, next: impl Into<String>) -> Error {
-        self.next.get_or_insert_with(|| next.into());
-        self
+    pub(crate) fn or_next(self, next: impl Into<String>) -> Error {
+        match self.next {
+            Some(_) => self,
+            None => self.next(next),
+        }
     }
 
-    /// What holds for every failure of a local file, where the failing code does not know better.
+    /// What holds for every failure of its kind, where the failing code does not know better.
     pub(crate) fn completed(self) -> Error {
         match self.kind {
             Kind::LocalIo | Kind::Output => self
                 .or_safe("what was stored before this error is kept")
                 .or_next("check that path and its disk, then run the same command again"),
+            Kind::Usage => self.or_safe("nothing was changed and no token was spent"),
             _ => self,
         }
-    }
-
-    /// Where systemd started the program for a service of ours, whose state is in `state_directory`, a command has to be
-    /// typed with `aweber-sync-as`: a plain `aweber-sync` would use the state of the user who types it.
-    pub(crate) fn in_service(mut self, state_directory: Option<OsString>) -> Error {
-        let directory = state_directory.map(PathBuf::from);
-        let name = directory
-            .as_deref()
-            .and_then(|path| path.file_name()?.to_str());
-        let account = match name.and_then(|name| name.strip_prefix("aweber-sync")) {
-            Some("") => String::new(),
-            Some(rest) if rest.starts_with('-') => format!("@{} ", &rest[1..]),
-            _ => return self,
-        };
-        self.next = self.next.map(|next| {
-            ["authorize", "run", "lists", "status", "revoke"]
-                .iter()
-                .filter(|_| !next.contains("sudo "))
-                .fold(next.clone(), |next, command| {
-                    let typed = format!("aweber-sync {command}");
-                    next.replace(&typed, &format!("aweber-sync-as {account}{command}"))
-                })
-        });
-        self
     }
 
     /// Puts the work that failed in front: "list 7: cannot …".
@@ -197,6 +192,15 @@ impl Error {
         } else {
             tracing::error!(event = "failed", exit_code, what, safe, next, "{self}");
         }
+    }
+}
+
+/// The same advice after a full disk, which the failing code did not expect.
+fn for_full_disk(next: &str) -> String {
+    const FREE: &str = "free some disk space";
+    match next.strip_prefix("repair the disk") {
+        Some(rest) => format!("{FREE}{rest}"),
+        None => format!("{FREE}, then run the same command again"),
     }
 }
 
@@ -310,38 +314,33 @@ mod tests {
     }
 
     #[test]
-    fn advice_in_a_service_names_its_account() {
-        for (directory, next, expected) in [
-            (None, "aweber-sync run", "aweber-sync run"),
+    fn after_a_full_disk_the_advice_is_to_free_space() {
+        for (kind, next, shown) in [
             (
-                Some("/x/aweber-sync"),
-                "aweber-sync run",
-                "aweber-sync-as run",
+                ErrorKind::StorageFull,
+                "make it writable",
+                "free some disk space, then run the same command again",
             ),
             (
-                Some("/x/aweber-sync-acme"),
-                "repair it, then aweber-sync authorize --force",
-                "repair it, then aweber-sync-as @acme authorize --force",
+                ErrorKind::QuotaExceeded,
+                "repair the disk, then aweber-sync run",
+                "free some disk space, then aweber-sync run",
             ),
             (
-                Some("/x/aweber-sync2"),
-                "aweber-sync run",
-                "aweber-sync run",
+                ErrorKind::StorageFull,
+                "free some disk space and make it writable, then run again",
+                "free some disk space, then run the same command again",
             ),
             (
-                Some("/x/aweber-sync"),
-                "sudo -u x aweber-sync run",
-                "sudo -u x aweber-sync run",
-            ),
-            (
-                Some("/x/aweber-sync"),
-                "run aweber-sync again",
-                "run aweber-sync again",
+                ErrorKind::PermissionDenied,
+                "make it writable",
+                "make it writable",
             ),
         ] {
-            let error = Error::config("x").next(next);
-            let error = error.in_service(directory.map(OsString::from));
-            assert_eq!(error.to_string(), format!("x\n  next: {expected}"));
+            let error = Error::disk("cannot write", Path::new("x"), &kind.into());
+            for error in [error.clone().next(next), error.or_next(next)] {
+                assert_eq!(error.advice(), Some(shown));
+            }
         }
     }
 

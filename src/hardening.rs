@@ -1,6 +1,7 @@
 //! Keeps secrets in memory from leaking: no core dumps, no debugger of the same user, and panic messages that contain a
 //! source location but no value.
 
+use crate::typed::as_typed;
 use std::io::Write as _;
 use std::panic::{self, Location};
 
@@ -22,7 +23,8 @@ fn panic_message(location: Option<&Location<'_>>) -> String {
     );
     format!(
         "aweber-sync: internal error at {location}\n  safe: tokens and exports are as after a kill; the next run continues \
-         from what is on disk\n  next: aweber-sync run; and please report this line"
+         from what is on disk\n  next: {}; and please report this line",
+        as_typed("aweber-sync run")
     )
 }
 

@@ -137,12 +137,12 @@ impl Job<'_> {
         };
         match recover(&mut self.ledger, &mut self.printer, &own).await? {
             Some(Recovered::Published(path, rows)) => {
-                tracing::info!(event = "recovered", rows, path = %path.display(), "published what a killed run had left");
+                tracing::info!(event = "recovered", rows, path = %path.display(), "published what an earlier run had left");
                 self.summary.recovered = Some((path, rows));
             }
             Some(Recovered::Void) => tracing::info!(
                 event = "batch_void",
-                "a killed run had left an empty or lost batch: its rows are fetched again"
+                "an earlier run had left an empty or lost batch: its rows are fetched again"
             ),
             None => {}
         }
@@ -211,7 +211,7 @@ impl Job<'_> {
         let exit = failures.exit();
         let outcome = failures.into_result();
         let message = outcome.as_ref().err();
-        let message = message.map(|error| without_names(error.to_string(), &self.known_lists));
+        let message = message.map(Error::to_string);
         failures = Failures::default();
         failures.take(outcome);
         failures.take(self.note_run(exit, message.as_deref()));
@@ -230,6 +230,7 @@ impl Job<'_> {
         if let Some(now) = self.session.now() {
             ledger.set_aweber_time(now.timestamp())?;
         }
+        ledger.set_list_names(&self.known_lists)?;
         ledger.end_run(self.run, Utc::now().timestamp(), totals, message)?;
         ledger.commit()?;
         if exit == Exit::Done && !self.config.dry_run {
@@ -245,12 +246,4 @@ impl Job<'_> {
         }
         Ok(())
     }
-}
-
-/// A message without the names of lists: the ledger has ids only.
-fn without_names(message: String, lists: &[ListRef]) -> String {
-    lists.iter().fold(message, |message, list| {
-        let (id, name) = (list.id, list.shown());
-        message.replace(&format!("{id} ({name})"), &id.to_string())
-    })
 }

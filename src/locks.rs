@@ -43,6 +43,9 @@ impl Held {
     }
 }
 
+/// How long `status` may hold the lock to see whether a run does, at most: that is not a run.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// How often a waiting process asks for the lock again.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -86,14 +89,14 @@ impl Locks {
                 tokens.client_id
             ))
             .safe("no request was sent and no token was spent")
-            .next("unset AWEBER_CLIENT_ID (the token file knows its client), or aweber-sync authorize for the other one")),
+            .next("run without --client-id and AWEBER_CLIENT_ID, since the token file knows its client; or aweber-sync authorize for the other one")),
             _ => Ok(tokens),
         }
     }
 }
 
 async fn take_one(path: &Path, wait: Duration, stop: &mut Stop) -> Result<Lock> {
-    let deadline = Instant::now() + wait;
+    let deadline = Instant::now() + wait.max(LOOK);
     let mut announced = false;
     loop {
         stop.check()?;
@@ -107,9 +110,9 @@ async fn take_one(path: &Path, wait: Duration, stop: &mut Stop) -> Result<Lock> 
                 format!("another run holds the lock {}", path.display()),
             )
             .safe("this run has changed nothing and spent no token")
-            .next("nothing, if this was a scheduled run: the next one takes its turn; --lock-wait 10m waits"));
+            .next("nothing, if this was a scheduled run: the next one continues; --lock-wait 10m would wait for it"));
         }
-        if !announced {
+        if !announced && wait > LOOK {
             tracing::info!(
                 event = "lock_wait",
                 "waiting for the run that holds the lock {}",

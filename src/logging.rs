@@ -1,6 +1,6 @@
 //! Log lines on standard error: plain text, plain text with priorities for systemd's journal, or JSON.
 
-use crate::cli::{Cli, Cmd, LogFormat};
+use crate::cli::{LogFormat, LogOptions};
 use crate::config::Env;
 use crate::printable::{printable, printable_lines};
 use crate::progress;
@@ -17,16 +17,16 @@ use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::registry::LookupSpan;
 
 /// Starts logging for the process.
-pub(crate) fn start(cli: &Cli, env: Env<'_>) {
+pub(crate) fn start(options: &LogOptions, env: Env<'_>) {
     let terminal = io::stderr().is_terminal();
     let journal = env("JOURNAL_STREAM").is_some() && !terminal;
-    let style = match cli.common.log_format {
+    let style = match options.format {
         LogFormat::Json => Style::Json,
         LogFormat::Text if journal => Style::Journal,
         LogFormat::Text => Style::Plain,
     };
     tracing_subscriber::fmt()
-        .with_max_level(level(cli, terminal || journal))
+        .with_max_level(level(options, terminal || journal))
         .with_writer(BesideProgress)
         .event_format(Line { style })
         .init();
@@ -34,15 +34,13 @@ pub(crate) fn start(cli: &Cli, env: Env<'_>) {
 
 /// The level from the options. By default cron gets warnings only, while a terminal or a journal (`has_reader`) gets the
 /// summary too, and so does every dry run: the summary is its only result.
-fn level(cli: &Cli, has_reader: bool) -> LevelFilter {
-    let common = &cli.common;
-    let dry_run = matches!(&cli.command, Cmd::Run(run) if run.dry_run);
-    match (common.quiet, common.verbose, common.log) {
+fn level(options: &LogOptions, has_reader: bool) -> LevelFilter {
+    match (options.quiet, options.verbose, options.level) {
         (true, _, _) => LevelFilter::ERROR,
         (_, 1, _) => LevelFilter::DEBUG,
         (_, 2.., _) => LevelFilter::TRACE,
         (_, _, Some(level)) => level,
-        _ if has_reader || dry_run => LevelFilter::INFO,
+        _ if has_reader || options.dry_run => LevelFilter::INFO,
         _ => LevelFilter::WARN,
     }
 }
@@ -137,12 +135,15 @@ struct Fields {
 impl Fields {
     fn into_text(self) -> String {
         let mut text = self.message;
-        if let Some("failed" | "stopped" | "run_done") = self.event.as_deref() {
+        if let Some("failed" | "stopped" | "run_done" | "rate_limit") = self.event.as_deref() {
             // The message already contains the fields.
             return text;
         }
         for (name, value) in self.others {
-            text.push_str(&format!(" {name}={value}"));
+            text.push_str(&match name {
+                "milliseconds" => format!(" {value} ms"),
+                _ => format!(" {name}={value}"),
+            });
         }
         text
     }

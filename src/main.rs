@@ -4,6 +4,9 @@
 //! an exit code. The modules are listed in the order in which data flows; each uses only those above it.
 
 mod exit;
+
+mod typed;
+
 mod hardening;
 
 mod printable;
@@ -77,13 +80,14 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     hardening::apply();
-    let cli = cli::parse();
-    logging::start(&cli, &config::process_env);
-    let exit = match Command::new(cli, &config::process_env).and_then(run) {
+    let (log, cli) = cli::parse();
+    logging::start(&log, &config::process_env);
+    let command = cli.and_then(|cli| Command::new(cli, &config::process_env));
+    let command = command.map_err(|e| e.or_safe("nothing was changed and no token was spent"));
+    let exit = match command.and_then(run) {
         Ok(()) => Exit::Done,
         Err(error) => {
-            let service = config::process_env("STATE_DIRECTORY");
-            let error = error.completed().in_service(service);
+            let error = error.completed();
             error.log();
             error.exit()
         }
@@ -113,7 +117,7 @@ fn run(command: Command) -> Result<()> {
 async fn carry_out(command: Command) -> Result<()> {
     match command {
         Command::Authorize(config) => commands::authorize::authorize(config).await,
-        Command::Run(watchers, config) => commands::run::run(watchers, config).await,
+        Command::Run(watchers, config) => commands::run::run(watchers, &config).await,
         Command::Check(config) => commands::check::check(*config).await,
         Command::Lists(config) => commands::lists::lists(config).await,
         Command::Status(config) => commands::status::status(config),

@@ -15,6 +15,20 @@ pub(crate) fn printable_lines(text: &str) -> String {
     text.chars().map(keep).collect()
 }
 
+/// At most `limit` characters, cut between words; `…` tells that there was more. A long word, such as a path, is cut.
+pub(crate) fn shortened(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let mut kept: String = text.chars().take(limit).collect();
+    let last = kept.pop().unwrap_or(' ');
+    let end = kept
+        .rfind(char::is_whitespace)
+        .filter(|end| !last.is_whitespace() && *end > kept.len() / 2);
+    kept.truncate(end.unwrap_or(kept.len()));
+    format!("{}…", kept.trim_end_matches([' ', ':', ',', ';']))
+}
+
 /// JSON in which the characters that are not printable are escaped: the same data, which a terminal can show.
 pub(crate) fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
@@ -51,6 +65,20 @@ mod tests {
             assert_eq!(printable(text, 7), shown);
         }
         assert_eq!(printable_lines("a\u{1b}\n\u{61c}b\r\n"), "a \n b \n");
+    }
+
+    #[test]
+    fn a_text_is_shortened_between_words() {
+        for (text, shown) in [
+            ("0123456789", "0123456789"),
+            ("cannot read it", "cannot…"),
+            ("cannot: read", "cannot…"),
+            ("cannot re d", "cannot re…"),
+            ("/a/long/path of", "/a/long/p…"),
+            ("ä ööööööööööö", "ä ööööööö…"),
+        ] {
+            assert_eq!(shortened(text, 10), shown, "{text}");
+        }
     }
 
     #[test]

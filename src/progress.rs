@@ -8,14 +8,17 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// How many characters of a list name the bar gets; its template cuts them to the width of a column.
-const NAME_LENGTH: usize = 100;
+/// The width of a list's name, columns.
+const NAME_WIDTH: usize = 18;
 
 /// New subscribers in a full page: the first one of each was in the page before.
 const ROWS_OF_A_PAGE: usize = 99;
 
-/// With a list of a million subscribers and 59 minutes left it is 79 columns wide.
-const TEMPLATE: &str = "{prefix:>18!} {bar:9} {pos}/{len}, {left} left{msg}";
+/// The width of the rest at its longest, without bar and counts: `, 59 minutes left, waiting for the limit`.
+const REST_WIDTH: usize = 40;
+
+/// The width of a terminal, columns.
+const WIDTH: usize = 80;
 
 /// The only bar of the process; global because the log writer needs it too.
 static BAR: OnceLock<ProgressBar> = OnceLock::new();
@@ -29,16 +32,31 @@ pub(crate) fn begin(total: u64) {
         return;
     }
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
+    if let Ok(style) = ProgressStyle::with_template(&template(total)) {
         let left = |state: &ProgressState, out: &mut dyn Write| {
             let rows = state.len().unwrap_or(0).saturating_sub(state.pos());
-            let left = time_left(rows, state.per_sec(), PACE.load(Ordering::Relaxed));
-            let _ = write!(out, "{}", HumanDuration(left));
+            if rows > 0 {
+                let left = time_left(rows, state.per_sec(), PACE.load(Ordering::Relaxed));
+                let _ = write!(out, ", {} left", HumanDuration(left));
+            }
         };
         bar.set_style(style.with_key("left", left));
     }
     bar.enable_steady_tick(Duration::from_millis(250));
     let _ = BAR.set(bar);
+}
+
+/// A line that fits into 80 columns at its longest. Not indicatif's widest bar: it takes every character for one column.
+fn template(total: u64) -> String {
+    if total == 0 {
+        return "{prefix} looking for new subscribers{msg}".to_owned();
+    }
+    let counts = 2 * total.to_string().len() + 1;
+    let bar = WIDTH.saturating_sub(NAME_WIDTH + 2 + counts + REST_WIDTH);
+    format!(
+        "{{prefix}} {{bar:{}}} {{pos}}/{{len}}{{left}}{{msg}}",
+        bar.max(3)
+    )
 }
 
 /// At the speed so far, but no faster than the rate limit allows in the long run.
@@ -55,8 +73,32 @@ fn time_left(rows: u64, per_second: f64, requests_per_minute: usize) -> Duration
 /// Shows the name of the list being read.
 pub(crate) fn list(name: &str) {
     if let Some(bar) = BAR.get() {
-        bar.set_prefix(printable(name, NAME_LENGTH));
+        bar.set_prefix(cell(name));
     }
+}
+
+/// How many columns a character takes, at most.
+fn columns(c: char) -> usize {
+    match c {
+        '\0'..'\u{1100}' | '\u{2000}'..'\u{2300}' => 1,
+        _ => 2,
+    }
+}
+
+/// A name at the end of its column.
+fn cell(name: &str) -> String {
+    let width = |text: &str| text.chars().map(columns).sum::<usize>();
+    let mut text = printable(name, usize::MAX);
+    if width(&text) > NAME_WIDTH {
+        while width(&text) >= NAME_WIDTH {
+            text.pop();
+        }
+        text.push('…');
+    }
+    let blanks = " ".repeat(NAME_WIDTH - width(&text));
+    // indicatif counts characters when it fills a line with blanks: beside a wide one it counts one without a width.
+    let wide = |c: char| [Some(c), (columns(c) == 2).then_some('\u{200b}')];
+    blanks + &text.chars().flat_map(wide).flatten().collect::<String>()
 }
 
 /// The rate limit allows that many requests a minute.
@@ -105,6 +147,21 @@ pub(crate) fn print(bytes: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_never_exceeds_its_column() {
+        for (name, shown) in [
+            ("News", "              News"),
+            ("eighteen columns!!", "eighteen columns!!"),
+            ("nineteen columns!!!", "nineteen columns!…"),
+            ("九つの広い文字です", "九つの広い文字です"),
+            ("十の広い文字があるよ", " 十の広い文字があ…"),
+        ] {
+            let cell = cell(name);
+            assert_eq!(cell.chars().count(), NAME_WIDTH);
+            assert_eq!(cell.replace('\u{200b}', ""), shown);
+        }
+    }
 
     #[test]
     fn the_time_left_is_bounded_by_the_rate_limit() {

@@ -115,7 +115,8 @@ impl Bearer {
         }
         tracing::warn!(
             event = "refresh_refused",
-            "AWeber no longer accepts the refresh token; going on with the access token, which expires in {left} s"
+            "AWeber no longer accepts the refresh token; going on with the access token, which expires in {} min",
+            left / 60
         );
         self.refresh_at = None;
         self.lost = false;

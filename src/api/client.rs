@@ -96,7 +96,7 @@ impl Client {
             tracing::debug!(
                 event = "rate_wait",
                 milliseconds = wait.as_millis() as u64,
-                "waiting for --requests-per-minute"
+                "waiting for --requests-per-minute:"
             );
             self.sleep(wait).await?;
         }
@@ -168,7 +168,8 @@ impl Client {
                 self.sleep(wait).await
             }
             Step::Wait(wait, what) => {
-                tracing::info!(event = "retry", "{what}; asking again");
+                let milliseconds = wait.as_millis() as u64;
+                tracing::info!(event = "retry", milliseconds, "{what}; asking again in");
                 self.stop.sleep(wait).await
             }
             Step::GiveUp(error) => Err(error),

@@ -132,7 +132,7 @@ impl Credential {
         match self {
             Credential::Bearer(_) => format!("the scopes {SCOPES}"),
             Credential::OAuth1(_) => {
-                "the permissions on its page at labs.aweber.com/apps".to_owned()
+                "the permissions that its page at labs.aweber.com/apps offers".to_owned()
             }
         }
     }

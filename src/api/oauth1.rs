@@ -63,7 +63,7 @@ impl OAuth1 {
                 Kind::NeedsHuman,
                 format!("{answered} to a signed request: it no longer accepts these tokens"),
             )
-            .safe("the tokens are kept in the token file")
+            .safe("the tokens are kept")
             .next(
                 "aweber-sync authorize (the app was disconnected, or its consumer secret changed)",
             ),
@@ -108,9 +108,7 @@ pub(super) fn bad_timestamp(
     };
     let what = format!("{answered}: the clock of this machine {off}");
     tracing::warn!(event = "clock_off", "{what}");
-    Failed::Unauthorized(
-        Error::config(what)
-            .safe("the tokens are kept in the token file")
-            .next("set the clock of this machine (timedatectl set-ntp true), then run the same command again"),
-    )
+    Failed::Unauthorized(Error::config(what).safe("the tokens are kept").next(
+        "set the clock of this machine (timedatectl set-ntp true), then run the same command again",
+    ))
 }

@@ -131,9 +131,9 @@ fn check_directory(path: &Path, known: bool, dry_run: bool) -> Result<()> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && dry_run => Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => atomic::create_private_dirs(path)
             .map_err(|e| {
-                cannot(format!("cannot create the output directory {shown}: {e}")).next(
-                    "create it, writable for the user that runs the job, or give another --output",
-                )
+                Error::output("cannot create the output directory", path, &e)
+                    .safe(UNTOUCHED)
+                    .next("create it, writable for the user that runs the job, or give another --output")
             }),
         Err(e) => Err(cannot(format!("cannot look at {shown}: {e}")).next("give another --output")),
     }
@@ -179,8 +179,10 @@ fn writable(path: &Path) -> Result<()> {
     })
 }
 
+/// What is safe before the first request.
+const UNTOUCHED: &str = "nothing was fetched and no token was spent; no row is lost";
+
 /// 73, before the first request.
 fn cannot(what: String) -> Error {
-    Error::new(Kind::Output, what)
-        .safe("nothing was fetched and no token was spent; no row is lost")
+    Error::new(Kind::Output, what).safe(UNTOUCHED)
 }

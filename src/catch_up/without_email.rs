@@ -3,6 +3,7 @@
 use super::CatchUp;
 use crate::pages::walk::Rows;
 use crate::subscriber::fields::EMAIL;
+use crate::typed::as_typed;
 
 impl CatchUp<'_> {
     /// Warns, once a run, if no entry of a page has the field `email`.
@@ -15,8 +16,10 @@ impl CatchUp<'_> {
         if is_affected && !has_addresses(rows) && self.collector.note_without_email() {
             tracing::warn!(
                 event = "permission_missing",
-                "AWeber sends no email addresses: the app lacks the permission 'Request Subscriber Data'; turn it on at \
-                 labs.aweber.com/apps, then aweber-sync authorize, and aweber-sync forget for the lists exported without"
+                "AWeber sends no email addresses: the app lacks the permission 'Request Subscriber Data'\n  next: turn it \
+                 on at labs.aweber.com/apps, then {}, and {} for each list exported without",
+                as_typed("aweber-sync authorize"),
+                as_typed("aweber-sync forget --list ID")
             );
         }
     }

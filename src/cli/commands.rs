@@ -2,7 +2,7 @@
 
 use super::common::Network;
 use super::run::Run;
-use super::values::duration;
+use super::values::age;
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -109,7 +109,7 @@ pub(crate) struct Status {
     pub(crate) json: bool,
 
     /// Exit with 1 if the last success is older than this, e.g. 26h for a daily job: for monitoring
-    #[arg(long, env = "AWEBER_SYNC_MAX_AGE", value_name = "D", value_parser = duration)]
+    #[arg(long, env = "AWEBER_SYNC_MAX_AGE", value_name = "D", value_parser = age)]
     pub(crate) max_age: Option<Duration>,
 }
 
@@ -138,7 +138,7 @@ pub(crate) struct Forget {
     )]
     pub(crate) since: Option<String>,
 
-    /// Forget this subscriber, by the id in the column `id`: on the list, or without --list on all. Needs no network
+    /// Forget this subscriber, by the id in the column `id`: on the list, or without --list on all, which needs no network
     #[arg(long, env = "AWEBER_SYNC_FORGET_SUBSCRIBER", value_name = "ID", value_parser = clap::value_parser!(i64).range(1..))]
     pub(crate) subscriber: Option<i64>,
 
@@ -161,7 +161,7 @@ pub(crate) struct Completions {
     pub(crate) shell: clap_complete::Shell,
 }
 
-/// Write the man pages to a directory, for packages.
+/// Write the man pages to a directory, for example ~/.local/share/man/man1.
 #[derive(Args, Debug)]
 pub(crate) struct Man {
     /// The directory, which must exist

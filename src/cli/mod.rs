@@ -3,7 +3,9 @@
 
 mod commands;
 mod common;
+mod given;
 mod run;
+mod usage;
 mod values;
 
 pub(crate) use self::commands::{
@@ -13,9 +15,12 @@ pub(crate) use self::common::{Common, LogFormat, Network};
 pub(crate) use self::run::Run;
 
 use self::values::{ignore_empty_variables, split_variable};
+use crate::error::Result;
 use crate::exit::{self, Exit};
+use crate::typed::Typed;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
 
 /// The variables that hold a secret or name its file: without an option, and not inherited by other programs.
 pub(crate) const SECRET_VARIABLES: [&str; 4] = [
@@ -56,7 +61,6 @@ pub(crate) enum Cmd {
     Forget(Forget),
     Revoke(Revoke),
     Completions(Completions),
-    #[command(hide = true)]
     Man(Man),
 }
 
@@ -112,18 +116,61 @@ fn complete_argument(argument: Arg) -> Arg {
     }
 }
 
-/// Parses the command line; on a usage error (2) or `--help` (0) clap prints and exits.
-pub(crate) fn parse() -> Cli {
+/// How to log, as far as the command line can be read.
+#[derive(Debug)]
+pub(crate) struct LogOptions {
+    pub(crate) format: LogFormat,
+    pub(crate) verbose: u8,
+    pub(crate) quiet: bool,
+    pub(crate) level: Option<LevelFilter>,
+    pub(crate) dry_run: bool,
+}
+
+impl LogOptions {
+    fn of(cli: &Cli) -> LogOptions {
+        let common = &cli.common;
+        LogOptions {
+            format: common.log_format,
+            verbose: common.verbose,
+            quiet: common.quiet,
+            level: common.log,
+            dry_run: matches!(&cli.command, Cmd::Run(run) if run.dry_run),
+        }
+    }
+
+    /// For the error of a command line that is wrong elsewhere.
+    fn of_format(format: Option<LogFormat>) -> LogOptions {
+        LogOptions {
+            format: format.unwrap_or(LogFormat::Text),
+            verbose: 0,
+            quiet: true,
+            level: None,
+            dry_run: false,
+        }
+    }
+}
+
+/// Parses the command line; `--help` and `--version` (0), and no argument at all (2), print and exit. Errors: 2.
+pub(crate) fn parse() -> (LogOptions, Result<Cli>) {
     let mut command = ignore_empty_variables(definition());
     if std::env::args_os().len() <= 1 {
         // clap's own check would count options set by the environment. A failure to print changes nothing.
         let _ = command.print_help();
         std::process::exit(Exit::Usage.code().into());
     }
-    let matches = command.get_matches();
-    let mut cli = match Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli,
-        Err(e) => e.exit(),
+    let parsed = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (mut cli, matches) = match parsed {
+        Ok(parsed) => parsed,
+        Err(e) if !e.use_stderr() => e.exit(),
+        Err(e) => {
+            let format = usage::log_format(command.clone());
+            return (
+                LogOptions::of_format(format),
+                Err(usage::error(&e, &command)),
+            );
+        }
     };
     let run = match &mut cli.command {
         Cmd::Run(run) => Some(run),
@@ -134,7 +181,14 @@ pub(crate) fn parse() -> Cli {
         split_variable(&mut run.lists, matches, "lists");
         split_variable(&mut run.exclude_lists, matches, "exclude_lists");
     }
-    cli
+    let state_directory = std::env::var_os("STATE_DIRECTORY");
+    let authorize = match &cli.command {
+        Cmd::Authorize(authorize) => Some(authorize),
+        _ => None,
+    };
+    let given = given::options(&cli.common, authorize, &matches);
+    Typed::new(given, state_directory).set();
+    (LogOptions::of(&cli), Ok(cli))
 }
 
 #[cfg(test)]

@@ -47,6 +47,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|e| format!("{e} (examples: 90s, 15m, 26h)"))
 }
 
+/// Parses a duration with its unit: as seconds, a bare `26` would make every job unhealthy.
+pub(super) fn age(text: &str) -> Result<Duration, String> {
+    match text.trim().parse::<f64>() {
+        Ok(_) => Err(format!("missing unit (for hours: {}h)", text.trim())),
+        Err(_) => duration(text),
+    }
+}
+
 /// Parses one of the words of `T`, with blanks around it: `subscribed, unconfirmed`.
 #[derive(Clone, Debug)]
 pub(super) struct Trimmed<T: ValueEnum + Clone + Send + Sync + 'static>(EnumValueParser<T>);
@@ -120,6 +128,8 @@ mod tests {
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
         assert!(duration("soon").is_err());
+        assert_eq!(age("26"), Err("missing unit (for hours: 26h)".to_owned()));
+        assert_eq!(age("26h"), Ok(Duration::from_secs(93_600)));
         for long in ["1000000000h", "4294967295"] {
             assert_eq!(duration(long), Ok(LONGEST), "{long}");
         }

@@ -6,7 +6,7 @@ mod import;
 mod oauth1;
 mod trade;
 
-use self::ask::{ask_for_code, read_code};
+use self::ask::{Prompt, read_code};
 use super::print;
 use crate::authorization::{PendingAuthorization, read_app_code};
 use crate::config::{self, Flow};
@@ -72,8 +72,20 @@ impl Authorizer {
         }
         let pending = self.begin(&stop).await?;
         let url = pending.url(&self.config.base.network.auth);
-        let pasted = ask_for_code(&url, &mut stop).await?;
-        self.trade(self.grant(&pending, &pasted)?).await
+        let mut prompt = Prompt::show(&url)?;
+        loop {
+            let pasted = prompt.read(&mut stop).await?;
+            let outcome = match self.grant(&pending, &pasted) {
+                Ok(grant) => self.trade(grant).await,
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Err(error) if error.kind() == Kind::WrongPaste && prompt.may_ask_again(&pasted) => {
+                    print(&format!("{}\n", error.what()))?;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// The first half, in a process of its own.

@@ -56,7 +56,7 @@ fn forget_subscriber(ledger: Option<Ledger>, subscriber: i64, list: Option<i64>)
     let what = match forgotten {
         0 => format!("The ledger holds nothing about subscriber {subscriber}{on}.\n"),
         n => format!(
-            "Forgot subscriber {subscriber}{on}: deleted {}.\n",
+            "Forgotten: subscriber {subscriber}{on}, {}.\n",
             counted(n as u64, "record")
         ),
     };
@@ -94,12 +94,12 @@ fn said(list: i64, since: Option<NaiveDate>, forgotten: &Forgotten) -> String {
         events => {
             let them = if events == 1 { "it" } else { "them" };
             let kinds = kinds.join(" and ");
-            format!("Forgot {kinds} of list {list}{from}; the next run exports {them} again.\n")
+            format!("Forgotten: {kinds} of list {list}{from}; the next run exports {them} again.\n")
         }
     };
     match (forgotten.since_before, forgotten.since_now) {
         (Some(before), None) => said.push_str(&format!(
-            "Forgot its --since {before} too: the next run begins with its own --since, or exports everything.\n"
+            "Forgotten too: its --since {before}; the next run begins with its own --since, or exports everything.\n"
         )),
         (Some(before), Some(now)) if before != now => said.push_str(&format!(
             "The list began with --since {before}; the next run begins with {now}.\n"

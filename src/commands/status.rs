@@ -23,10 +23,7 @@ pub(crate) fn status(config: config::Status) -> Result<()> {
     let problem = problem(&snapshot, now, config.max_age);
     if config.json {
         let healthy = problem.is_none();
-        print(&escaped(&format!(
-            "{:#}\n",
-            json::render(&snapshot, healthy)
-        )))?;
+        print(&escaped(&format!("{}\n", json::render(&snapshot, healthy))))?;
     } else {
         print(&text::render(&snapshot, problem.as_deref(), now))?;
     }

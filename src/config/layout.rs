@@ -8,7 +8,7 @@ use crate::rows::Column;
 
 /// Combines --format, --excel, --delimiter and --columns. Errors: 2 if they conflict or a column does not exist.
 pub(super) fn layout(args: &cli::Run) -> Result<Layout> {
-    let usage = |what: &str| Err(Error::new(Kind::Usage, what));
+    let usage = |what: &str| Err(usage(what));
     if args.excel && args.format != Format::Csv {
         return usage("--excel goes with --format csv only");
     }
@@ -46,16 +46,16 @@ pub(super) fn layout(args: &cli::Run) -> Result<Layout> {
     Ok(Layout::new(args.format, csv, Some(columns)))
 }
 
+fn usage(what: impl Into<String>) -> Error {
+    Error::new(Kind::Usage, what).next("aweber-sync run --help")
+}
+
 fn unknown_column(name: &str) -> Error {
     let names: Vec<String> = Column::all()
         .iter()
         .map(|column| column.name().into_owned())
         .collect();
-    Error::new(
-        Kind::Usage,
-        format!("--columns: there is no column {name:?}"),
-    )
-    .next(format!(
+    usage(format!("--columns: there is no column {name:?}")).next(format!(
         "choose from {}, and custom.NAME for a custom field or custom.* for each",
         names.join(", ")
     ))

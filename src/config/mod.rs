@@ -27,8 +27,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) enum Command {
     Authorize(Authorize),
-    /// The watchers are separate, because an invalid option is reported to them too.
-    Run(Watchers, Result<Run>),
+    Run(Watchers, Box<Run>),
     Check(Box<Check>),
     Lists(Lists),
     Status(Status),
@@ -169,7 +168,8 @@ impl Command {
                 force: args.force,
             }),
             cli::Cmd::Run(args) => {
-                Command::Run(Watchers::new(&args, env)?, Run::new(&common, args, env))
+                let watchers = Watchers::new(&args, env)?;
+                Command::Run(watchers, Box::new(Run::new(&common, args, env)?))
             }
             cli::Cmd::Check(args) => Command::Check(Box::new(Check::new(&common, args, env)?)),
             cli::Cmd::Lists(args) => Command::Lists(Lists {
@@ -269,7 +269,6 @@ impl Run {
 mod tests {
     use super::*;
     use crate::error::Kind;
-    use crate::secret::ExposeSecret;
     use clap::Parser;
 
     fn command(line: &str) -> Result<Command> {
@@ -283,24 +282,8 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_option_of_run_leaves_its_watchers_usable() {
-        for (line, kind) in [
-            ("run --since nonsense", Kind::Usage),
-            ("run --columns nonsense", Kind::Usage),
-            ("run --api-url http://api.example", Kind::Config),
-        ] {
-            let Ok(Command::Run(watchers, Err(error))) = command(line) else {
-                panic!("{line}");
-            };
-            assert_eq!(error.kind(), kind, "{line}");
-            let url = watchers.ping_url.unwrap();
-            assert_eq!(url.expose_secret(), "https://check.example/1");
-        }
-    }
-
-    #[test]
     fn a_dry_run_has_no_watchers() {
-        let Ok(Command::Run(watchers, Ok(_))) = command("run --dry-run --metrics-file x") else {
+        let Ok(Command::Run(watchers, _)) = command("run --dry-run --metrics-file x") else {
             panic!();
         };
         assert!(watchers.ping_url.is_none() && watchers.metrics_file.is_none());

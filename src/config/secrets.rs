@@ -86,7 +86,10 @@ pub(super) fn ping_url(env: Env<'_>) -> Result<Option<SecretString>> {
 fn variable(env: Env<'_>, name: &str) -> Result<Option<String>> {
     env(name)
         .map(|value| {
-            let invalid = |_| Error::config(format!("invalid {name}: not UTF-8"));
+            let invalid = |_| {
+                Error::config(format!("invalid {name}: not UTF-8"))
+                    .next(format!("set {name} again"))
+            };
             value.into_string().map_err(invalid)
         })
         .transpose()

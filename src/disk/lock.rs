@@ -27,6 +27,16 @@ impl Lock {
             Err(e) => Err(Error::disk("cannot lock", path, &e)),
         }
     }
+
+    /// Whether a process holds the lock at `path`, as far as this user can tell; nothing is created.
+    pub(crate) fn is_held(path: &Path) -> bool {
+        let Ok(file) = File::open(path) else {
+            return false;
+        };
+        // Shared, so that two who ask do not take each other for a run. Released at once, with the file.
+        let tried = fs2::FileExt::try_lock_shared(&file);
+        tried.is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock)
+    }
 }
 
 fn cannot_open(path: &Path, cause: &io::Error) -> Error {

@@ -72,6 +72,9 @@ fn check_owner(path: &Path, found: &Metadata) -> Result<()> {
     })
 }
 
+/// Directories that other users have to be able to write to.
+const OF_EVERYBODY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+
 fn check_mode(path: &Path, found: &Metadata) -> Result<()> {
     if found.mode() & 0o022 == 0 {
         return Ok(());
@@ -81,7 +84,12 @@ fn check_mode(path: &Path, found: &Metadata) -> Result<()> {
         "other users can write to {shown} (mode {:04o})",
         found.mode() & 0o7777
     ))
-    .next(format!("chmod go-w '{shown}'")))
+    .next(
+        match OF_EVERYBODY.iter().any(|shared| path == Path::new(shared)) {
+            false => format!("chmod go-w '{shown}'"),
+            true => "give a directory of this user's: --state-dir or --token-file".to_owned(),
+        },
+    ))
 }
 
 fn untouched(what: String) -> Error {

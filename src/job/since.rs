@@ -7,6 +7,7 @@ use crate::catch_up::Wanted;
 use crate::config::{Since, in_the_future};
 use crate::error::Result;
 use crate::lists::List;
+use crate::typed::as_typed;
 use chrono::{NaiveDate, Utc};
 
 impl Job<'_> {
@@ -45,7 +46,7 @@ impl Job<'_> {
     /// both.
     fn warn_of_another_day(&self, list: &List, feeds: &[Wanted], today: NaiveDate) -> Result<()> {
         let id = list.this.id;
-        let way_out = format!("aweber-sync forget --list {id}");
+        let way_out = as_typed(&format!("aweber-sync forget --list {id}"));
         for wanted in feeds {
             let progress = self.ledger.progress(id, wanted.feed)?;
             match (progress.since, self.config.since) {
@@ -69,7 +70,8 @@ impl Job<'_> {
                     event = "since_in_the_future",
                     list = id,
                     "list {id} is exported from {day} on only, which is in the future\n  \
-                     next: {way_out}, then aweber-sync run --since DATE"
+                     next: {way_out}, then {}",
+                    as_typed("aweber-sync run --since DATE")
                 ),
                 _ => continue,
             }

@@ -66,6 +66,6 @@ pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> Error {
             format!("cannot use the ledger {shown}: {error}"),
         )
         .safe("uncommitted changes are found again by the next run; no row is lost or duplicated")
-        .next("check the disk, and the owner and mode of that file and its directory"),
+        .next("check the disk and its free space, and the owner and mode of that file and its directory"),
     }
 }

@@ -5,6 +5,7 @@ use super::batches::IS_UNFINISHED;
 use super::outputs::to_path;
 use crate::error::Result;
 use crate::subscriber::feed::Feed;
+use chrono::NaiveDate;
 use rusqlite::params;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -25,6 +26,10 @@ pub(crate) struct PastRun {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListHistory {
     pub(crate) id: i64,
+    /// `None`: no run has ended since it was met.
+    pub(crate) name: Option<String>,
+    /// The first day of its export.
+    pub(crate) since: Option<NaiveDate>,
     pub(crate) arrivals: FeedHistory,
     /// `None`: never wanted.
     pub(crate) departures: Option<FeedHistory>,
@@ -111,21 +116,26 @@ impl Ledger {
             [],
             |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)? as u64)),
         )?;
+        let mut names = self.list_names()?;
         let mut feeds = self.feed_histories(days)?;
         self.count_days(&mut feeds, now, days)?;
         let mut take = |list, feed: Feed| feeds.remove(&(list, feed.word().to_owned()));
-        let histories = lists.into_iter().map(|(id, pending)| ListHistory {
-            id,
-            arrivals: take(id, Feed::Arrivals).unwrap_or_else(|| FeedHistory {
-                rows: 0,
-                days: vec![0; days],
-                // Nothing is missing if nothing was wanted.
-                complete: true,
-            }),
-            departures: take(id, Feed::Departures),
-            pending,
+        let histories = lists.into_iter().map(|(id, pending)| {
+            Ok(ListHistory {
+                id,
+                name: names.remove(&id),
+                since: self.since(id)?,
+                arrivals: take(id, Feed::Arrivals).unwrap_or_else(|| FeedHistory {
+                    rows: 0,
+                    days: vec![0; days],
+                    // Nothing is missing if nothing was wanted.
+                    complete: true,
+                }),
+                departures: take(id, Feed::Departures),
+                pending,
+            })
         });
-        Ok(histories.collect())
+        histories.collect()
     }
 
     /// The feeds by list and kind, still without their days.

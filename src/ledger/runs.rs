@@ -3,15 +3,20 @@
 use super::Ledger;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::rows::ListRef;
 use crate::token::answer::RefreshAnswer;
 use chrono::{DateTime, NaiveDate};
 use rusqlite::params;
+use std::collections::BTreeMap;
 
 /// The number of runs kept: about three years of a daily job.
 const RUNS_KEPT: i64 = 1000;
 
 /// The key of the day of the account's first run.
 const FIRST_DAY: &str = "first_day";
+
+/// The key of the names of lists, a JSON object by id.
+const LIST_NAMES: &str = "list_names";
 
 /// The key of the answer to the latest refresh.
 const LAST_REFRESH: &str = "last_refresh";
@@ -103,6 +108,24 @@ impl Ledger {
         let day = earlier.map_or(today, |earlier| earlier.min(today));
         self.set_meta(FIRST_DAY, &day.to_string())?;
         Ok(day)
+    }
+
+    /// The names of lists when a run last read them.
+    pub(crate) fn list_names(&self) -> Result<BTreeMap<i64, String>> {
+        let text = self.meta(LIST_NAMES)?.unwrap_or_default();
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// Stores the names of these lists for `status`; those of others are kept.
+    pub(crate) fn set_list_names(&mut self, lists: &[ListRef]) -> Result<()> {
+        let before = self.list_names()?;
+        let mut names = before.clone();
+        names.extend(lists.iter().map(|list| (list.id, list.name.clone())));
+        if names == before {
+            return Ok(());
+        }
+        let text = serde_json::json!(names).to_string();
+        self.set_meta(LIST_NAMES, &text)
     }
 
     /// Whether any run has queried a list.

@@ -2,6 +2,8 @@
 
 use super::list::List;
 use crate::error::{Error, Result};
+use crate::record;
+use crate::typed::quoted;
 
 /// How many lists an error message names.
 const NAMED: usize = 20;
@@ -47,6 +49,19 @@ fn id_of(option: &str, all: &[List], name: &str) -> Result<i64> {
             format!("ambiguous {option} {name:?}: {} lists match", several.len()),
             several,
         )),
+        None if name.contains(',') => {
+            let what = format!("unknown {option} {name:?}: no list has a name with that comma");
+            let each: Vec<String> = record::split(name)
+                .iter()
+                .map(|name| format!("{option} {}", quoted(name)))
+                .collect();
+            Err(Error::config(what)
+                .safe("nothing was exported")
+                .next(format!(
+                    "repeat the option for several lists: {}",
+                    each.join(" ")
+                )))
+        }
         None => Err(not_one(
             format!("unknown {option} {name:?}: the account has no such list"),
             &all.iter().collect::<Vec<_>>(),

@@ -88,7 +88,7 @@ impl Summary {
             lists = self.lists.len(),
             requests = self.requests,
             refreshes = self.refreshes,
-            seconds = self.duration.as_secs_f64(),
+            seconds = self.duration.as_millis() as f64 / 1000.0,
             path = self
                 .published_to
                 .as_ref()
@@ -103,7 +103,7 @@ impl Summary {
         let mut line = self.rows_text();
         if let Some((path, rows)) = &self.recovered {
             line += &format!(
-                "; {} left by a killed run in {}",
+                "; {} left by an earlier run in {}",
                 counted(*rows, "row"),
                 shown(path)
             );

@@ -114,6 +114,7 @@ impl TokenCommand {
                 );
                 Ok(printed)
             }
+            Ok(Some(end)) if said.is_empty() => Err(io::Error::other(format!("`{word}` {end}"))),
             Ok(Some(end)) => Err(io::Error::other(format!("`{word}` {end}: {said}"))),
             Err(e) => Err(e),
         }

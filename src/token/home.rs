@@ -54,10 +54,11 @@ impl Home {
                 Err(_) => return Ok(Home::File(path)),
             }
         }
-        Err(Error::config(format!(
-            "{}: too many symbolic links",
-            path.display()
-        )))
+        Err(
+            Error::config(format!("{}: too many symbolic links", path.display()))
+                .safe("no request was sent")
+                .next("give the file behind the links as --token-file"),
+        )
     }
 
     /// The same, with a command that may take this long.
@@ -140,7 +141,9 @@ impl Home {
             return Ok(());
         };
         match self {
-            Home::File(_) if generation < noted => Err(self.left_behind(noted)),
+            Home::File(_) if generation < noted => {
+                Err(self.left_behind(noted, "aweber-sync authorize"))
+            }
             Home::Command(..) if generation < noted => Err(self.lost_a_write(generation, noted)),
             Home::Command(_, path) => match generation_in(path) {
                 Some(newer) if newer > generation => Err(newer_in_file(path, generation, newer)),
@@ -150,8 +153,8 @@ impl Home {
         }
     }
 
-    /// The error without the command behind which the newest tokens are.
-    pub(super) fn left_behind(&self, noted: u64) -> Error {
+    /// The error without the command behind which the newest tokens are. `without`: what to type if they are lost.
+    pub(super) fn left_behind(&self, noted: u64, without: &str) -> Error {
         Error::new(
             Kind::LocalIo,
             format!(
@@ -161,7 +164,7 @@ impl Home {
         )
         .safe("no request was sent, and the older token was not sent to AWeber")
         .next(format!(
-            "set AWEBER_SYNC_TOKEN_COMMAND again; if that store is lost: rm '{}', then aweber-sync authorize",
+            "give --token-command (AWEBER_SYNC_TOKEN_COMMAND) again; if that store is lost: rm '{}', then {without}",
             self.beside(".stored").display()
         ))
     }
@@ -311,9 +314,13 @@ fn newer_in_file(path: &Path, generation: u64, newer: u64) -> Error {
         ),
     )
     .safe("no request was sent, and the older token was not sent to AWeber")
-    .next(format!(
-        "sh -c \"$AWEBER_SYNC_TOKEN_COMMAND store\" <'{shown}' && rm '{shown}'"
-    ))
+    .next(moving(path))
+}
+
+/// How to move the tokens of a file into the store of the command.
+pub(super) fn moving(path: &Path) -> String {
+    let shown = path.display();
+    format!("sh -c \"$AWEBER_SYNC_TOKEN_COMMAND store\" <'{shown}' && rm '{shown}'")
 }
 
 /// The content of a file of ours; `None` if there is none.

@@ -38,7 +38,9 @@ fn recover_journal(store: &TokenStore, path: &Path) -> Result<()> {
             if store.is_file()
                 && generation_in(store.path()).unwrap_or(0) < store.home().noted()? =>
         {
-            return Err(store.home().left_behind(store.home().noted()?));
+            // Without what the command has noted, the next run takes these.
+            let noted = store.home().noted()?;
+            return Err(store.home().left_behind(noted, "aweber-sync run"));
         }
         Found::Newer => {
             // It may have been killed before its fsync.
@@ -46,7 +48,7 @@ fn recover_journal(store: &TokenStore, path: &Path) -> Result<()> {
                 .and_then(|file| file.sync_all())
                 .and_then(|()| store.home().activate(path));
             if stored.is_ok() {
-                tracing::warn!(event = "token_recovered", token_file = %store.path().display(), "a run was killed while it stored new tokens: finished that");
+                tracing::warn!(event = "token_recovered", token_file = %store.path().display(), "an earlier run was interrupted while it stored new tokens: finished that");
             }
             stored
         }

@@ -6,7 +6,7 @@
 //! failure, a copy in the [`fallback`]. Every caller holds that lock.
 
 use super::found::{Found, classify};
-use super::home::{ERASE, Home, REPAIR, read_if_there, run_again};
+use super::home::{ERASE, Home, REPAIR, generation_in, moving, read_if_there, run_again};
 use super::journal::{Journal, RESERVED, second_attempt};
 use super::model::{TokenFile, Unreadable};
 use super::{aside, fallback};
@@ -136,13 +136,21 @@ impl TokenStore {
     pub(crate) fn load(&self) -> Result<TokenFile> {
         let shown = self.name();
         let Some(content) = self.read()? else {
-            let what = match self.is_file() {
-                true => format!("there is no token file {shown}"),
-                false => format!("there are no tokens in {shown}"),
+            let (what, next) = match self.is_file() {
+                true => (format!("there is no token file {shown}"), None),
+                false => (
+                    format!("there are no tokens in {shown}"),
+                    generation_in(self.path()).map(|_| self.path()),
+                ),
             };
-            return Err(Error::config(what)
-                .safe("no request was sent")
-                .next("aweber-sync authorize"));
+            return Err(match next {
+                Some(file) => {
+                    Error::config(format!("{what}, but there are some in {}", file.display()))
+                        .next(format!("to move them: {}", moving(file)))
+                }
+                None => Error::config(what).next("aweber-sync authorize"),
+            }
+            .safe("no request was sent"));
         };
         self.home.check_private()?;
         TokenFile::parse(&content).map_err(|why| {
@@ -174,8 +182,6 @@ impl TokenStore {
                 run_again()
             } else if busy {
                 "mount the directory of the token file, not the file itself: a mounted file cannot be replaced".to_owned()
-            } else if matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
-                "free some space on that file system, then run again".to_owned()
             } else {
                 format!(
                     "make {} writable for the user that runs the job",

@@ -4,7 +4,7 @@ use crate::support::authorization::{assert_connected, authorize, unauthorized};
 use crate::support::browser::{code_at, parameter, redirect_from};
 use crate::support::process::{on_terminal, send_signal};
 use crate::support::token::unix_now;
-use crate::support::{Site, mode, set_mode};
+use crate::support::{Done, Site, mode, set_mode};
 use aweber_sandbox::{Authorization, ClientKind, Fault, FaultKind};
 use serde_json::json;
 use std::time::Duration;
@@ -293,6 +293,40 @@ fn a_terminal_gets_a_prompt_and_a_browser_without_secrets_in_its_environment() {
         !environment.contains(site.client_secret().unwrap()),
         "{environment}"
     );
+}
+
+#[test]
+fn on_a_terminal_a_wrong_paste_is_asked_for_again_three_times() {
+    let prompts = |done: &Done| done.stdout.matches("Paste the code").count();
+    let on_terminal = |site: &Site, pasted: &dyn Fn(&str) -> String| {
+        let command = on_terminal(&authorize(site, &[]))?;
+        Some(site.finish_with_answer(command, pasted))
+    };
+    let site = unauthorized(ClientKind::Public);
+    let other = "https://localhost/?code=abc&state=of-another-authorization";
+    let twice_wrong = |url: &str| format!("\n{other}\nmistyped\n{}", code_at(url));
+    let Some(done) = on_terminal(&site, &twice_wrong) else {
+        return;
+    };
+    done.prints("no code was given")
+        .prints("belongs to another authorization")
+        .prints("AWeber does not accept the code");
+    assert_eq!((prompts(&done), site.token_requests()), (4, 2), "{done}");
+    assert_connected(&site, &done);
+
+    let site = unauthorized(ClientKind::Public);
+    let always_wrong = |_: &str| "two words\n".repeat(6);
+    let done = on_terminal(&site, &always_wrong).unwrap();
+    done.exits(77)
+        .prints("error: invalid code: contains white space")
+        .prints("next: aweber-sync authorize");
+    assert_eq!((prompts(&done), site.requests()), (4, 0), "{done}");
+
+    // What a customer has refused was no mistake.
+    let refused = |_: &str| "https://localhost/?error=access_denied&state=x\n".repeat(2);
+    let done = on_terminal(&site, &refused).unwrap();
+    done.exits(77).prints("error: AWeber did not allow it");
+    assert_eq!(prompts(&done), 1, "{done}");
 }
 
 #[test]

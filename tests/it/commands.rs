@@ -100,15 +100,20 @@ fn status_reports_healthy_and_unhealthy_jobs() {
     };
     let spark = format!("{}█", "·".repeat(29));
     assert!(
-        row(news).contains("         3        0  ") && row(news).ends_with(&spark),
+        row(news).contains("         3        0  ")
+            && row(news).ends_with(&format!("{spark}  News")),
         "{text}"
     );
     assert!(
-        row(tips).contains("         2        1  ") && row(tips).ends_with(&spark),
+        row(tips).contains("         2        1  ")
+            && row(tips).ends_with(&format!("{spark}  News")),
         "{text}"
     );
 
-    let all = parse_json(&stdout_of(&site, &["status", "--json"]));
+    let printed = stdout_of(&site, &["status", "--json"]);
+    assert_eq!(printed.lines().count(), 1, "{printed}");
+    let all = parse_json(&printed);
+    assert_eq!(all["running"], false);
     assert_eq!(
         (&all["version"], &all["healthy"], &all["pending"]),
         (&json!(1), &json!(true), &json!(1))
@@ -125,6 +130,10 @@ fn status_reports_healthy_and_unhealthy_jobs() {
     let lists = all["lists"].as_array().unwrap();
     assert_eq!(lists[0]["id"], news);
     assert_eq!(lists[0]["rows"], 3);
+    assert_eq!(
+        (&lists[0]["name"], &lists[0]["since"]),
+        (&json!("News"), &Value::Null)
+    );
     assert_eq!(lists[0]["first_export_complete"], true);
     let days = lists[0]["rows_by_day"].as_array().unwrap();
     assert_eq!((days.len(), &days[29]), (30, &json!(3)));
@@ -135,7 +144,8 @@ fn status_reports_healthy_and_unhealthy_jobs() {
     let text = stdout_of(&site, &["status"]);
     assert!(
         text.starts_with(
-            "not healthy: the last run ended with exit code 77; last success 0 min ago\n"
+            "not healthy: the last run ended with exit code 77: the account's lists: AWeber no longer accepts the refresh \
+             token: AWeber answered 400…; last success 0 min ago\n"
         ),
         "{text}"
     );
@@ -187,8 +197,15 @@ fn status_does_not_wait_for_a_run_in_progress_and_reports_it() {
     let held = site.hold_on("status=subscribed", &[], 3);
     site.forget_requests();
     let text = stdout_of(&site, &["status"]);
-    assert!(text.contains("under way, or killed"), "{text}");
-    let run = &parse_json(&stdout_of(&site, &["status", "--json"]))["runs"][0];
+    assert!(
+        text.contains("         0  under way\n")
+            && text.contains("\nrunning   a run is under way\n")
+            && !text.contains("waiting"),
+        "{text}"
+    );
+    let all = parse_json(&stdout_of(&site, &["status", "--json"]));
+    assert_eq!(all["running"], true);
+    let run = &all["runs"][0];
     assert_eq!(
         (&run["ended_at"], &run["exit_code"]),
         (&Value::Null, &Value::Null)
@@ -201,12 +218,39 @@ fn status_does_not_wait_for_a_run_in_progress_and_reports_it() {
         text.contains(&waiting) && text.contains("the next run publishes them"),
         "{text}"
     );
-    assert!(text.contains("first export not complete"), "{text}");
+    assert!(
+        text.contains("  News (first export not complete)\n"),
+        "{text}"
+    );
+    assert!(!text.contains("running"), "{text}");
     assert_eq!(
         parse_json(&stdout_of(&site, &["status", "--json"]))["unpublished"]["rows"],
         199
     );
     assert_eq!(site.requests(), 0);
+}
+
+#[test]
+fn status_shows_a_killed_run_names_and_remembered_days() {
+    let site = Site::new();
+    let list = site
+        .sandbox
+        .with(|world| world.add_list("Großer Brief\u{9b}\n"));
+    site.sandbox.with(|world| world.add_subscribers(list, 2));
+    site.run_ok(&["--since", "2026-01-02"]);
+    let held = site.hold_on("/lists", &[], 1);
+    site.kill(held).exits(128 + 9);
+    let text = stdout_of(&site, &["status"]);
+    assert!(text.contains("0         0  killed\n"), "{text}");
+    assert!(!text.contains("running"), "{text}");
+    assert!(
+        text.contains("  Großer Brief   (since 2026-01-02)\n"),
+        "{text}"
+    );
+    let all = parse_json(&stdout_of(&site, &["status", "--json"]));
+    assert_eq!(all["running"], false);
+    assert_eq!(all["lists"][0]["name"], "Großer Brief\u{9b}\n");
+    assert_eq!(all["lists"][0]["since"], "2026-01-02");
 }
 
 #[test]
@@ -308,6 +352,7 @@ fn man_writes_a_page_for_each_visible_command() {
         "completions",
         "forget",
         "lists",
+        "man",
         "revoke",
         "run",
         "status",
@@ -327,8 +372,8 @@ fn man_writes_a_page_for_each_visible_command() {
         .arg("man")
         .arg(missing)
         .env_clear()
-        .status();
-    assert_eq!(status.unwrap().code(), Some(73));
+        .output();
+    assert_eq!(status.unwrap().status.code(), Some(73));
 }
 
 #[test]
@@ -344,7 +389,7 @@ fn running_without_arguments_prints_help() {
             "{printed}"
         );
         assert!(
-            printed.contains("completions") && !printed.contains("man pages"),
+            printed.contains("completions") && printed.contains("man pages"),
             "{printed}"
         );
     }

@@ -446,14 +446,14 @@ fn forget_forgets_both_kinds() {
     };
     let said = forget(&["--since", "2026-03-05"]);
     assert!(
-        said.starts_with("Forgot 0 subscriptions and 1 unsubscription of list "),
+        said.starts_with("Forgotten: 0 subscriptions and 1 unsubscription of list "),
         "{said}"
     );
     site.run_ok(&BOTH);
     assert_eq!(left(&site), [ids[0]; 2]);
     let said = forget(&[]);
     assert!(
-        said.starts_with("Forgot 3 subscriptions and 1 unsubscription of list "),
+        said.starts_with("Forgotten: 3 subscriptions and 1 unsubscription of list "),
         "{said}"
     );
     site.run_ok(&BOTH);

@@ -1,6 +1,7 @@
 //! N5: a server that repeats what it was sent puts no secret into an output, a ping, the metrics or the ledger, in whatever
 //! encoding and at whatever endpoint.
 
+use crate::support::is_whole;
 use crate::support::ping_server::PingServer;
 use crate::support::{Done, Site, files_below};
 use aweber_sandbox::{ClientKind, Fault, FaultKind, Settings};
@@ -112,6 +113,9 @@ fn everything(site: &Site, done: &Done, server: &PingServer) -> Vec<(String, Str
     all
 }
 
+/// Statuses, and the envelope of each.
+const STATUSES: [(u16, &str); 4] = [(400, "a"), (401, "b"), (403, "a"), (500, "b")];
+
 #[test]
 fn a_secret_that_a_server_repeats_is_shown_in_no_encoding() {
     for (endpoint, arguments) in ENDPOINTS {
@@ -121,8 +125,12 @@ fn a_secret_that_a_server_repeats_is_shown_in_no_encoding() {
             .flat_map(|secret| forms(site.client_id(), secret))
             .collect();
         let before = site.token_bytes();
-        for (status, envelope) in [(400, "a"), (401, "b"), (403, "a"), (500, "b")] {
+        for (nth, (status, envelope)) in STATUSES.into_iter().enumerate() {
             for (n, chunk) in forms.chunks(4).enumerate() {
+                // A sample: each form at one of the statuses.
+                if !is_whole() && n % STATUSES.len() != nth {
+                    continue;
+                }
                 let text: Vec<String> = chunk.iter().map(|(_, form)| format!("[{form}]")).collect();
                 let message = format!("cannot use {}", text.join(" "));
                 // Each is also at the place of the error's name.

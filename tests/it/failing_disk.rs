@@ -20,6 +20,68 @@ fn with_temp_dir(site: &Site, mut command: Command) -> Command {
     command
 }
 
+/// Every place where a full disk or a quota can be met first, other than the ledger and the export: the failing call, on
+/// which file, and the command.
+const FULL: &[(&str, &str, &[&str])] = &[
+    ("mkdir:error=ENOSPC", "state", &["run"]),
+    ("openat:error=EDQUOT", "state/lock", &["run"]),
+    ("openat:error=ENOSPC", "state/token.json.next", &["run"]),
+    ("rename:error=EDQUOT", "state/token.json.next", &["run"]),
+    (
+        "pwrite64:error=EDQUOT:when=2",
+        "state/token.json.next",
+        &["run"],
+    ),
+    (
+        "openat:error=ENOSPC",
+        "state/ledger-1234567.sqlite3.new",
+        &["run"],
+    ),
+    (
+        "mkdir:error=ENOSPC",
+        "exports",
+        &["run", "--output", "exports/"],
+    ),
+    (
+        "openat:error=ENOSPC",
+        "state/token.json.authorizing.tmp",
+        &["authorize", "--print-url"],
+    ),
+];
+
+#[test]
+fn a_full_disk_or_quota_is_named_wherever_it_is_met_and_the_next_run_speaks_of_no_kill() {
+    if !has_strace_with_paths() {
+        return;
+    }
+    for (call, file, arguments) in FULL {
+        let site = Site::new();
+        site.add_list(3);
+        let tokens = site.tokens();
+        if *file == "state" {
+            std::fs::remove_dir_all(site.state_dir()).unwrap();
+        }
+        let mut command = site.command(arguments);
+        command.env("AWEBER_CLIENT_ID", site.client_id());
+        let files = [site.path(file)];
+        let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        let done = site.finish(with_failing_calls(&command, &files, &[call]));
+        let label = format!("{call} on {file}: {}", arguments.join(" "));
+        let cause = match call.contains("ENOSPC") {
+            true => ": No space left on device (os error 28)\n",
+            false => ": Disk quota exceeded (os error 122)\n",
+        };
+        done.case(&label)
+            .fails()
+            .says(cause)
+            .says("\n  safe: ")
+            .says("\n  next: free some ")
+            .does_not_say("writable");
+        site.write_token_file(&tokens);
+        site.run_ok(&[]).case(&label).is_silent();
+    }
+}
+
 /// A run whose new tokens went into a fallback copy, and the path of that copy.
 fn with_fallback_copy() -> Option<(Site, u64, Done, PathBuf)> {
     if !has_strace_with_paths() {

@@ -22,7 +22,9 @@ fn forgotten_subscriptions_are_exported_again_and_no_others() {
         let printed = stdout_of(&site, &["forget", "--list", name]);
         assert_eq!(
             printed,
-            format!("Forgot 2 subscriptions of list {tips}; the next run exports them again.\n")
+            format!(
+                "Forgotten: 2 subscriptions of list {tips}; the next run exports them again.\n"
+            )
         );
         assert_eq!(
             site.requests() > 0,
@@ -60,7 +62,7 @@ fn forget_since_a_day_forgets_subscriptions_from_that_day_on() {
     });
     let printed = stdout_of(&site, &["forget", "--list", &list, "--since", &day]);
     assert!(
-        printed.starts_with("Forgot 2 subscriptions of list "),
+        printed.starts_with("Forgotten: 2 subscriptions of list "),
         "{printed}"
     );
     site.run_ok(&[]);

@@ -60,7 +60,7 @@ fn nothing_about_a_forgotten_person_is_left_in_the_ledger() {
     let id = PERSON.to_string();
     let printed = stdout_of(&site, &["forget", "--subscriber", &id]);
     assert!(
-        printed.starts_with(&format!("Forgot subscriber {PERSON}: deleted 3 records.\n")),
+        printed.starts_with(&format!("Forgotten: subscriber {PERSON}, 3 records.\n")),
         "{printed}"
     );
     assert!(printed.contains("delete them there too"), "{printed}");
@@ -86,7 +86,7 @@ fn other_people_and_lists_are_not_forgotten_with_a_person() {
     let printed = stdout_of(&site, &["forget", "--subscriber", &id, "--list", &list]);
     assert!(
         printed.starts_with(&format!(
-            "Forgot subscriber {PERSON} on list {news}: deleted 1 record.\n"
+            "Forgotten: subscriber {PERSON} on list {news}, 1 record.\n"
         )),
         "{printed}"
     );

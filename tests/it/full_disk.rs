@@ -3,7 +3,7 @@
 
 use crate::support::disk::{SmallDisk, fill_except, is_root};
 use crate::support::job::{Job, OutputKind};
-use crate::support::{Done, sorted, subscribed};
+use crate::support::{Done, is_whole, sorted, subscribed};
 use aweber_sandbox::{Fault, FaultKind};
 use serde_json::Value;
 use std::path::Path;
@@ -11,6 +11,17 @@ use std::time::Duration;
 
 /// Free space in KiB. The room for the next token alone takes 68.
 const FREE_KIB: [u64; 8] = [0, 4, 16, 64, 72, 112, 160, 200];
+
+/// Free space in KiB on a disk with the output alone.
+const FREE_OUTPUT_KIB: [u64; 6] = [0, 4, 16, 64, 200, 1000];
+
+/// Every value, or for a sample every second one.
+fn tried(values: &[u64]) -> impl Iterator<Item = u64> {
+    values
+        .iter()
+        .copied()
+        .step_by(if is_whole() { 1 } else { 2 })
+}
 
 /// Certainly enough.
 const PLENTY_KIB: u64 = 1024;
@@ -44,7 +55,7 @@ fn with_any_free_space_no_token_is_spent_that_cannot_be_stored_and_no_row_is_los
     }
     for before in [false, true] {
         let (mut unspent, mut kept, mut succeeded) = (0, 0, 0);
-        for left in FREE_KIB.into_iter().chain([PLENTY_KIB]) {
+        for left in tried(&FREE_KIB).chain([PLENTY_KIB]) {
             let what = format!("{left} KiB left, exported before: {before}");
             let Some((mut job, disk)) = job_on_small_disk(before) else {
                 return;
@@ -80,7 +91,7 @@ fn with_any_free_space_no_token_is_spent_that_cannot_be_stored_and_no_row_is_los
             job.assert_exported_once(&what, &done);
         }
         assert!(
-            unspent >= 4 && kept >= 1 && succeeded >= 1,
+            unspent >= if is_whole() { 4 } else { 2 } && kept >= 1 && succeeded >= 1,
             "{unspent} detected before the refresh, {kept} after it, {succeeded} succeeded; exported before: {before}"
         );
     }
@@ -99,7 +110,7 @@ fn an_output_on_an_almost_full_disk_ends_with_73_and_is_completed_later() {
         };
         let arguments = ["--output", output, "--format", format];
         let (mut refused, mut succeeded) = (0, 0);
-        for left in [0, 4, 16, 64, 200, 1000] {
+        for left in tried(&FREE_OUTPUT_KIB).chain([PLENTY_KIB]) {
             let what = format!("{left} KiB left for {output}");
             let job = Job::new(OutputKind::Directory);
             let Some(disk) = SmallDisk::at(job.site.path("disk"), 2048) else {

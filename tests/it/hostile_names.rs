@@ -166,25 +166,3 @@ fn a_path_with_a_line_break_forges_no_line() {
         }
     }
 }
-
-#[test]
-fn the_ledger_keeps_messages_without_the_names_of_lists() {
-    let site = Site::new();
-    let list = site.sandbox.with(|world| {
-        let list = world.add_list("Weight loss");
-        world.add_subscribers(list, 2);
-        let fault = FaultKind::envelope_a(400, "BadRequestError", "no");
-        world.fault(Fault::on("/subscribers").always().answer(fault));
-        list
-    });
-    site.run(&[]).exits(69).says("(Weight loss)");
-    site.run(&["--list", "nothing"])
-        .exits(78)
-        .says("(Weight loss)");
-    let messages = ledger_messages(&site);
-    assert_eq!(messages.len(), 2);
-    for message in messages {
-        assert!(!message.contains("Weight"), "{message}");
-        assert!(message.contains(&list.to_string()), "{message}");
-    }
-}

@@ -83,18 +83,6 @@ fn metrics_that_cannot_be_written_are_only_a_warning() {
 }
 
 #[test]
-fn a_pipe_in_the_place_of_the_metrics_does_not_block_a_failed_run() {
-    let site = Site::new();
-    let file = site.path("aweber.prom");
-    let made = std::process::Command::new("mkfifo").arg(&file).status();
-    assert!(made.unwrap().success());
-    std::fs::remove_file(site.token_file()).unwrap();
-    site.run(&["--metrics-file", "aweber.prom"]).exits(78);
-    let failed = metrics(&std::fs::read_to_string(&file).unwrap());
-    assert_eq!(failed["aweber_sync_last_run_exit_code"], 78.0);
-}
-
-#[test]
 fn without_a_terminal_a_successful_run_is_silent() {
     let site = Site::new();
     let list = site.add_list(3);
@@ -295,6 +283,33 @@ fn in_the_journal_a_run_logs_its_summary_and_levels_become_priorities() {
     }
 }
 
+/// What was drawn between two control sequences or line ends.
+fn frames(drawn: &str) -> Vec<String> {
+    let mut frames = vec![String::new()];
+    let mut in_control = false;
+    for c in drawn.chars() {
+        match c {
+            '\x1b' | '\r' | '\n' => {
+                in_control = c == '\x1b';
+                frames.push(String::new());
+            }
+            _ if in_control => in_control = !c.is_ascii_alphabetic(),
+            _ => frames.last_mut().unwrap().push(c),
+        }
+    }
+    frames
+}
+
+/// In columns, of text with Japanese letters.
+fn width(text: &str) -> usize {
+    let of = |c: char| match c {
+        '\u{200b}' => 0,
+        '\u{3000}'..'\u{a000}' => 2,
+        _ => 1,
+    };
+    text.chars().map(of).sum()
+}
+
 #[test]
 fn on_a_terminal_a_run_shows_a_progress_bar_and_a_summary() {
     let settings = Settings {
@@ -302,17 +317,35 @@ fn on_a_terminal_a_run_shows_a_progress_bar_and_a_summary() {
         ..Settings::default()
     };
     let site = Site::with(ClientKind::Public, settings);
-    site.add_list(420);
+    let name = "二十個の広い文字がある長い名前のリストだ";
+    site.sandbox.with(|world| {
+        let list = world.add_list(name);
+        world.add_subscribers(list, 420);
+        let limited = FaultKind::envelope_a(403, "ForbiddenError", "Rate Limit Error");
+        let page = Fault::on("status=subscribed").skip(2).times(1);
+        world.fault(page.answer(limited));
+    });
     let mut command = site.command(&["run"]);
-    command.env("TERM", "xterm").env("NO_COLOR", "1");
+    command
+        .env("TERM", "xterm")
+        .env("NO_COLOR", "1")
+        .env("AWEBER_SYNC_RATE_LIMIT_WAIT", "1200ms");
     let Some(command) = on_terminal(&command) else {
         return;
     };
     let done = site.finish(command);
-    done.exits(0).prints("/420, ").prints(" left");
+    let drawn = done.stdout.replace('\u{200b}', "");
+    assert!(drawn.contains(" 二十個の広い文字… "), "{done}");
+    done.exits(0)
+        .prints("/420, ")
+        .prints(" left, waiting for the limit");
+    for frame in frames(&done.stdout) {
+        let is_bar = frame.contains('░') || frame.contains('█');
+        assert!(!is_bar || width(&frame) <= 80, "{}: {frame}", width(&frame));
+    }
     let summary = done.stdout.lines().last().unwrap();
     let parts = [
-        "420 new subscribers (News 420) in ",
+        "420 new subscribers (二十個の広い文字がある長い名前のリストだ 420) in ",
         "; 1 list, ",
         " requests, ",
         " s",

@@ -3,9 +3,10 @@
 //! the requests of a run; [`driver`] checks the exit code, the message, the tokens spent, the hosts contacted, the
 //! memory, and that the next run without the fault has exported all subscribers once.
 //!
-//! Each fault is tried in every step in one variant (once, twice, permanently; with a server that accepts a repeated
-//! refresh or not), and the variants alternate between steps. `NETWORK_CASES=all cargo test --test it network` tries
-//! all variants in all steps; `NETWORK_ONLY=words` the cases whose names contain the words.
+//! Each fault is tried in one step; with `TESTS=all`, as in CI, in every step in one variant (once, twice, permanently;
+//! with a server that accepts a repeated refresh or not), and the variants alternate between steps. `NETWORK_CASES=all
+//! cargo test --test it network` tries all variants in all steps; `NETWORK_ONLY=words` the cases whose names contain the
+//! words.
 
 mod bodies;
 mod connections;

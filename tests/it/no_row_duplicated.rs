@@ -3,11 +3,12 @@
 
 use crate::support::interrupt::{KILLED, KillPoint, has_strace, has_strace_with_paths};
 use crate::support::job::{Job, OutputKind};
-use crate::support::{Row, Site};
+use crate::support::{Row, Site, is_whole};
 use aweber_sandbox::{ClientKind, Clock, Fault, FaultKind, NewSubscriber, Settings};
 use std::time::Duration;
 
-/// Kills a run before every `step`th call of that name, each followed by a run that repairs the state.
+/// Kills a run before every `step`th call of that name, for a sample before every second of these, each followed by a run
+/// that repairs the state.
 fn kill_before_each(output: OutputKind, call: &str, step: usize) {
     if !has_strace() {
         return;
@@ -31,7 +32,7 @@ fn kill_before_each(output: OutputKind, call: &str, step: usize) {
         killed.case(&what).exits(KILLED);
         let repaired = job.run_ok();
         job.assert_exported_once(&what, &repaired);
-        nth += step;
+        nth += if is_whole() { step } else { 2 * step };
         assert!(nth < 1000, "more than 1000 calls");
     }
     assert!(nth > 1, "no run ever calls {call}");
@@ -147,7 +148,8 @@ fn a_kill_at_any_request_of_a_first_export_changes_no_cell() {
 
 /// Pages of 100 in the long first export; `AWEBER_SYNC_TEST_PAGES=2000` gives it the size of a large account.
 fn pages() -> u32 {
-    std::env::var("AWEBER_SYNC_TEST_PAGES").map_or(300, |pages| pages.parse().unwrap())
+    let usual = if is_whole() { 300 } else { 90 };
+    std::env::var("AWEBER_SYNC_TEST_PAGES").map_or(usual, |pages| pages.parse().unwrap())
 }
 
 #[test]

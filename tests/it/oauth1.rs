@@ -204,7 +204,8 @@ fn a_missing_permission_is_named_once() {
     let done = site.run_ok(&[]);
     done.says("'Request Subscriber Data'")
         .says("labs.aweber.com/apps");
-    assert_eq!(done.stderr.lines().count(), 1, "{done}");
+    done.says_next("turn it on at labs.aweber.com/apps, then aweber-sync authorize, and ");
+    assert_eq!(done.stderr.lines().count(), 2, "{done}");
     assert_eq!(site.rows().len(), 152, "the rows are exported nevertheless");
     site.sandbox.with(|world| {
         world.settings.personal_fields = true;

@@ -285,7 +285,7 @@ fn the_commands_that_erase_a_person_do_so() {
         let script = script.replace("aweber-sync", env!("CARGO_BIN_EXE_aweber-sync"));
         let done = at_home_in_a_shell(&site, &script);
         done.exits(0)
-            .prints(&format!("Forgot subscriber {id}: deleted "));
+            .prints(&format!("Forgotten: subscriber {id}, "));
     }
     assert_eq!(count(), (before.0 - 1, before.1 - 1));
     let departures: i64 = site

@@ -63,7 +63,7 @@ fn another_day_than_the_remembered_one_is_said_with_the_way_out_that_works() {
         .says_next(&told);
     let said = stdout_of(&site, &["forget", "--list", &list.to_string()]);
     assert!(
-        said.contains("Forgot 2 subscriptions") && said.contains("2026-03-08"),
+        said.contains("Forgotten: 2 subscriptions") && said.contains("2026-03-08"),
         "{said}"
     );
     // Twice is once.

@@ -4,6 +4,7 @@
 use crate::support::authorization::authorize;
 use crate::support::browser::code_at;
 use crate::support::interrupt::KILLED;
+use crate::support::process::through;
 use crate::support::{Site, files_below, subscribed};
 use aweber_sandbox::{ClientKind, Settings};
 use serde_json::{Value, json};
@@ -203,4 +204,53 @@ fn tokens_move_from_a_file_to_a_store_and_back() {
     std::fs::remove_dir_all(site.path("vault")).unwrap();
     site.run_ok(&[]);
     assert_eq!(site.tokens()["generation"], 4);
+}
+
+#[test]
+fn an_empty_store_beside_a_token_file_ends_with_the_command_that_moves_the_tokens() {
+    let site = Site::new();
+    site.keep_tokens_by_command();
+    let file = site.path("state/token.json");
+    std::fs::rename(site.token_file(), &file).unwrap();
+    let shown = file.display().to_string();
+    let calls = [
+        (&["run"][..], "next: to move them: sh -c "),
+        (&["check"], "a run would end with exit code 78"),
+        (&["status", "--max-age", "1h"], "error: there are no tokens"),
+    ];
+    for (arguments, said) in calls {
+        let done = site.finish(site.command(arguments));
+        done.fails().says(said).says(&format!(
+            "of the token command, but there are some in {shown}"
+        ));
+    }
+    assert_eq!(site.token_requests(), 0);
+    // As the message says.
+    let done = site.run(&[]);
+    let (_, line) = done.stderr.split_once("to move them: ").unwrap();
+    let run = site.command(&[]);
+    site.finish(through(&["sh", "-c", line.trim()], &run))
+        .exits(0);
+    assert!(!file.exists());
+    site.run_ok(&[]);
+}
+
+#[test]
+fn check_finds_a_failing_get_and_works_with_one_that_answers() {
+    let site = site_with_command();
+    site.add_list(3);
+    site.run_ok(&[]);
+    let before = site.token_bytes();
+    site.hook("");
+    site.finish(site.command(&["check"]))
+        .exits(0)
+        .prints("the store of the token command");
+    assert!(!site.calls().iter().any(|call| call == "erase"));
+    assert!(site.token_bytes() == before);
+    site.hook("[ $call != get ] || { echo sealed >&2; exit 3; }");
+    let done = site.finish(site.command(&["check"]));
+    done.exits(74)
+        .prints("FAILED  token")
+        .says("`get` ended with exit code 3: sealed")
+        .says_next("repair the token command (sh -c \"$AWEBER_SYNC_TOKEN_COMMAND get\"");
 }

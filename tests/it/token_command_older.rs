@@ -77,7 +77,8 @@ fn tokens_that_are_spent_are_not_sent_after_the_option_was_changed() {
     site.finish(run)
         .exits(74)
         .says("were stored by a token command (generation 2)")
-        .says_next("set AWEBER_SYNC_TOKEN_COMMAND again");
+        .says_next("give --token-command (AWEBER_SYNC_TOKEN_COMMAND) again")
+        .says("then aweber-sync run");
     assert!(!site.path("state/token.json").exists());
     assert_eq!(site.requests(), requests);
     assert_next_run_is_well(&site, "with the command again");
@@ -114,6 +115,26 @@ fn tokens_that_are_spent_are_not_sent_after_the_option_was_changed() {
         .says("were stored by a token command");
     assert_eq!(site.requests(), requests);
     assert_next_run_is_well(&site, "the older copy is no harm");
+}
+
+#[test]
+fn the_advice_for_a_lost_store_whose_journal_has_the_newest_tokens_works() {
+    let site = site_with_command();
+    site.run_ok(&[]);
+    site.hook("case $call$n in store1) exit 5;; esac");
+    site.run(&[]).exits(74);
+    let without = |arguments: &[&str]| {
+        let mut command = site.command(arguments);
+        command.env_remove("AWEBER_SYNC_TOKEN_COMMAND");
+        site.finish(command)
+    };
+    let noted = site.beside_token(".stored");
+    without(&["run"]).exits(74).says(&format!(
+        "if that store is lost: rm '{}', then aweber-sync run",
+        noted.display()
+    ));
+    std::fs::remove_file(noted).unwrap();
+    without(&["run"]).exits(0);
 }
 
 #[test]

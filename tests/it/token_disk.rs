@@ -105,7 +105,7 @@ fn a_disk_too_full_for_the_next_token_is_detected_before_the_token_is_spent() {
         } else {
             assert_nothing_spent(&site, &done, &format!("{free_pages} pages"));
             done.case(&format_args!("{free_pages} pages"))
-                .says("free some space");
+                .says("free some disk space");
             assert_eq!(after["generation"], 1, "{free_pages} pages");
             refused += 1;
         }
@@ -203,7 +203,7 @@ fn a_disk_that_fills_up_during_a_run_is_detected_before_the_next_token_is_spent(
     };
     done.exits(74);
     assert_eq!(site.token_requests(), 1, "{done}");
-    done.says("free some space");
+    done.says("free some disk space");
     let token = after["refresh_token"].as_str().unwrap();
     assert!(
         site.sandbox

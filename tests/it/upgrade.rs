@@ -332,7 +332,7 @@ fn forget_upgrades_too_and_forgets_what_version_1_exported_as_unsubscribed() {
     job.site
         .finish(job.site.command(&["forget", "--list", &list]))
         .exits(0)
-        .prints("Forgot 130 subscriptions of list ");
+        .prints("Forgotten: 130 subscriptions of list ");
     assert_eq!(job.version(), 2);
     job.site.run_ok(&job.arguments("settled", &[]));
     let gone = [job.ids[3], job.ids[3], job.ids[4], job.ids[4]];

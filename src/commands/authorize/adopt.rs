@@ -15,6 +15,7 @@ use crate::token::imported;
 use crate::token::model::TokenFile;
 use crate::token::recovery;
 use crate::token::store::TokenStore;
+use crate::typed::as_typed;
 
 impl Authorizer {
     /// Fetches the account of the candidate tokens and, if they may replace the present ones, activates them.
@@ -63,9 +64,10 @@ impl Authorizer {
         store.adopt(&candidate, &tokens)?;
         self.remove_pending();
         print(&format!(
-            "Connected: {}\nThe tokens are in {}\nNext: aweber-sync run\n",
+            "Connected: {}\nThe tokens are in {}\nNext: {}\n",
             named(&account),
-            store.name()
+            store.name(),
+            as_typed("aweber-sync run")
         ))
     }
 

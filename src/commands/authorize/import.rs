@@ -9,6 +9,7 @@ use crate::token::imported;
 use crate::token::model::TokenFile;
 use crate::token::recovery;
 use crate::token::store::TokenStore;
+use crate::typed::as_typed;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -41,8 +42,9 @@ impl Authorizer {
         }
         if !self.config.force && has_imported(&locks.store, &found)? {
             return print(&format!(
-                "Imported before: {} holds these tokens or newer ones\nNext: aweber-sync run\n",
-                locks.store.name()
+                "Imported before: {} holds these tokens or newer ones\nNext: {}\n",
+                locks.store.name(),
+                as_typed("aweber-sync run")
             ));
         }
         if !self.make_room(&locks, &stop, "the file").await? {
@@ -106,9 +108,10 @@ fn warn_if_readable(file: &Path) {
         tracing::warn!(
             event = "readable_by_others",
             "other users can read or change {} (mode {:04o}); if one may have, disconnect the app in the AWeber account \
-             and run aweber-sync authorize instead",
+             and run {} instead",
             file.display(),
-            mode & 0o7777
+            mode & 0o7777,
+            as_typed("aweber-sync authorize")
         );
     }
 }

@@ -95,7 +95,7 @@ fn refused_code(grant: &Grant, error: Error) -> Error {
     let error = match (error.kind(), found) {
         (_, Some((_, advice))) => error.next(*advice),
         (Kind::NeedsHuman, None) => Error::new(
-            Kind::NeedsHuman,
+            Kind::WrongPaste,
             "AWeber does not accept the code: it was used already, has expired, or belongs to another client (invalid_grant)",
         )
         .next("aweber-sync authorize, and paste the new code at once"),

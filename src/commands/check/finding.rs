@@ -1,6 +1,7 @@
 //! What `check` found out about set-up and connection. A failure is the error that a run would end with.
 
 use crate::error::Error;
+use crate::typed::as_typed;
 
 /// One line of the result.
 #[derive(Debug)]
@@ -61,11 +62,11 @@ impl Findings {
     }
 
     pub(super) fn note(&mut self, id: &'static str, text: impl Into<String>) {
-        self.add(id, Verdict::Note(text.into()));
+        self.add(id, Verdict::Note(as_typed(&text.into())));
     }
 
     pub(super) fn warn(&mut self, id: &'static str, text: impl Into<String>, next: &str) {
-        self.add(id, Verdict::Warning(text.into(), next.to_owned()));
+        self.add(id, Verdict::Warning(text.into(), as_typed(next)));
     }
 
     pub(super) fn failed(&mut self, id: &'static str, error: Error) {

@@ -4,6 +4,7 @@ use super::finding::{Finding, Findings, Verdict};
 use super::judgement::{Effect, Judgement};
 use super::report;
 use crate::error::Error;
+use crate::typed::as_typed;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -44,6 +45,11 @@ impl Outcome {
 
     /// What to do, the most urgent first.
     pub(super) fn next(&self) -> Vec<String> {
+        let lines = self.advice();
+        lines.iter().map(|line| as_typed(line)).collect()
+    }
+
+    fn advice(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(advice) = self.worst().and_then(Error::advice) {
             lines.push(advice.to_owned());

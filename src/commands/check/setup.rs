@@ -153,7 +153,7 @@ fn check_tokens(
     if store.is_unfinished() {
         findings.note(
             "storing",
-            "a killed run left tokens half stored: the next run, or check --refresh, finishes that",
+            "an earlier run left tokens half stored: the next run, or check --refresh, finishes that",
         );
     } else if is_locked
         && findings

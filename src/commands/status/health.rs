@@ -2,10 +2,14 @@
 
 use super::snapshot::Snapshot;
 use crate::exit::Exit;
+use crate::printable::shortened;
 use std::time::Duration;
 
 /// How far in the future a run may seem to have ended because two clocks differ, in seconds.
 const CLOCK_TOLERANCE: i64 = 300;
+
+/// The most characters of a message.
+const NOTE_LENGTH: usize = 90;
 
 /// Returns why the job is not healthy, or `None` if it is: the token file is usable, the last finished run did not fail,
 /// and the last success is not older than `max_age`.
@@ -18,11 +22,22 @@ pub(super) fn problem(snapshot: &Snapshot, now: i64, max_age: Option<Duration>) 
         Some(code) if code == Exit::Done.code() => None,
         // The next run is expected to succeed: the age of the last success decides.
         Some(code) if code == Exit::TryLater.code() => None,
-        Some(code) => Some(format!("the last run ended with exit code {code}")),
+        Some(code) => Some(match &run.message {
+            Some(message) => format!(
+                "the last run ended with exit code {code}: {}",
+                first_line(message)
+            ),
+            None => format!("the last run ended with exit code {code}"),
+        }),
         None => Some("the last run ended without an exit code".to_owned()),
     });
     let longest = Duration::from_secs(i64::MAX as u64);
     failed.or_else(|| staleness(snapshot.last_success, now, max_age.unwrap_or(longest)))
+}
+
+/// What happened, without what is safe and what to do.
+pub(super) fn first_line(message: &str) -> String {
+    shortened(message.lines().next().unwrap_or_default(), NOTE_LENGTH)
 }
 
 /// Returns why the last success does not count as recent, or `None` if it does. Times in Unix seconds.

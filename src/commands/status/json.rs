@@ -20,6 +20,7 @@ pub(super) fn render(snapshot: &Snapshot, healthy: bool) -> Value {
             "oauth1": snapshot.oauth1,
             "access_token_expires_at": time(snapshot.token_expires_at.filter(|at| *at > 0)),
         },
+        "running": snapshot.is_running,
         "last_success_at": time(snapshot.last_success),
         "pending": snapshot.pending(),
         "unpublished": snapshot.unpublished.as_ref().map(unpublished),
@@ -46,6 +47,8 @@ fn run(run: &PastRun) -> Value {
 fn list(list: &ListHistory) -> Value {
     json!({
         "id": list.id,
+        "name": list.name,
+        "since": list.since.map(|day| day.to_string()),
         "rows": list.rows(),
         "rows_by_day": list.days(),
         "pending": list.pending,

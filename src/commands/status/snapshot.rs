@@ -1,6 +1,7 @@
 //! The state of the job, read from token file and ledger.
 
 use crate::config::Paths;
+use crate::disk::lock::Lock;
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::ledger::history::{ListHistory, PastRun};
@@ -35,6 +36,8 @@ pub(super) struct Snapshot {
     pub(super) runs: Vec<PastRun>,
     pub(super) lists: Vec<ListHistory>,
     pub(super) unpublished: Option<Unpublished>,
+    /// A run holds the lock.
+    pub(super) is_running: bool,
 }
 
 /// A batch that a stopped run left for the next one.
@@ -71,6 +74,10 @@ impl Snapshot {
         {
             snapshot.read_ledger(&ledger, now)?;
         }
+        // Asked only where a run has not ended: whoever asks holds the lock for a moment.
+        let has_no_end = |run: &PastRun| run.ended_at.is_none();
+        snapshot.is_running =
+            snapshot.runs.first().is_some_and(has_no_end) && Lock::is_held(&paths.lock());
         Ok(snapshot)
     }
 

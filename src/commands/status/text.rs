@@ -1,12 +1,13 @@
 //! The state of the job as text.
 
-use super::health::age;
+use super::health::{age, first_line};
 use super::snapshot::{DAYS, Snapshot};
 use crate::ledger::history::{ListHistory, PastRun};
+use crate::printable::{printable, shortened};
 use chrono::DateTime;
 
-/// Maximum length of a run's note, in characters.
-const NOTE_LENGTH: usize = 90;
+/// The most characters of a list's name.
+const NAME_LENGTH: usize = 60;
 
 /// The heights of a sparkline.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -16,7 +17,9 @@ pub(super) fn render(snapshot: &Snapshot, problem: Option<&str>, now: i64) -> St
     let mut text = overview(snapshot, problem, now);
     if !snapshot.runs.is_empty() {
         text += "\nLAST RUNS (UTC)       EXIT   ROWS  REQUESTS\n";
-        text.extend(snapshot.runs.iter().map(run_line));
+        let runs = snapshot.runs.iter().enumerate();
+        // Only the newest can be under way.
+        text.extend(runs.map(|(n, run)| run_line(run, n == 0 && snapshot.is_running)));
     }
     if !snapshot.lists.is_empty() {
         // A column of its own only for those who want unsubscriptions.
@@ -27,8 +30,11 @@ pub(super) fn render(snapshot: &Snapshot, problem: Option<&str>, now: i64) -> St
             String::new()
         };
         text += &format!(
-            "\n{:<12}{:>9}{left}  {:>7}  LAST {DAYS} DAYS\n",
-            "LIST", "ROWS", "PENDING"
+            "\n{:<12}{:>9}{left}  {:>7}  {:<DAYS$}  NAME\n",
+            "LIST",
+            "ROWS",
+            "PENDING",
+            format!("LAST {DAYS} DAYS")
         );
         text.extend(snapshot.lists.iter().map(|list| list_line(list, with_left)));
     }
@@ -52,12 +58,19 @@ fn overview(snapshot: &Snapshot, problem: Option<&str>, now: i64) -> String {
             text += &format!("account   {account}\ntoken     {location} ({life})\n");
         }
     }
-    if let Some(batch) = &snapshot.unpublished {
+    if let Some(batch) = snapshot
+        .unpublished
+        .as_ref()
+        .filter(|_| !snapshot.is_running)
+    {
         text += &format!(
             "waiting   {} rows for {}: the next run publishes them\n",
             batch.rows,
             batch.target.display()
         );
+    }
+    if snapshot.is_running {
+        text += "running   a run is under way\n";
     }
     if snapshot.pending() > 0 {
         text += &format!("pending   {} await confirmation\n", snapshot.pending());
@@ -79,7 +92,7 @@ fn verdict(snapshot: &Snapshot, problem: Option<&str>, now: i64) -> String {
     }
 }
 
-fn run_line(run: &PastRun) -> String {
+fn run_line(run: &PastRun, is_running: bool) -> String {
     let began = DateTime::from_timestamp(run.began_at, 0).unwrap_or_default();
     let exit = match (run.exit_code, run.ended_at) {
         (Some(code), _) => code.to_string(),
@@ -91,18 +104,16 @@ fn run_line(run: &PastRun) -> String {
         began.format("%Y-%m-%d %H:%M:%S"),
         run.rows,
         run.requests,
-        note(run)
+        note(run, is_running)
     );
     format!("{}\n", line.trim_end())
 }
 
-fn note(run: &PastRun) -> String {
+fn note(run: &PastRun, is_running: bool) -> String {
     match (&run.message, run.ended_at) {
-        (Some(message), _) => {
-            let first = message.lines().next().unwrap_or_default();
-            first.chars().take(NOTE_LENGTH).collect()
-        }
-        (None, None) => "under way, or killed".to_owned(),
+        (Some(message), _) => first_line(message),
+        (None, None) if is_running => "under way".to_owned(),
+        (None, None) => "killed".to_owned(),
         (None, Some(_)) => String::new(),
     }
 }
@@ -117,18 +128,23 @@ fn list_line(list: &ListHistory, with_left: bool) -> String {
         Some(feed) => left_cell(&feed.rows.to_string()),
         None => left_cell("-"),
     };
-    let note = if list.is_complete() {
-        ""
-    } else {
-        "  first export not complete"
+    let name = list.name.as_deref().unwrap_or_default();
+    let since = list.since.map(|day| format!("since {day}"));
+    let incomplete = (!list.is_complete()).then(|| "first export not complete".to_owned());
+    let notes: Vec<String> = since.into_iter().chain(incomplete).collect();
+    let notes = match notes.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", notes.join(", ")),
     };
-    format!(
-        "{:<12}{:>9}{left}  {:>7}  {}{note}\n",
+    let line = format!(
+        "{:<12}{:>9}{left}  {:>7}  {}  {}{notes}",
         list.id,
         list.rows(),
         list.pending,
-        sparkline(&list.days())
-    )
+        sparkline(&list.days()),
+        shortened(&printable(name, usize::MAX), NAME_LENGTH)
+    );
+    format!("{}\n", line.trim_end())
 }
 
 /// Draws one character per day; a dot for a day without rows.

@@ -1,7 +1,7 @@
 //! The report: shapes, counts and versions only, whatever AWeber sends.
 
 use super::{check, telling_site};
-use crate::support::{Site, mode};
+use crate::support::{Site, is_whole, mode};
 use aweber_sandbox::{Fault, FaultKind, NewSubscriber, Settings};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ fn write_report(site: &Site) -> (String, PathBuf) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if is_whole() { 40 } else { 10 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_personal_gets_into_a_report(

@@ -2,6 +2,7 @@
 
 use super::check;
 use crate::support::Site;
+use crate::support::process::on_terminal;
 use aweber_sandbox::{ClientKind, Rotation, Settings};
 
 fn site(rotation: Rotation, kind: ClientKind) -> Site {
@@ -78,6 +79,27 @@ fn without_a_terminal_or_yes_nothing_is_spent() {
     assert_eq!((site.requests(), site.tokens()), (0, before));
     let done = check(&site, &["--yes"]);
     done.exits(2).says("--probe-rotation");
+}
+
+#[test]
+fn on_a_terminal_only_a_yes_spends_a_token() {
+    for (typed, code) in [("yes", 0), ("y", 2), ("", 2)] {
+        let site = site(Rotation::Tolerated, ClientKind::Public);
+        let before = site.tokens();
+        let probe = site.command(&["check", "--probe-rotation"]);
+        let Some(command) = on_terminal(&probe) else {
+            return;
+        };
+        let done = site.finish_with_input(command, &format!("{typed}\n"));
+        done.case(&typed).exits(code).prints("Type yes to go on: ");
+        match code {
+            0 => done.prints("the old refresh token lives on"),
+            _ => done.prints("error: the probe was declined"),
+        };
+        assert_eq!(site.requests() == 0, code != 0, "{done}");
+        assert_eq!(site.tokens() == before, code != 0, "{done}");
+        assert!(site.token_is_live(), "{done}");
+    }
 }
 
 #[test]

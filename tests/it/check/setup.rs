@@ -17,7 +17,7 @@ fn without_tokens_it_checks_the_rest_and_says_what_is_missing() {
     let site = Site::unauthorized(ClientKind::Public, Settings::default());
     let done = check(&site, &[]);
     done.exits(78)
-        .prints("FAILED  tokens        there is no token file ");
+        .prints("FAILED  tokens        there is no token file");
     done.prints("next: aweber-sync authorize")
         .says_next("aweber-sync authorize");
     done.prints("note    state")
@@ -143,9 +143,9 @@ fn the_ledger_is_checked_and_its_since_is_shown() {
     site.ledger()
         .execute_batch("PRAGMA user_version = 99")
         .unwrap();
-    check(&site, &[]).exits(78).prints("has version 99");
+    check(&site, &["--json"]).exits(78).prints("has version 99");
     std::fs::write(site.ledger_file(), "not a database").unwrap();
-    check(&site, &[]).exits(74).prints("is damaged");
+    check(&site, &["--json"]).exits(74).prints("is damaged");
 }
 
 #[test]

@@ -9,7 +9,7 @@ pub(crate) const DEPLOY: &str = include_str!("../../../docs/deploy.md");
 pub(crate) const MONITORING: &str = include_str!("../../../docs/monitoring.md");
 pub(crate) const TROUBLESHOOTING: &str = include_str!("../../../docs/troubleshooting.md");
 
-pub(crate) const COMMANDS: [&str; 8] = [
+pub(crate) const COMMANDS: [&str; 9] = [
     "authorize",
     "run",
     "check",
@@ -18,6 +18,7 @@ pub(crate) const COMMANDS: [&str; 8] = [
     "forget",
     "revoke",
     "completions",
+    "man",
 ];
 
 /// The help of a command, without the padding that clap gives to empty lines.

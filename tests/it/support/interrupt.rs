@@ -5,13 +5,15 @@ use super::process::through;
 use super::{Done, Site};
 use aweber_sandbox::{Fault, FaultKind};
 use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Far longer than any wait here; a test that reaches it has failed.
-const WAIT_LIMIT: Duration = Duration::from_secs(20);
+/// Far longer than any wait here, also on a busy machine; a test that reaches it has failed.
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// A run that has not reacted to a signal by then is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -29,10 +31,14 @@ pub(crate) struct KillPoint<'a> {
     pub(crate) on: Option<&'a Path>,
 }
 
-/// Reports a skipped test directly on stderr, since the harness hides the output of passing tests.
+/// Reports that tests are skipped, once for each reason, directly on stderr, since the harness hides the output of passing
+/// tests.
 pub(crate) fn skipped(why: &str) {
-    let mut stderr = std::io::stderr();
-    writeln!(stderr, "SKIPPED: {why}").unwrap();
+    static REPORTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if REPORTED.lock().unwrap().insert(why.to_owned()) {
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "SKIPPED: {why}").unwrap();
+    }
 }
 
 /// Whether strace is installed; reports a skip if not.

@@ -38,6 +38,12 @@ pub(crate) struct Site {
     client_secret: Option<String>,
 }
 
+/// Whether all cases are to be tried, and on the disk: `TESTS=all`, as CI does. Otherwise the longest tests try a sample,
+/// in memory.
+pub(crate) fn is_whole() -> bool {
+    std::env::var("TESTS").is_ok_and(|tests| tests == "all")
+}
+
 /// One exported record, by column.
 pub(crate) type Row = BTreeMap<String, String>;
 
@@ -56,11 +62,13 @@ impl Site {
 
     /// Without a token file.
     pub(crate) fn unauthorized(kind: ClientKind, settings: Settings) -> Site {
-        Site::made_in(tempfile::tempdir().unwrap(), kind, settings)
+        match is_whole() {
+            true => Site::made_in(tempfile::tempdir().unwrap(), kind, settings),
+            false => Site::in_memory(kind, settings),
+        }
     }
 
-    /// As [`Site::unauthorized`], but in memory if possible: for tests that create hundreds of sites and do not test
-    /// the disk.
+    /// As [`Site::unauthorized`], but in memory if possible: an fsync costs nothing there.
     pub(crate) fn in_memory(kind: ClientKind, settings: Settings) -> Site {
         let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
         Site::made_in(directory.unwrap(), kind, settings)

@@ -1,5 +1,6 @@
 //! Commands in other environments: run through another program, given input while they wait, or signalled.
 
+use super::interrupt::skipped;
 use super::{Done, Site};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -37,23 +38,21 @@ pub(crate) fn through_shell(script: &str, command: &Command) -> Command {
 }
 
 /// As [`through_shell`], in its own mount namespace; reports a skip and returns `None` if that is not allowed.
-#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 pub(crate) fn in_mount_namespace(script: &str, command: &Command) -> Option<Command> {
     let allowed = Command::new("unshare").args(["--mount", "true"]).output();
     if allowed.is_ok_and(|output| output.status.success()) {
         let front = ["unshare", "--mount", "sh", "-c", script, "sh"];
         return Some(through(&front, command));
     }
-    eprintln!("skipped: only root can mount in its own namespace");
+    skipped("only root can mount in its own namespace");
     None
 }
 
 /// The command on its own terminal, without echo, with all output on standard output; reports a skip and returns
 /// `None` without `script` of util-linux. No argument may need quotes.
-#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 pub(crate) fn on_terminal(command: &Command) -> Option<Command> {
     if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("skipped: script of util-linux is not installed");
+        skipped("script of util-linux is not installed");
         return None;
     }
     let mut line = format!("exec '{}'", command.get_program().to_str().unwrap());

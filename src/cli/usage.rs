@@ -1,0 +1,41 @@
+//! A command line that clap rejects, as an error like any other.
+
+use super::common::LogFormat;
+use crate::error::{Error, Kind};
+use clap::Command;
+
+/// 2: clap's message without its layout.
+pub(super) fn error(error: &clap::Error, command: &Command) -> Error {
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let (what, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+    let what: Vec<&str> = what.split_whitespace().collect();
+    let mut tips = rest
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("tip: "));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let name = arguments
+        .iter()
+        .find(|argument| command.find_subcommand(argument).is_some());
+    let help = match name {
+        Some(name) => format!("aweber-sync {name} --help"),
+        None => "aweber-sync --help".to_owned(),
+    };
+    Error::new(Kind::Usage, what.join(" "))
+        .safe("nothing was changed and no token was spent")
+        .next(match tips.next() {
+            Some(tip) => format!("{tip}; {help}"),
+            None => help,
+        })
+}
+
+/// The format of log lines, if that part of the command line can be read.
+pub(super) fn log_format(command: Command) -> Option<LogFormat> {
+    let matches = command.ignore_errors(true).try_get_matches().ok()?;
+    let of = |matches: &clap::ArgMatches| {
+        let format = matches.try_get_one::<LogFormat>("log_format");
+        format.ok().flatten().copied()
+    };
+    let own = matches.subcommand().and_then(|(_, own)| of(own));
+    own.or_else(|| of(&matches))
+}
