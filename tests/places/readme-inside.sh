@@ -76,9 +76,10 @@ service() {
 
 rust() {
     . /lab/rust
+    install -m 755 /lab/cargo-deb /usr/local/bin/
     remember_in /root
-    printf 'cd %s; export PATH=/root/.cargo/bin:%s/bin:%s/tools/bin:$PATH CARGO_NET_OFFLINE=true CARGO_TARGET_DIR=%s\n' \
-        "$root" "$sysroot" "$target" "$target" >>/root/.bashrc
+    printf 'cd %s; export PATH=/root/.cargo/bin:%s/bin:$PATH CARGO_NET_OFFLINE=true CARGO_TARGET_DIR=%s\n' \
+        "$root" "$sysroot" "$target" >>/root/.bashrc
     sit_down rust bash
     # A release build, if there is none yet, or a wait for another one.
     patience=1500

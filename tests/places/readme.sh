@@ -27,7 +27,8 @@ cp "$deb" "$lab"
 BOX_PKGS=cron,sudo,tmux "$box" "$lab" bash /lab/readme-inside.sh bare
 
 # The toolchain, the crates and what was compiled so far are the host's.
-git=$(realpath "$(git -C "$root" rev-parse --git-common-dir 2>/dev/null || echo "$root")")
+git=$(git -C "$root" rev-parse --path-format=absolute --git-common-dir 2>/dev/null || echo "$root")
+cp "$(command -v cargo-deb)" "$lab" || fail 'cargo-deb is in the path'
 printf 'root=%s\ntarget=%s\nsysroot=%s\n' "$root" "$target" "$(rustc --print sysroot)" >"$lab/rust"
 binds="--bind=$root --bind=$target --bind=$git --bind-ro=$(rustc --print sysroot)"
 binds="$binds --bind=${CARGO_HOME:-$HOME/.cargo}/registry:/root/.cargo/registry"
