@@ -10,6 +10,7 @@ use crate::batch::allowed::OwnPaths;
 use crate::batch::collect::{Collector, ExportOptions};
 use crate::batch::output::Output;
 use crate::batch::printer::Printer;
+use crate::batch::publish::Settled;
 use crate::batch::recover::{Recovered, recover};
 use crate::config;
 use crate::connect::session;
@@ -39,6 +40,8 @@ struct Job<'a> {
     printer: Printer,
     /// Those of the account, once they were fetched.
     known_lists: Vec<ListRef>,
+    /// What was published and is not committed yet.
+    settled: Option<Settled>,
     summary: &'a mut Summary,
 }
 
@@ -69,6 +72,7 @@ pub(crate) async fn run(
         account,
         run: 0,
         known_lists: Vec::new(),
+        settled: None,
         ledger_checked_at: None,
         first_batch: 0,
         summary,
@@ -77,8 +81,6 @@ pub(crate) async fn run(
     let mut failures = Failures::default();
     failures.take(job.work().await);
     failures.take(job.session.take_deferred_error().map_or(Ok(()), Err));
-    // What was not committed is in no batch, and must not be committed by the report.
-    failures.take(job.ledger.rollback());
     job.report(failures)
 }
 
@@ -99,10 +101,19 @@ impl Job<'_> {
         self.ledger_checked_at = self.ledger.check(Utc::now().timestamp())?;
         self.run = self.ledger.begin_run(Utc::now().timestamp())?;
         self.first_batch = self.ledger.first_unpublished_batch()?;
-        self.ledger.commit()
+        Ok(())
     }
 
     async fn work(&mut self) -> Result<()> {
+        match self.collect().await {
+            // 6. Publish.
+            Ok((collector, collected)) => self.publish(collector, collected).await,
+            Err(error) => self.give_up(error),
+        }
+    }
+
+    /// The new rows, and how collecting them has ended.
+    async fn collect(&mut self) -> Result<(Collector, Result<()>)> {
         // 2. Finish the batch that a killed run left behind, with the options it was recorded with.
         self.recover_batch().await?;
         let output = self.settle_output()?;
@@ -121,9 +132,15 @@ impl Job<'_> {
         });
         progress::end();
         collector.warn_of_custom_fields();
+        Ok((collector, collected))
+    }
 
-        // 6. Publish.
-        self.publish(collector, collected).await
+    /// What was not committed is in no batch, and must not be committed by the report.
+    fn give_up(&mut self, error: Error) -> Result<()> {
+        let mut failures = Failures::default();
+        failures.take::<()>(Err(error));
+        failures.take(self.ledger.rollback());
+        failures.into_result()
     }
 
     async fn recover_batch(&mut self) -> Result<()> {
@@ -187,13 +204,15 @@ impl Job<'_> {
     async fn publish(&mut self, mut collector: Collector, collected: Result<()>) -> Result<()> {
         let published = match collected.as_ref().err().map(Error::kind) {
             // Which rows since the last checkpoint are in the stage file is unknown: they are rolled back.
-            Some(Kind::LocalIo | Kind::Output) => Ok(None),
+            Some(Kind::LocalIo | Kind::Output) => self.ledger.rollback().map(|()| None),
             Some(Kind::Signal(_)) => collector.checkpoint(&mut self.ledger).map(|()| None),
             _ => collector.publish(&mut self.ledger, &mut self.printer).await,
         };
         let mut failures = Failures::default();
         failures.take(collected);
-        self.summary.published_to = failures.take(published).flatten();
+        let published = published.or_else(|error| self.give_up(error).map(|()| None));
+        self.settled = failures.take(published).flatten();
+        self.summary.published_to = self.settled.as_ref().map(|one| one.file().to_owned());
         failures.into_result()
     }
 
@@ -233,6 +252,9 @@ impl Job<'_> {
         ledger.set_list_names(&self.known_lists)?;
         ledger.end_run(self.run, Utc::now().timestamp(), totals, message)?;
         ledger.commit()?;
+        if let Some(settled) = self.settled.take() {
+            settled.clean_up();
+        }
         if exit == Exit::Done && !self.config.dry_run {
             // A copy that stays harms nothing here.
             let _ = self.ledger.remove_old_copy();

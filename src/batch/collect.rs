@@ -5,7 +5,7 @@ use super::errors::cannot_stage;
 use super::naming;
 use super::output::Output;
 use super::printer::Printer;
-use super::publish;
+use super::publish::{self, Settled};
 use super::stage::{Stage, remove_work_file};
 use crate::error::Result;
 use crate::export::Layout;
@@ -188,6 +188,14 @@ impl Collector {
 
     /// Makes all rows durable: first the stage file, then the ledger, which relies on it.
     pub(crate) fn checkpoint(&mut self, ledger: &mut Ledger) -> Result<()> {
+        self.sync_stage(ledger)?;
+        ledger.commit()?;
+        self.last_checkpoint = Instant::now();
+        self.checkpointed_rows = self.rows;
+        Ok(())
+    }
+
+    fn sync_stage(&mut self, ledger: &mut Ledger) -> Result<()> {
         if let Some((batch, Some(stage))) = &mut self.open {
             let length = stage.sync().map_err(|e| cannot_stage(batch, &e))?;
             if length != batch.length {
@@ -195,19 +203,16 @@ impl Collector {
                 ledger.put_batch(batch)?;
             }
         }
-        ledger.commit()?;
-        self.last_checkpoint = Instant::now();
-        self.checkpointed_rows = self.rows;
         Ok(())
     }
 
-    /// Publishes the open batch, if any; returns the path of the published file.
+    /// Publishes the open batch, if any. What it has to commit by itself it commits; the rest is left to the run's end.
     pub(crate) async fn publish(
         mut self,
         ledger: &mut Ledger,
         printer: &mut Printer,
-    ) -> Result<Option<PathBuf>> {
-        self.checkpoint(ledger)?;
+    ) -> Result<Option<Settled>> {
+        self.sync_stage(ledger)?;
         match self.open.take() {
             Some((batch, Some(_))) if batch.rows == 0 => {
                 // Its first row could not be recorded: there is nothing to publish.
@@ -218,9 +223,12 @@ impl Collector {
             }
             Some((batch, Some(stage))) => {
                 let stage = stage.into_file();
-                publish::publish(ledger, batch, &stage, printer)
-                    .await
-                    .map(Some)
+                let published = publish::publish(ledger, batch, &stage, printer).await;
+                if published.is_err() {
+                    // As at a checkpoint: the next run need not fetch the rows again. The first error is the one to report.
+                    let _ = ledger.commit();
+                }
+                published.map(Some)
             }
             _ => Ok(None),
         }

@@ -213,17 +213,21 @@ pub(super) fn open_for_append(batch: &BatchRecord) -> Result<File> {
     })
 }
 
-/// Appends the stage file of `batch` to its growing file, or the part that is still missing: the bytes behind `at` must
-/// be a prefix of it, in which a power cut may have left zeros. Durable on return.
-pub(super) fn append(batch: &BatchRecord, mut stage: &File, at: AppendAt) -> Result<FileState> {
+/// Appends the header, if it belongs there, and these rows of `batch` to its growing file, or the part that is still
+/// missing: the bytes behind `at` must be a prefix of them, in which a power cut may have left zeros. Durable on return.
+pub(super) fn append(
+    batch: &BatchRecord,
+    mut rows: impl Read + Seek,
+    at: AppendAt,
+) -> Result<FileState> {
     let path = batch.destination.target();
     let cannot = |e: io::Error| cannot_append(path, e);
     let header = header_at(batch, at);
     let mut file = open_for_append(batch)?;
     let before = file.metadata().map_err(cannot)?;
     let found = before.len();
-    stage.seek(SeekFrom::Start(0)).map_err(cannot)?;
-    let mut wanted = header.as_slice().chain(stage);
+    rows.rewind().map_err(cannot)?;
+    let mut wanted = header.as_slice().chain(rows);
     let shown = path.display();
     if found < at.offset {
         return Err(changed_during_append(
@@ -247,7 +251,7 @@ pub(super) fn append(batch: &BatchRecord, mut stage: &File, at: AppendAt) -> Res
     }
     let mut write = || -> io::Result<FileState> {
         match beginning {
-            Beginning::WithZeros => write_again(batch, stage, at)?,
+            Beginning::WithZeros => write_again(batch, wanted.get_mut().1, at)?,
             _ => _ = io::copy(&mut wanted, &mut file)?,
         }
         file.flush()?;
@@ -281,18 +285,18 @@ fn changed_during_append(what: String, next: String) -> Error {
         .next(next)
 }
 
-/// Writes all rows of the batch over its beginning, whose zeros are in the place of some of them.
-fn write_again(batch: &BatchRecord, mut stage: &File, at: AppendAt) -> io::Result<()> {
+/// Writes all rows of the batch over its beginning, whose zeros are in the place of some of them. The sync of the other
+/// descriptor is for these bytes too.
+fn write_again(batch: &BatchRecord, rows: &mut (impl Read + Seek), at: AppendAt) -> io::Result<()> {
     // A file that is open for appending is written at its end only.
     let path = shared::behind(batch.destination.target());
     let Found::File(mut file) = shared::open(&path, Access::Write)? else {
         return Err(io::Error::other("another program replaced it"));
     };
     file.seek(SeekFrom::Start(at.offset))?;
-    stage.seek(SeekFrom::Start(0))?;
+    rows.rewind()?;
     let header = header_at(batch, at);
-    io::copy(&mut header.as_slice().chain(stage), &mut file)?;
-    file.sync_all()
+    io::copy(&mut header.as_slice().chain(rows), &mut file).map(|_| ())
 }
 
 /// What is found where the rows of a batch belong.

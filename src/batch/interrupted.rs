@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// Creates the growing file of `batch` if it is missing; returns which file it is, to be recorded before the first byte
 /// is appended.
-pub(super) fn open_target(batch: &BatchRecord) -> Result<AppendTarget> {
+pub(super) fn open_target(batch: &BatchRecord, at: AppendAt) -> Result<AppendTarget> {
     let path = batch.destination.target();
     let found = growing::open_for_append(batch)?
         .metadata()
@@ -28,6 +28,7 @@ pub(super) fn open_target(batch: &BatchRecord) -> Result<AppendTarget> {
         device: found.dev(),
         inode: found.ino(),
         changed: changed(&found),
+        header_only: !header_at(batch, at).is_empty(),
     })
 }
 
@@ -50,6 +51,8 @@ pub(super) fn find_appended(
 ) -> io::Result<Appended> {
     let path = &shared::behind(batch.destination.target());
     match path.symlink_metadata() {
+        Ok(found) if is_target(&found, target) && target.header_only => return Ok(Appended::Here),
+        _ if target.header_only => return Ok(Appended::Nowhere),
         Ok(found) if is_target(&found, target) => {
             // An empty file was emptied after the append began, unless nothing has changed it.
             let untouched = at.offset == 0 && changed(&found) == target.changed;

@@ -10,6 +10,6 @@ mod interrupted;
 mod naming;
 pub(crate) mod output;
 pub(crate) mod printer;
-mod publish;
+pub(crate) mod publish;
 pub(crate) mod recover;
 mod stage;

@@ -20,13 +20,39 @@ use std::path::{Path, PathBuf};
 /// The number of names tried if other programs have created files with our names.
 const NAMES: u32 = 1000;
 
-/// Publishes a batch whose stage file is complete and synced; returns the path of the published file.
+/// A published batch. The ledger has it as such with its next commit; a kill before that has the next run do it.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    file: PathBuf,
+    work_file: PathBuf,
+}
+
+impl Settled {
+    /// The published file.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Removes the work file, which must not happen before the commit.
+    pub(crate) fn clean_up(&self) {
+        remove_work_file(&self.work_file);
+    }
+
+    /// Commits; returns the path of the published file.
+    pub(super) fn commit(self, ledger: &mut Ledger) -> Result<PathBuf> {
+        ledger.commit()?;
+        self.clean_up();
+        Ok(self.file)
+    }
+}
+
+/// Publishes a batch whose stage file is complete and synced.
 pub(super) async fn publish(
     ledger: &mut Ledger,
     batch: BatchRecord,
     stage: &File,
     printer: &mut Printer,
-) -> Result<PathBuf> {
+) -> Result<Settled> {
     match batch.destination.clone() {
         Destination::Directory { marker, .. } => into_directory(ledger, batch, stage, &marker),
         Destination::GrowingFile(_) => append_at_end(ledger, batch, stage),
@@ -41,7 +67,7 @@ fn into_directory(
     batch: BatchRecord,
     stage: &File,
     marker: &Path,
-) -> Result<PathBuf> {
+) -> Result<Settled> {
     let set_mode = || {
         atomic::set_mode(stage, batch.mode)?;
         // The content is durable already; the mode is not.
@@ -51,7 +77,7 @@ fn into_directory(
         }
     };
     set_mode()
-        .and_then(|()| atomic::create_private(marker)?.sync_all())
+        .and_then(|()| atomic::create_private(marker).map(drop))
         .and_then(|()| atomic::sync_parent(marker))
         .map_err(|e| cannot_publish("cannot publish into", &batch, &e))?;
     let batch = advance(ledger, batch, State::Ready)?;
@@ -64,7 +90,7 @@ pub(super) fn rename_into_place(
     ledger: &mut Ledger,
     mut batch: BatchRecord,
     stage: &File,
-) -> Result<PathBuf> {
+) -> Result<Settled> {
     for _ in 0..NAMES {
         if !shared::is_file_at(&batch.stage, stage)
             .map_err(|e| cannot_publish("cannot finish", &batch, &e))?
@@ -117,22 +143,34 @@ pub(super) fn append_at_end(
     ledger: &mut Ledger,
     batch: BatchRecord,
     stage: &File,
-) -> Result<PathBuf> {
+) -> Result<Settled> {
     let file = batch.destination.target();
     let known = ledger.output(file)?;
     let at = growing::append_position(file, known.as_ref(), &batch.layout)?;
     append(ledger, batch, stage, at)
 }
 
-/// Appends the batch to its growing file at a position recorded first.
+/// Appends the batch to its growing file at a position recorded first. The header is durable before the first row is
+/// written: should the power fail then, an empty file cannot have held a row that a log rotation has copied.
 pub(super) fn append(
     ledger: &mut Ledger,
     batch: BatchRecord,
     stage: &File,
-    at: AppendAt,
-) -> Result<PathBuf> {
-    ledger.set_append_target(interrupted::open_target(&batch)?)?;
-    let batch = advance(ledger, batch, State::Appending(at))?;
+    mut at: AppendAt,
+) -> Result<Settled> {
+    ledger.set_append_target(interrupted::open_target(&batch, at)?)?;
+    let mut batch = advance(ledger, batch, State::Appending(at))?;
+    if !growing::header_at(&batch, at).is_empty() {
+        let header = growing::append(&batch, io::empty(), at)?;
+        at = AppendAt {
+            offset: header.length,
+            with_header: false,
+        };
+        let known = KnownOutput::GrowingFile(header);
+        ledger.set_output(batch.destination.target(), &known)?;
+        ledger.set_append_target(interrupted::open_target(&batch, at)?)?;
+        batch = advance(ledger, batch, State::Appending(at))?;
+    }
     finish_appending(ledger, batch, stage, at)
 }
 
@@ -142,7 +180,7 @@ pub(super) fn finish_appending(
     batch: BatchRecord,
     stage: &File,
     at: AppendAt,
-) -> Result<PathBuf> {
+) -> Result<Settled> {
     let known = KnownOutput::GrowingFile(growing::append(&batch, stage, at)?);
     ledger.set_output(batch.destination.target(), &known)?;
     settle(ledger, batch)
@@ -153,11 +191,14 @@ async fn to_stdout(
     batch: BatchRecord,
     stage: &File,
     printer: &mut Printer,
-) -> Result<PathBuf> {
+) -> Result<Settled> {
     let batch = advance(ledger, batch, State::Ready)?;
     let header = batch.layout.header();
     printer.print(header, stage).await?;
-    settle(ledger, batch)
+    let settled = settle(ledger, batch)?;
+    // What is printed cannot be undone: as soon as possible.
+    ledger.commit()?;
+    Ok(settled)
 }
 
 fn advance(ledger: &mut Ledger, mut batch: BatchRecord, state: State) -> Result<BatchRecord> {
@@ -167,11 +208,13 @@ fn advance(ledger: &mut Ledger, mut batch: BatchRecord, state: State) -> Result<
     Ok(batch)
 }
 
-/// Commits the batch as published, then removes its work file; returns the path of the published file.
-pub(super) fn settle(ledger: &mut Ledger, batch: BatchRecord) -> Result<PathBuf> {
+/// Marks the batch as published.
+pub(super) fn settle(ledger: &mut Ledger, batch: BatchRecord) -> Result<Settled> {
     ledger.settle_batch(batch.id, Utc::now().timestamp())?;
-    ledger.commit()?;
     // Only one of them is left: the stage file of a directory batch has been renamed.
-    remove_work_file(batch.destination.marker().unwrap_or(&batch.stage));
-    Ok(batch.destination.target().to_owned())
+    let work_file = batch.destination.marker().unwrap_or(&batch.stage);
+    Ok(Settled {
+        file: batch.destination.target().to_owned(),
+        work_file: work_file.to_owned(),
+    })
 }

@@ -5,12 +5,13 @@ use super::errors::{cannot_publish, cannot_stage, check_directory};
 use super::growing;
 use super::interrupted::{self, Appended};
 use super::printer::Printer;
-use super::publish;
+use super::publish::{self, Settled};
 use super::stage::{self, remove_work_file};
 use crate::disk::atomic;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::batches::{AppendAt, BatchRecord, Destination, State};
+use crate::ledger::outputs::AppendTarget;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -58,7 +59,7 @@ pub(crate) async fn recover(
         _ => finish_open(ledger, batch, printer).await?,
     };
     Ok(Some(match published {
-        Some(path) => Recovered::Published(path, rows),
+        Some(settled) => Recovered::Published(settled.commit(ledger)?, rows),
         None => Recovered::Void,
     }))
 }
@@ -69,7 +70,7 @@ async fn finish_open(
     ledger: &mut Ledger,
     batch: BatchRecord,
     printer: &mut Printer,
-) -> Result<Option<PathBuf>> {
+) -> Result<Option<Settled>> {
     let stage = match batch.rows {
         0 => None,
         _ => reopen_stage(&batch)?,
@@ -87,7 +88,7 @@ fn finish_rename(
     ledger: &mut Ledger,
     batch: BatchRecord,
     marker: &Path,
-) -> Result<Option<PathBuf>> {
+) -> Result<Option<Settled>> {
     // Only a file that is certainly missing counts as missing: a disk error proves nothing.
     let exists = |path: &Path| match path.symlink_metadata() {
         Ok(_) => Ok(true),
@@ -109,7 +110,7 @@ fn finish_rename(
 }
 
 /// Killed while appending to the growing file.
-fn finish_append(ledger: &mut Ledger, batch: BatchRecord, at: AppendAt) -> Result<Option<PathBuf>> {
+fn finish_append(ledger: &mut Ledger, batch: BatchRecord, at: AppendAt) -> Result<Option<Settled>> {
     let found = match growing::open(batch.destination.target())? {
         Some(file) => file
             .metadata()
@@ -125,7 +126,11 @@ fn finish_append(ledger: &mut Ledger, batch: BatchRecord, at: AppendAt) -> Resul
             Err(lost_stage(&batch))
         };
     };
-    match find_appended(ledger, &batch, &stage, at)? {
+    let target = ledger.append_target(batch.id)?;
+    match find_appended(target, &batch, &stage, at)? {
+        Appended::Here if target.is_some_and(|target| target.header_only) => {
+            publish::append(ledger, batch, &stage, at).map(Some)
+        }
         Appended::Here if found == 0 => publish::append(ledger, batch, &stage, BEGINNING).map(Some),
         Appended::Here => publish::finish_appending(ledger, batch, &stage, at).map(Some),
         Appended::Nowhere => publish::append_at_end(ledger, batch, &stage).map(Some),
@@ -137,13 +142,13 @@ fn finish_append(ledger: &mut Ledger, batch: BatchRecord, at: AppendAt) -> Resul
 
 /// Where the rows appended so far are.
 fn find_appended(
-    ledger: &Ledger,
+    target: Option<AppendTarget>,
     batch: &BatchRecord,
     stage: &File,
     at: AppendAt,
 ) -> Result<Appended> {
     // An older version recorded no file.
-    let Some(target) = ledger.append_target(batch.id)? else {
+    let Some(target) = target else {
         return Ok(Appended::Here);
     };
     interrupted::find_appended(batch, stage, target, at)
@@ -170,7 +175,7 @@ fn reopen_stage(batch: &BatchRecord) -> Result<Option<File>> {
     stage::reopen(&batch.stage, batch.length).map_err(|e| cannot_stage(batch, &e))
 }
 
-fn void(ledger: &mut Ledger, batch: &BatchRecord) -> Result<Option<PathBuf>> {
+fn void(ledger: &mut Ledger, batch: &BatchRecord) -> Result<Option<Settled>> {
     ledger.void_batch(batch.id)?;
     ledger.commit()?;
     remove_work_file(&batch.stage);

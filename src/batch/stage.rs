@@ -61,9 +61,10 @@ pub(crate) fn reopen(path: &Path, length: u64) -> io::Result<Option<File>> {
         return Ok(None);
     }
     if found > length {
+        // Otherwise all of it is durable since the checkpoint.
         file.set_len(length)?;
+        file.sync_all()?;
     }
-    file.sync_all()?;
     Ok(Some(file))
 }
 

@@ -120,8 +120,13 @@ pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
 
 /// Renames, replacing an existing file, and makes it durable.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    std::fs::rename(from, to)?;
+    rename_unsynced(from, to)?;
     sync_parent(to)
+}
+
+/// As [`rename`], but not durable until [`sync_parent`].
+pub(crate) fn rename_unsynced(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)
 }
 
 /// Renames unless `to` exists (`AlreadyExists`), and makes it durable.

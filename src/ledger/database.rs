@@ -6,6 +6,15 @@ use crate::error::Result;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 
+/// What a commit promises.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sync {
+    /// That it lasts.
+    Durable,
+    /// That it lasts unless the power goes soon, and that the file is whole then too.
+    UntilPowerCut,
+}
+
 /// An open ledger.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -40,6 +49,21 @@ impl Ledger {
             self.in_transaction = false;
         }
         Ok(())
+    }
+
+    /// Of the next commits; not within a transaction.
+    pub(super) fn set_sync(&self, sync: Sync) -> Result<()> {
+        if self.dry_run {
+            return Ok(());
+        }
+        let word = match sync {
+            // EXTRA also syncs the directory after the journal is deleted.
+            Sync::Durable => "EXTRA",
+            Sync::UntilPowerCut => "FULL",
+        };
+        self.connection
+            .pragma_update(None, "synchronous", word)
+            .map_err(|e| failed(&self.path, &e))
     }
 
     /// Undoes all changes since the last commit: rows that may be missing from the stage file must not count as

@@ -170,6 +170,8 @@ fn create(path: &Path) -> Result<()> {
 fn fill(new: &Path) -> rusqlite::Result<()> {
     let connection = Connection::open(new)?;
     connection.pragma_update(None, "journal_mode", "MEMORY")?;
+    // The file is synced as a whole, before it gets its name.
+    connection.pragma_update(None, "synchronous", "OFF")?;
     connection.execute_batch(&SCHEMA.concat())?;
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;

@@ -39,6 +39,9 @@ pub(crate) struct AppendTarget {
     pub(crate) inode: u64,
     /// Its last change before, nanoseconds.
     pub(crate) changed: i64,
+    /// No row has been appended yet, at most a header.
+    #[serde(default)]
+    pub(crate) header_only: bool,
 }
 
 /// The key of the file being appended to.

@@ -1,6 +1,7 @@
 //! Runs, and the few values that the next run needs.
 
 use super::Ledger;
+use super::database::Sync;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::rows::ListRef;
@@ -34,11 +35,14 @@ pub(crate) struct RunTotals {
 }
 
 impl Ledger {
-    /// Records the start of a run; returns its number.
+    /// Records and commits the start of a run; returns its number. A power cut may undo it, which saves one sync.
     pub(crate) fn begin_run(&mut self, now: i64) -> Result<i64> {
+        self.set_sync(Sync::UntilPowerCut)?;
         self.change("INSERT INTO run (began_at) VALUES (?1)", [now])?;
         let id = self.connection.last_insert_rowid();
         self.change("DELETE FROM run WHERE id <= ?1", [id - RUNS_KEPT])?;
+        self.commit()?;
+        self.set_sync(Sync::Durable)?;
         Ok(id)
     }
 

@@ -10,16 +10,21 @@ use self::metrics::Metrics;
 use self::ping::{Ping, Pinger};
 use crate::config::Watchers;
 use crate::disk::atomic;
+use crate::disk::shared::{self, Access, Found};
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use crate::stop::Stop;
 use chrono::Utc;
 use std::cell::Cell;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Prometheus' collector runs as another user; the file contains nothing but numbers.
 const METRICS_MODE: u32 = 0o644;
+
+/// No more of an old metrics file is read, bytes; a new one has about 3 KiB.
+const MOST_METRICS: u64 = 64 * 1024;
 
 /// Reports the start and the end of one run.
 #[derive(Debug)]
@@ -83,11 +88,21 @@ impl Reporter {
     }
 }
 
+/// Reads the metrics of an earlier run. Other users may write to the directory: a pipe of theirs does not block.
+fn read_old(file: &Path) -> Option<String> {
+    let mut text = String::new();
+    match shared::open(&shared::behind(file), Access::Read).ok()? {
+        Found::File(file) => file.take(MOST_METRICS).read_to_string(&mut text).ok()?,
+        _ => return None,
+    };
+    Some(text)
+}
+
 fn write_metrics(file: &Path, summary: &Summary, exit: Exit) {
     let now = Utc::now().timestamp();
     // A run that failed before it opened the ledger does not know the last success; the old metrics do.
     let previous_success = || {
-        let old = std::fs::read_to_string(file).unwrap_or_default();
+        let old = read_old(file).unwrap_or_default();
         summary
             .previous_success
             .or_else(|| Metrics::read_last_success(&old))

@@ -216,7 +216,9 @@ impl Home {
         match self {
             // What cannot be used is not handed back to a command.
             Home::Command(..) if TokenFile::parse(present).is_err() => Ok(()),
-            _ => self.activate(journal),
+            Home::Command(..) => self.activate(journal),
+            // The sync of the directory is that of `Journal::reserve`, which comes next.
+            Home::File(path) => atomic::rename_unsynced(journal, path),
         }
     }
 

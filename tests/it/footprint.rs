@@ -1,6 +1,8 @@
 //! N7: memory does not grow with the list, and commands that need no AWeber need nothing else either.
 
+use crate::support::interrupt::has_strace;
 use crate::support::job::{Job, OutputKind};
+use crate::support::process::through;
 use crate::support::{BINARY, is_whole};
 use std::process::Command;
 
@@ -64,4 +66,40 @@ fn a_run_without_a_home_names_the_variable_to_set() {
     assert_eq!(output.status.code(), Some(78));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.contains("AWEBER_SYNC_STATE_DIR"), "{stderr}");
+}
+
+/// How often a run waits for the disk.
+fn syncs(job: &Job) -> usize {
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let path = trace.path().to_str().unwrap();
+    let strace = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        path,
+        "-e",
+        "trace=fsync,fdatasync",
+        "--",
+    ];
+    let run = job.site.command(&["run"]);
+    let done = job.site.finish(through(&strace, &run));
+    assert_eq!(done.code, 0, "{done}");
+    let text = std::fs::read_to_string(trace.path()).unwrap();
+    text.lines().filter(|line| line.contains("sync(")).count()
+}
+
+#[test]
+fn a_run_syncs_no_more_than_what_it_promises() {
+    if !has_strace() {
+        return;
+    }
+    let job = Job::new(OutputKind::Directory);
+    job.add_subscribers(130);
+    let first = syncs(&job);
+    let idle = [syncs(&job), syncs(&job)];
+    job.add_subscribers(30);
+    let new = syncs(&job);
+    // Tokens 5, each commit of the ledger 5, the first one 4, a new file 5.
+    assert_eq!((first, idle, new), (36, [14, 14], 28));
 }

@@ -83,6 +83,18 @@ fn metrics_that_cannot_be_written_are_only_a_warning() {
 }
 
 #[test]
+fn a_pipe_in_the_place_of_the_metrics_does_not_block_a_failed_run() {
+    let site = Site::new();
+    let file = site.path("aweber.prom");
+    let made = std::process::Command::new("mkfifo").arg(&file).status();
+    assert!(made.unwrap().success());
+    std::fs::remove_file(site.token_file()).unwrap();
+    site.run(&["--metrics-file", "aweber.prom"]).exits(78);
+    let failed = metrics(&std::fs::read_to_string(&file).unwrap());
+    assert_eq!(failed["aweber_sync_last_run_exit_code"], 78.0);
+}
+
+#[test]
 fn without_a_terminal_a_successful_run_is_silent() {
     let site = Site::new();
     let list = site.add_list(3);

@@ -4,7 +4,7 @@
 use crate::disk::Disk;
 use crate::judge::{Disturbed, Judgement, LostToken, TOKEN_LOST};
 use crate::record::{Event, OPTIONS, events};
-use crate::scenario::{AtFault, CommandLine, GROWING_FILE, Scenario, Step, TEMPORARY};
+use crate::scenario::{AtFault, CommandLine, Scenario, Step, TEMPORARY};
 use crate::states::{State, Survivors, What};
 use crate::support::interrupt::KILLED;
 use crate::support::{Done, Site};
@@ -84,6 +84,8 @@ pub(crate) struct PowerCut<'a> {
     is_waiting: bool,
     pub(crate) before: Disk,
     pub(crate) events: Vec<Event>,
+    /// How many of them are those of the command that was killed; all, if the power went then.
+    pub(crate) events_before_next: usize,
     watch: Watch,
     disturbed: Disturbed<'a>,
     world: World,
@@ -92,11 +94,7 @@ pub(crate) struct PowerCut<'a> {
 
 /// The columns of the report.
 pub(crate) const RECOVERED: &str = "recovered";
-pub(crate) const ASKED: &str = "asked";
-pub(crate) const COLUMNS: [&str; 3] = [RECOVERED, ASKED, TOKEN_LOST];
-
-/// The exit code of a run that asks what became of its growing file.
-const OUTPUT_FAILED: i32 = 73;
+pub(crate) const COLUMNS: [&str; 2] = [RECOVERED, TOKEN_LOST];
 
 /// Plays a scenario up to the cut, hands it over; `None` if the commands did not come to that point.
 pub(crate) fn with_power_cut<T>(
@@ -104,14 +102,14 @@ pub(crate) fn with_power_cut<T>(
     cut: &Cut,
     try_disks: impl FnOnce(&mut PowerCut<'_>) -> T,
 ) -> Option<T> {
-    with_failing_cut(scenario, cut, None, try_disks)
+    with_options(scenario, cut, &[], try_disks)
 }
 
-/// As [`with_power_cut`], with a call that fails by this argument of strace's.
-pub(crate) fn with_failing_cut<T>(
+/// As [`with_power_cut`], with further options of strace's for the disturbed command.
+pub(crate) fn with_options<T>(
     scenario: &Scenario,
     cut: &Cut,
-    failure: Option<&str>,
+    options: &[&str],
     try_disks: impl FnOnce(&mut PowerCut<'_>) -> T,
 ) -> Option<T> {
     let at = scenario.play_to_fault();
@@ -119,7 +117,11 @@ pub(crate) fn with_failing_cut<T>(
     let before = Disk::read(&root);
     let published = crate::exports::published_rows(&at.site);
     let watch = Watch::begin(&at.site);
-    let (done, trace) = record_to(&at, cut, failure)?;
+    let Recorded {
+        done,
+        trace,
+        events_before_next,
+    } = record_to(&at, cut, options)?;
     let events = events(trace.text(), &root);
     wait_for_answers(&at.site);
     let world = at.site.sandbox.with(|world| world.clone());
@@ -138,6 +140,7 @@ pub(crate) fn with_failing_cut<T>(
         is_waiting,
         before,
         events,
+        events_before_next,
         watch,
         disturbed,
         world,
@@ -145,40 +148,67 @@ pub(crate) fn with_failing_cut<T>(
     }))
 }
 
+/// What strace has recorded up to the cut.
+struct Recorded {
+    done: Done,
+    trace: Trace,
+    events_before_next: usize,
+}
+
 /// Runs the command up to the cut.
-fn record_to(at: &AtFault<'_>, cut: &Cut, failure: Option<&str>) -> Option<(Done, Trace)> {
-    let kill = |point: &Point| format!("inject={}:signal=KILL:when={}", point.call, point.nth);
-    let (done, trace) = record(
-        at.command,
-        &at.site,
-        [failure.map(str::to_owned), cut.point.as_ref().map(kill)],
-    );
-    let is_killed = done.code == KILLED;
-    if is_killed != cut.point.is_some() {
-        // The number of calls differs slightly from run to run.
-        return None;
-    }
+fn record_to(at: &AtFault<'_>, cut: &Cut, options: &[&str]) -> Option<Recorded> {
+    let (done, trace) = record_first(at, cut, options)?;
+    let events = events(trace.text(), &at.site.path(""));
+    let events_before_next = events.len();
     if cut.then == Then::PowerCut {
-        return Some((done, trace));
+        return Some(Recorded {
+            done,
+            trace,
+            events_before_next,
+        });
     }
     // A lost token ends the next command at once.
-    let is_waiting = is_waiting_for_tokens(&events(trace.text(), &at.site.path("")), false);
-    if is_waiting {
+    if is_waiting_for_tokens(&events, false) {
         return None;
     }
     let kill = match cut.then {
         Then::SyncOfNext(nth) => Some(format!("inject=fsync:signal=KILL:when={nth}")),
         _ => None,
     };
-    let (done, next) = record(at.command, &at.site, [kill, None]);
-    Some((done, trace.followed_by(&next)))
+    let (done, next) = record(at.command, &at.site, options, kill);
+    Some(Recorded {
+        done,
+        trace: trace.followed_by(&next),
+        events_before_next,
+    })
 }
 
-fn record(command: CommandLine, site: &Site, inject: [Option<String>; 2]) -> (Done, Trace) {
-    let mut options = OPTIONS.to_vec();
-    for argument in inject.iter().flatten() {
-        options.extend(["-e", argument]);
+fn record_first(at: &AtFault<'_>, cut: &Cut, options: &[&str]) -> Option<(Done, Trace)> {
+    let kill = |point: &Point| format!("inject={}:signal=KILL:when={}", point.call, point.nth);
+    let kill = cut.point.as_ref().map(kill);
+    let (done, trace) = record(at.command, &at.site, options, kill);
+    let is_killed = done.code == KILLED;
+    // The number of calls differs slightly from run to run.
+    (is_killed == cut.point.is_some()).then_some((done, trace))
+}
+
+/// Runs the command up to the cut, then again; returns the step of each sync of that.
+pub(crate) fn sites_of_next(scenario: &Scenario, cut: &Cut) -> Vec<String> {
+    let at = scenario.play_to_fault();
+    match record_first(&at, cut, &[]) {
+        Some(_) => at.sites(),
+        None => Vec::new(),
     }
+}
+
+fn record(
+    command: CommandLine,
+    site: &Site,
+    options: &[&str],
+    kill: Option<String>,
+) -> (Done, Trace) {
+    let kill = kill.iter().flat_map(|argument| ["-e", argument]);
+    let options: Vec<&str> = OPTIONS.iter().chain(options).copied().chain(kill).collect();
     command.run_traced(site, &options)
 }
 
@@ -209,13 +239,11 @@ fn is_waiting_for_tokens(events: &[Event], needs_sync: bool) -> bool {
     has_asked
 }
 
-/// The disk after these events, of which one is left out.
-pub(crate) fn replay(before: &Disk, events: &[Event], without: Option<usize>) -> Disk {
+/// The disk after these events.
+pub(crate) fn replay(before: &Disk, events: &[Event]) -> Disk {
     let mut disk = before.clone();
-    for (n, event) in events.iter().enumerate() {
-        if Some(n) != without {
-            disk.apply(event);
-        }
+    for event in events {
+        disk.apply(event);
     }
     disk
 }
@@ -247,6 +275,22 @@ impl PowerCut<'_> {
         tried
     }
 
+    /// As [`PowerCut::try_state`], if the power went after so many events.
+    pub(crate) fn try_state_after(
+        &mut self,
+        count: usize,
+        state: &State,
+    ) -> Result<&'static str, String> {
+        let (is_waiting, code) = (self.is_waiting, self.disturbed.done.code);
+        self.is_waiting = is_waiting_for_tokens(&self.events[..count], true);
+        if count < self.events.len() {
+            self.disturbed.done.code = KILLED;
+        }
+        let result = self.try_state(state);
+        (self.is_waiting, self.disturbed.done.code) = (is_waiting, code);
+        result
+    }
+
     /// Switches the power on again: the column of the report, or the harm.
     pub(crate) fn try_state(&self, state: &State) -> Result<&'static str, String> {
         let (site, disturbed) = (self.disturbed.site, &self.disturbed);
@@ -260,9 +304,8 @@ impl PowerCut<'_> {
         }
         let checked = watch.check(site);
         checked.map_err(|harm| disturbed.report(&harm, &disturbed.done))?;
-        let is_asked = self.is_emptied(state) && self.follows_advice()?;
         let judgement = Judgement {
-            column: if is_asked { ASKED } else { RECOVERED },
+            column: RECOVERED,
             note: None,
             lost_token: self.is_waiting.then(|| LostToken {
                 at: "the answer was not durable".to_owned(),
@@ -273,29 +316,6 @@ impl PowerCut<'_> {
         played
             .map(|judgement| judgement.column)
             .map_err(|harm| format!("{harm}\n--- the disk\n{state}"))
-    }
-
-    /// Whether the growing file is empty and has the time of a write: as if a log rotation had copied and emptied it.
-    fn is_emptied(&self, state: &State) -> bool {
-        let content = |item: &crate::states::Item| matches!(&item.what, What::File(bytes) if bytes.is_empty());
-        let changed = self.root().join(GROWING_FILE);
-        let created = changed.metadata().and_then(|found| found.created());
-        let file = state.0.get(GROWING_FILE);
-        file.is_some_and(|item| content(item) && created.is_ok_and(|created| item.time > created))
-    }
-
-    /// Whether the next command asks what became of the growing file; then does what it says.
-    fn follows_advice(&self) -> Result<bool, String> {
-        let disturbed = &self.disturbed;
-        let done = disturbed.command.run(disturbed.site);
-        if done.code != OUTPUT_FAILED {
-            return Ok(false);
-        }
-        let advice = done.stderr.split("rm '").nth(1);
-        let stage = advice.and_then(|text| text.split('\'').next());
-        let stage = stage.ok_or_else(|| disturbed.report("no advice", &done))?;
-        std::fs::remove_file(stage).map_err(|_| disturbed.report("useless advice", &done))?;
-        Ok(true)
     }
 }
 

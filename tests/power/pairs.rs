@@ -4,19 +4,16 @@
 //! strace cannot do both to calls of one name. Then the kill comes at the next call of another name, and what the disk
 //! has got since the second point is taken back.
 
-use crate::cut::{ASKED, Cut, PowerCut, Then, TriedDisk, replay, with_failing_cut};
+use crate::cut::{Cut, PowerCut, Then, TriedDisk, replay, with_options};
 use crate::record::events;
-use crate::sample;
 use crate::scenario::Scenario;
 use crate::states::Survivors;
 use crate::trace::{Point, Trace};
+use crate::{IDLE_CALLS, sample};
 use std::path::Path;
 
 /// What a disk answers: once, and from then on.
 const EFFECTS: [(&str, &str); 2] = [("error=EIO", ""), ("error=EIO", "+")];
-
-/// Calls that change neither the disk nor anything at AWeber.
-const IDLE_CALLS: [&str; 4] = ["fcntl", "flock", "close", "connect"];
 
 /// A call that fails, and the point of the kill.
 struct Pair {
@@ -41,7 +38,7 @@ pub(crate) fn try_all(scenarios: &[Scenario]) -> usize {
         let tried: Vec<_> = results.iter().flat_map(|(_, tried)| tried).collect();
         let lost = tried.iter().filter(|one| {
             let column = one.result.as_ref().ok();
-            column.is_some_and(|column| *column != crate::cut::RECOVERED && *column != ASKED)
+            column.is_some_and(|column| *column != crate::cut::RECOVERED)
         });
         println!(
             "{}: {} pairs, {} tried, {} times the token was lost in the window",
@@ -136,8 +133,8 @@ fn try_pair(scenario: &Scenario, pair: &Pair) -> Vec<TriedDisk> {
     };
     let try_disk = |cut: &mut PowerCut<'_>| {
         cut.keep_events(pair.events);
-        let disk = replay(&cut.before, &cut.events, None);
+        let disk = replay(&cut.before, &cut.events);
         cut.try_survivors(&disk, &[Survivors::All])
     };
-    with_failing_cut(scenario, &cut, Some(&pair.failure), try_disk).unwrap_or_default()
+    with_options(scenario, &cut, &["-e", &pair.failure], try_disk).unwrap_or_default()
 }

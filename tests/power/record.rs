@@ -65,23 +65,30 @@ pub(crate) enum Event {
 
 /// The events in a trace of commands in the directory `root`.
 pub(crate) fn events(trace: &str, root: &Path) -> Vec<Event> {
+    let events = events_with_lines(trace, root).into_iter();
+    events.map(|(_, event)| event).collect()
+}
+
+/// As [`events`], with the number of the line on which each call has ended.
+pub(crate) fn events_with_lines(trace: &str, root: &Path) -> Vec<(usize, Event)> {
     let root = root.display().to_string();
     let root = root.trim_end_matches('/');
     let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
     let mut events = Vec::new();
-    for line in trace.lines() {
+    for (n, line) in trace.lines().enumerate() {
         let Some((pid, rest)) = line.split_once(' ') else {
             continue;
         };
+        let mut add = |call: &str| events.extend(event(call, root).map(|event| (n, event)));
         let rest = rest.trim_start();
         if let Some(call) = rest.strip_suffix("<unfinished ...>") {
             begun.insert(pid, call);
         } else if let Some(end) = rest.strip_prefix("<... ") {
             let end = end.split_once(" resumed>").map_or("", |(_, end)| end);
             let whole = format!("{}{end}", begun.remove(pid).unwrap_or_default());
-            events.extend(event(&whole, root));
+            add(&whole);
         } else {
-            events.extend(event(rest, root));
+            add(rest);
         }
     }
     events

@@ -8,6 +8,7 @@ use crate::support::{Done, Site};
 use crate::trace::{TRACED_CALLS, Trace};
 use Step::{Change, Disturbed, Ends, Failing, OnFailure, Plain};
 use aweber_sandbox::Rotation;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// The growing file, below the site's directory.
@@ -118,10 +119,15 @@ impl Scenario {
 
     /// The trace of its disturbed command without a fault.
     pub(crate) fn undisturbed_trace(&self) -> Trace {
+        self.undisturbed().0
+    }
+
+    /// As [`Scenario::undisturbed_trace`], with the directory of the site.
+    pub(crate) fn undisturbed(&self) -> (Trace, PathBuf) {
         let at = self.play_to_fault();
         let (done, trace) = at.command.run_traced(&at.site, &[]);
         assert_eq!(done.code, at.code, "{}: {}", self.name, done);
-        trace
+        (trace, at.site.path(""))
     }
 }
 
