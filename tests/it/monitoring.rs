@@ -350,7 +350,7 @@ fn on_a_terminal_a_run_shows_a_progress_bar_and_a_summary() {
     assert!(drawn.contains(" 二十個の広い文字… "), "{done}");
     done.exits(0)
         .prints("/420, ")
-        .prints(" left, waiting for the limit");
+        .prints(" left, others use the limit");
     for frame in frames(&done.stdout) {
         let is_bar = frame.contains('░') || frame.contains('█');
         assert!(!is_bar || width(&frame) <= 80, "{}: {frame}", width(&frame));
