@@ -140,8 +140,8 @@ fn number(name: &str, default: u64) -> u64 {
     given.map_or(default, |text| text.parse().unwrap())
 }
 
-/// Gives a reader one in `share` of the cases.
-fn fuzz(name: &str, examples: &[&[u8]], share: u64, read: impl Fn(&[u8])) {
+/// Gives a reader one in `share` of the cases. Private readers have their tests beside them.
+pub(crate) fn fuzz(name: &str, examples: &[&[u8]], share: u64, read: impl Fn(&[u8])) {
     let mut draw = Draw(number("FUZZ_SEED", 1) ^ name.len() as u64);
     for example in examples {
         read(example);

@@ -134,4 +134,26 @@ mod tests {
         );
         assert_eq!(parse(b""), []);
     }
+
+    #[test]
+    fn no_content_blocks_the_next_process() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("requests");
+        let example = b"  -1790000000123\n  +1790000000456\n+1790000000789\n";
+        crate::fuzz::fuzz("requests", &[example], 10, |bytes| {
+            std::fs::write(&path, bytes).unwrap();
+            set_private(&path);
+            let now_ms = 1_790_000_001_000;
+            let (log, times) = RequestLog::open(path.clone(), now_ms);
+            assert!(log.next < SLOTS && times.len() <= SLOTS);
+            let minute = std::time::Duration::from_secs(60);
+            let mut limiter = super::super::pacing::Limiter::new(110, minute, times);
+            assert!(limiter.wait(now_ms) <= minute);
+        });
+    }
+
+    fn set_private(path: &std::path::Path) {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
 }

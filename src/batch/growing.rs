@@ -351,3 +351,33 @@ fn fingerprint(file: &File, length: u64) -> io::Result<String> {
         .map(|byte| format!("{byte:02x}"))
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_beginning_of_the_rows_with_zeros_at_most_is_continued() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("grown.csv");
+        let rows = "list_id,email\n7,a@example.com\n7,b@example.com\n".repeat(150);
+        let half = &rows[..rows.len() / 2];
+        let mut zeros = half.as_bytes().to_vec();
+        zeros[2000..2500].fill(0);
+        let examples = [rows.as_bytes(), half.as_bytes(), &zeros];
+        crate::fuzz::fuzz("growing file", &examples, 10, |found| {
+            std::fs::write(&path, found).unwrap();
+            let mut file = File::open(&path).unwrap();
+            let compared = compare(&mut file, 0, &mut rows.as_bytes()).unwrap();
+            let mut pairs = found.iter().zip(rows.as_bytes());
+            let expected = if rows.as_bytes().starts_with(found) {
+                Beginning::Whole
+            } else if found.len() <= rows.len() && pairs.all(|(f, r)| f == r || *f == 0) {
+                Beginning::WithZeros
+            } else {
+                Beginning::Foreign
+            };
+            assert_eq!(compared, expected);
+        });
+    }
+}

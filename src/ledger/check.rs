@@ -157,4 +157,19 @@ mod tests {
             assert_eq!(is_due(&mark, file_now, now), expected, "{file_now:?} {now}");
         }
     }
+
+    #[test]
+    fn a_mark_of_any_content_only_decides_whether_to_check() {
+        let mark = br#"{"checked_at":1800000000,"length":4096,"changed":[1800000000,5]}"#;
+        crate::fuzz::fuzz("mark", &[mark], 1, |bytes| {
+            let Ok(mark) = serde_json::from_slice::<Mark>(bytes) else {
+                return;
+            };
+            let is_old = mark.checked_at <= 1_800_000_000 - WEEK;
+            for now in [i64::MIN, 1_800_000_000, i64::MAX] {
+                let due = is_due(&mark, mark.file, now);
+                assert!(due || now == 1_800_000_000 && !is_old, "{mark:?} {now}");
+            }
+        });
+    }
 }
