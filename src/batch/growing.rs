@@ -364,6 +364,10 @@ fn fingerprint(file: &File, length: u64) -> io::Result<String> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "writes what another process might have left"
+)]
 mod tests {
     use super::*;
 
