@@ -48,7 +48,9 @@ pub(super) fn checked(
             batch.stage = stage;
         }
     }
-    if let Destination::GrowingFile(file) = &batch.destination {
+    if let Destination::GrowingFile(file) = &batch.destination
+        && batch.rows > 0
+    {
         check_growing(file, &batch, own)?;
     }
     Ok(batch)

@@ -2,6 +2,7 @@
 //! leave.
 
 use crate::support::job::{HEADER, Job, OutputKind, append_bytes, cut_bytes};
+use crate::support::read_csv;
 
 /// As [`Job::with_open_batch`], but killed right after the commit that starts to append at the end of `before`.
 fn with_started_append(before: &str) -> Job {
@@ -173,4 +174,26 @@ fn the_advice_for_a_missing_stage_file_works() {
     std::fs::rename(job.file(), job.site.path("grown.csv.old")).unwrap();
     let done = job.run_ok();
     job.assert_exported_once("after the advice", &done);
+}
+
+#[test]
+fn a_batch_without_rows_does_not_keep_a_run_from_another_output() {
+    for output in [OutputKind::File, OutputKind::Directory] {
+        let job = Job::with_open_batch(output);
+        // As after a kill before the first checkpoint.
+        let events =
+            "DELETE FROM subscription; DELETE FROM batch_feed; UPDATE feed SET progress = settled;";
+        job.ledger()
+            .execute_batch(&format!("UPDATE batch SET rows = 0, length = 0; {events}"))
+            .unwrap();
+        if output == OutputKind::Directory {
+            std::fs::remove_dir_all(job.site.exports()).unwrap();
+        }
+        let done = job.site.run(&["--output", "other.csv"]);
+        done.case(&format_args!("{output:?}")).exits(0);
+        let rows = read_csv(&job.site.path("other.csv"));
+        assert_eq!(rows.len(), 250, "{output:?}");
+        assert_eq!(job.unfinished_files(), Vec::<String>::new());
+        assert!(!job.file().exists());
+    }
 }
