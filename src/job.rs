@@ -226,14 +226,20 @@ impl Job<'_> {
         summary.token_expires_at = tokens.kind.is_refreshed().then_some(tokens.expires_at);
         summary.previous_success = self.ledger.last_success().unwrap_or_default();
         summary.pending = self.ledger.pending().ok();
-        summary.published_departures = self.ledger.published_departures(self.first_batch).ok();
         let exit = failures.exit();
         let outcome = failures.into_result();
         let message = outcome.as_ref().err();
         let message = message.map(Error::to_string);
         failures = Failures::default();
         failures.take(outcome);
-        failures.take(self.note_run(exit, message.as_deref()));
+        if let Err(error) = self.note_run(exit, message.as_deref()) {
+            failures.take(self.give_up(error));
+            if !matches!(self.ledger.unfinished_batch(), Ok(None)) {
+                // The next run commits the batch as published, and counts its rows.
+                self.summary.published_to = None;
+            }
+        }
+        self.summary.published_departures = self.ledger.published_departures(self.first_batch).ok();
         failures.into_result()
     }
 

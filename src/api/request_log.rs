@@ -103,6 +103,10 @@ fn parse(content: &[u8]) -> Vec<(usize, i64)> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "writes what another process might have left"
+)]
 mod tests {
     use super::*;
 

@@ -2,7 +2,7 @@
 //! Existing bytes belong to the consumers of the file: they are never overwritten, padded or cut off. The one
 //! exception: zeros that a power cut has left in the place of our rows.
 
-use super::errors::not_followed;
+use super::errors::{cannot_publish, not_followed};
 use crate::disk::shared::{self, Access, Found};
 use crate::error::{Error, Kind, Result};
 use crate::export::Layout;
@@ -76,6 +76,17 @@ pub(super) fn open(path: &Path) -> Result<Option<File>> {
         Ok(Found::Missing) => Ok(None),
         Ok(Found::NotOurs(what)) => Err(not_followed(path, what)),
         Err(e) => Err(Error::output("cannot read", path, &e)),
+    }
+}
+
+/// The length of the growing file of `batch`; 0 if it is missing.
+pub(super) fn length(batch: &BatchRecord) -> Result<u64> {
+    match open(batch.destination.target())? {
+        Some(file) => file
+            .metadata()
+            .map(|found| found.len())
+            .map_err(|e| cannot_publish("cannot look at", batch, &e)),
+        None => Ok(0),
     }
 }
 
@@ -353,6 +364,10 @@ fn fingerprint(file: &File, length: u64) -> io::Result<String> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "writes what another process might have left"
+)]
 mod tests {
     use super::*;
 

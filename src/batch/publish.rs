@@ -11,7 +11,7 @@ use crate::disk::{atomic, shared};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::ledger::batches::{AppendAt, BatchRecord, Destination, State};
-use crate::ledger::outputs::KnownOutput;
+use crate::ledger::outputs::{AppendTarget, KnownOutput};
 use chrono::Utc;
 use std::fs::File;
 use std::io;
@@ -170,7 +170,24 @@ pub(super) fn append(
         ledger.set_output(batch.destination.target(), &known)?;
         ledger.set_append_target(interrupted::open_target(&batch, at)?)?;
         batch = advance(ledger, batch, State::Appending(at))?;
+        if growing::length(&batch)? < at.offset {
+            return append_at_once(ledger, batch, stage);
+        }
     }
+    finish_appending(ledger, batch, stage, at)
+}
+
+/// As [`append_at_end`], but the rows follow the header at once: a consumer has taken or emptied the file when it had the
+/// header alone, and would do so again. No row was in it.
+fn append_at_once(ledger: &mut Ledger, batch: BatchRecord, stage: &File) -> Result<Settled> {
+    let file = batch.destination.target();
+    let known = ledger.output(file)?;
+    let at = growing::append_position(file, known.as_ref(), &batch.layout)?;
+    ledger.set_append_target(AppendTarget {
+        header_only: false,
+        ..interrupted::open_target(&batch, at)?
+    })?;
+    let batch = advance(ledger, batch, State::Appending(at))?;
     finish_appending(ledger, batch, stage, at)
 }
 

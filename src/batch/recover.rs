@@ -111,13 +111,7 @@ fn finish_rename(
 
 /// Killed while appending to the growing file.
 fn finish_append(ledger: &mut Ledger, batch: BatchRecord, at: AppendAt) -> Result<Option<Settled>> {
-    let found = match growing::open(batch.destination.target())? {
-        Some(file) => file
-            .metadata()
-            .map_err(|e| cannot_publish("cannot look at", &batch, &e))?
-            .len(),
-        None => 0,
-    };
+    let found = growing::length(&batch)?;
     let Some(stage) = reopen_stage(&batch)? else {
         return if found == 0 || found == at.offset {
             // Nothing was appended, or the stage file was removed as an error message advises.

@@ -305,6 +305,46 @@ fn a_marker_that_could_not_be_removed_is_removed_by_the_next_run_even_after_anot
 }
 
 #[test]
+fn rows_are_in_the_metrics_of_one_run_whichever_commit_fails() {
+    if !has_strace_with_paths() {
+        return;
+    }
+    for output in [OutputKind::Directory, OutputKind::File, OutputKind::Stdout] {
+        for commit in 1.. {
+            let mut job = Job::new(output);
+            job.add_subscribers(3);
+            let arguments = [&["run", "--metrics-file", "aweber.prom"], job.arguments()].concat();
+            let command = job.site.command(&arguments);
+            let journal = PathBuf::from(format!("{}-journal", job.site.ledger_file().display()));
+            let calls = [format!("unlink:error=EIO:when={commit}")];
+            let failing = with_failing_calls(&command, &[&journal], &[&calls[0]]);
+            let runs = [failing, job.site.command(&arguments)].map(|run| {
+                let done = job.site.finish(run);
+                job.record_output(&done);
+                (done, rows_in_metrics(&job.site))
+            });
+            let [(failed, first), (done, second)] = &runs;
+            done.exits(0);
+            job.assert_exported_once(&format!("{output:?}, commit {commit}"), done);
+            assert_eq!(first + second, 3, "{output:?}, commit {commit}\n{failed}");
+            if failed.code == 0 {
+                assert!(commit > 3, "{failed}");
+                break;
+            }
+            failed.exits(74);
+        }
+    }
+}
+
+/// Those of the last run.
+fn rows_in_metrics(site: &Site) -> u64 {
+    let text = std::fs::read_to_string(site.path("aweber.prom")).unwrap();
+    let mut lines = text.lines();
+    let rows = lines.find_map(|line| line.strip_prefix("aweber_sync_last_run_rows "));
+    rows.unwrap().parse().unwrap()
+}
+
+#[test]
 fn a_stage_file_that_cannot_be_opened_is_named_with_the_exit_code_of_its_disk() {
     if !has_strace_with_paths() {
         return;

@@ -1,10 +1,13 @@
 //! A growing file that was rotated or emptied after a run was killed in the middle of an append: a part of the batch
 //! stands in another file, so that the whole of it must not be written again.
 
+use crate::support::disk::with_failing_calls;
 use crate::support::interrupt::{KILLED, KillPoint, has_strace_with_paths};
 use crate::support::job::{HEADER, Job, OutputKind};
 use crate::support::{read_csv, sorted, subscribed};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// A run of 250 rows killed before the nth write to the growing file.
 fn killed_at_write(nth: usize, earlier: usize) -> Job {
@@ -197,4 +200,40 @@ fn jsonl_that_became_shorter_is_left_alone() {
     std::fs::write(&path, "").unwrap();
     job.site.run_ok(&arguments);
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn a_consumer_that_takes_the_file_as_soon_as_it_has_content_gets_every_row_once() {
+    if !has_strace_with_paths() {
+        return;
+    }
+    let job = Job::new(OutputKind::File);
+    job.add_subscribers(150);
+    let command = job.site.command(&[&["run"], job.arguments()].concat());
+    // Each sync of the file takes long enough to be met.
+    let slow = with_failing_calls(&command, &[&job.file()], &["fsync:delay_enter=300000"]);
+    let mut taken = 0;
+    let ended = AtomicBool::new(false);
+    let done = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                if job.file().metadata().is_ok_and(|file| file.len() > 0) {
+                    taken += 1;
+                    std::fs::create_dir_all(job.site.path("taken")).unwrap();
+                    let to = job.site.path(&format!("taken/{taken}.csv"));
+                    std::fs::rename(job.file(), to).unwrap();
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let done = job.site.finish(slow);
+        ended.store(true, Ordering::Relaxed);
+        done
+    });
+    done.exits(0);
+    job.site.run_ok(job.arguments());
+    let files = (1..=taken).map(|n| job.site.path(&format!("taken/{n}.csv")));
+    let rows = files.flat_map(|file| read_csv(&file));
+    let rows = sorted(rows.map(|row| row["email"].clone()));
+    assert_eq!(rows, subscribed(&job.site, &[job.list]), "{done}");
 }
