@@ -3,7 +3,7 @@
 
 use super::client::Client;
 use super::credential::Credential;
-use super::sent::{Answer, Sent};
+use super::sent::{Answer, Sent, Turn};
 use super::transport::{Fault, Reply};
 use crate::error::{Error, Kind, Result};
 use crate::secret::SecretString;
@@ -51,7 +51,7 @@ impl Requests {
             Some(sent) => sent,
             None => {
                 self.client.wait_for_turn().await?;
-                self.send(path, credential)
+                self.send(path, credential, Turn::Now)
             }
         };
         let mut stop = self.client.stop.clone();
@@ -98,7 +98,7 @@ impl Requests {
     }
 
     /// Sends the request for `path`.
-    fn send(&mut self, path: &str, credential: &mut Credential) -> Sent {
+    fn send(&mut self, path: &str, credential: &mut Credential, turn: Turn) -> Sent {
         let authorization = match self.client.transport.api_url(path) {
             Ok(url) => credential.authorize(&url, &self.client.clock),
             // Not sent anywhere: the request fails for the same reason.
@@ -106,7 +106,7 @@ impl Requests {
         };
         let slot = self.client.begin_request();
         let transport = self.client.transport.clone();
-        Sent::new(transport, path.to_owned(), authorization, slot)
+        Sent::new(transport, path.to_owned(), authorization, slot, turn)
     }
 
     /// The path that will most likely be number `i` after the present one.
@@ -149,7 +149,7 @@ impl Requests {
             if !room.is_zero() {
                 return Some(room);
             }
-            let sent = self.send(&path, credential);
+            let sent = self.send(&path, credential, Turn::Later);
             self.ahead.push_back(sent);
         }
         None

@@ -1,8 +1,10 @@
-//! A GET under way in a task, so that others can be sent before its answer.
+//! A GET under way, perhaps in a task, so that others can be awaited before its answer.
 
 use super::request_log::Slot;
 use super::transport::{Fault, Reply, Transport};
 use crate::secret::SecretString;
+use std::fmt;
+use std::pin::Pin;
 use std::time::Instant;
 use tokio::task::{JoinError, JoinHandle};
 
@@ -19,7 +21,29 @@ pub(super) struct Answer {
 pub(super) struct Sent {
     path: String,
     slot: Slot,
-    task: JoinHandle<Answer>,
+    answer: Pending,
+}
+
+enum Pending {
+    /// Makes progress while its answer is awaited: spares a wake-up of the runtime per page.
+    Awaited(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    /// Makes progress while others are awaited.
+    Task(JoinHandle<Answer>),
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pending")
+    }
+}
+
+/// When a request is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// In its turn: its answer is awaited at once.
+    Now,
+    /// Before its turn.
+    Later,
 }
 
 impl Sent {
@@ -29,10 +53,15 @@ impl Sent {
         path: String,
         authorization: SecretString,
         slot: Slot,
-    ) -> Self {
+        turn: Turn,
+    ) -> Sent {
         let asked = path.clone();
-        let task = tokio::spawn(async move { ask(&transport, &asked, &authorization).await });
-        Sent { path, slot, task }
+        let answer = async move { ask(&transport, &asked, &authorization).await };
+        let answer = match turn {
+            Turn::Now => Pending::Awaited(Box::pin(answer)),
+            Turn::Later => Pending::Task(tokio::spawn(answer)),
+        };
+        Sent { path, slot, answer }
     }
 
     /// Where it is counted.
@@ -45,15 +74,20 @@ impl Sent {
         &self.path
     }
 
-    /// Its answer; fails only if the task was aborted or panicked.
+    /// Its answer; fails only if the task panicked.
     pub(super) async fn answer(&mut self) -> Result<Answer, JoinError> {
-        (&mut self.task).await
+        match &mut self.answer {
+            Pending::Awaited(answer) => Ok(answer.await),
+            Pending::Task(task) => task.await,
+        }
     }
 }
 
-impl Drop for Sent {
+impl Drop for Pending {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Pending::Task(task) = self {
+            task.abort();
+        }
     }
 }
 

@@ -4,13 +4,16 @@
 use crate::disk::atomic;
 use crate::disk::shared::{self, Found};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
+
+/// Write buffer, bytes: a write to the file for several pages of rows.
+const BUFFER: usize = 256 * 1024;
 
 /// An open stage file.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    file: File,
+    file: BufWriter<File>,
     length: u64,
 }
 
@@ -19,7 +22,10 @@ impl Stage {
     pub(crate) fn create(path: &Path) -> io::Result<Stage> {
         let file = atomic::create_new_private(path)?;
         atomic::sync_parent(path)?;
-        Ok(Stage { file, length: 0 })
+        Ok(Stage {
+            file: BufWriter::with_capacity(BUFFER, file),
+            length: 0,
+        })
     }
 
     /// Appends complete records.
@@ -31,13 +37,14 @@ impl Stage {
 
     /// Makes all records durable; returns the length of the file.
     pub(crate) fn sync(&mut self) -> io::Result<u64> {
-        self.file.sync_all()?;
+        self.file.flush()?;
+        self.file.get_ref().sync_all()?;
         Ok(self.length)
     }
 
     /// The file itself, once all records are durable: what it is read from, whatever is at its path by then.
     pub(crate) fn into_file(self) -> File {
-        self.file
+        self.file.into_parts().0
     }
 }
 
