@@ -13,10 +13,10 @@ pub(super) fn error(error: &clap::Error, command: &Command) -> Error {
     let mut tips = rest
         .lines()
         .filter_map(|line| line.trim().strip_prefix("tip: "));
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let name = arguments
-        .iter()
-        .find(|argument| command.find_subcommand(argument).is_some());
+    let name = std::env::args_os()
+        .skip(1)
+        .find_map(|argument| command.find_subcommand(argument))
+        .map(Command::get_name);
     let help = match name {
         Some(name) => format!("aweber-sync {name} --help"),
         None => "aweber-sync --help".to_owned(),

@@ -4,6 +4,8 @@ use crate::commands::{command, stdout_of};
 use crate::support::ping_server::PingServer;
 use crate::support::{Site, write_private};
 use serde_json::Value;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 
 /// Arguments, what is said about them, and the next step.
 const MISTYPED: &[(&[&str], &str, &str)] = &[
@@ -82,6 +84,19 @@ fn each_usage_error_has_three_parts() {
         assert_eq!(done.stderr.lines().count(), 3, "{done}");
     }
     assert_eq!(site.requests(), 0);
+}
+
+#[test]
+fn an_argument_that_is_not_text_is_a_usage_error() {
+    let site = Site::new();
+    for (before, help) in [
+        (&["run"][..], "aweber-sync run --help"),
+        (&[], "aweber-sync --help"),
+    ] {
+        let mut command = site.command(before);
+        command.arg(OsStr::from_bytes(b"caf\xe9"));
+        site.finish(command).exits(2).says_next(help);
+    }
 }
 
 #[test]
