@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// Options of every program, and of cargo, gh, sha256sum, SQLite's shell, systemd-creds, systemctl, docker and kubectl, that
 /// the pages may name.
-const FOREIGN: [&str; 23] = [
+const FOREIGN: [&str; 24] = [
     "--repo",
     "--env-file",
     "--check",
@@ -25,6 +25,7 @@ const FOREIGN: [&str; 23] = [
     "--rm",
     "--user",
     "--read-only",
+    "--failed",
     "--cap-drop",
     "--security-opt",
     "--from",
