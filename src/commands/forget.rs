@@ -118,7 +118,8 @@ async fn resolve(base: &Base, list: &String) -> Result<i64> {
     }
     let mut connected = connect(base).await?;
     let all = fetch_lists(&mut connected.session, &connected.account, true).await?;
-    let found = select(all, std::slice::from_ref(list), &[])?;
+    let found = select(all, std::slice::from_ref(list), &[])
+        .map_err(|error| error.safe("nothing was forgotten"))?;
     connected.finish()?;
     Ok(found.first().map_or(0, |list| list.this.id))
 }

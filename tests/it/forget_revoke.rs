@@ -80,7 +80,9 @@ fn forget_since_a_day_forgets_subscriptions_from_that_day_on() {
 fn forget_refuses_an_unknown_list_or_an_unfinished_batch() {
     let (site, ..) = exported();
     for list in ["4711", "No such list"] {
-        command(&site, &["forget", "--list", list]).exits(78);
+        command(&site, &["forget", "--list", list])
+            .exits(78)
+            .says_safe("nothing was forgotten");
     }
     let site = Site::new();
     let list = site.add_list(250).to_string();
