@@ -117,13 +117,14 @@ pub(crate) fn with_options<T>(
     let before = Disk::read(&root);
     let published = crate::exports::published_rows(&at.site);
     let watch = Watch::begin(&at.site);
+    let asked_before = at.site.sandbox.with(|world| world.requests.len());
     let Recorded {
         done,
         trace,
         events_before_next,
     } = record_to(&at, cut, options)?;
     let events = events(trace.text(), &root);
-    wait_for_answers(&at.site);
+    wait_for_answers(&at.site, asked_before);
     let world = at.site.sandbox.with(|world| world.clone());
     let is_waiting = is_waiting_for_tokens(&events, true);
     let disturbed = Disturbed {
@@ -212,9 +213,10 @@ fn record(
     command.run_traced(site, &options)
 }
 
-fn wait_for_answers(site: &Site) {
+/// Not for those to requests before it: a run that was stopped has left one that is never answered.
+fn wait_for_answers(site: &Site, asked_before: usize) {
     let is_settled = |world: &mut World| {
-        let mut requests = world.requests.iter();
+        let mut requests = world.requests.iter().skip(asked_before);
         requests.all(|request| request.status.is_some())
     };
     site.sandbox.wait_until(PATIENCE, is_settled);

@@ -113,6 +113,7 @@ fn try_cuts(scenarios: &[Scenario], part: &str) -> usize {
         None => (SAMPLE, DRAWN.0),
     };
     let share = (size / REPETITIVE_SHARE).max(size.saturating_sub(others.len()));
+    println!("{} of the {all} are like many others", repetitive.len());
     let mut chosen = sample::spread(others, size - share);
     chosen.extend(sample::spread(repetitive, share));
     println!("{} of {all} cuts are tried", chosen.len());

@@ -3,9 +3,12 @@
 use crate::fault::{Case, Kind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// How many cases run at once.
 const THREADS: usize = 2;
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// The cases to try: `SWEEP` is their number for each kind, or `all`.
 pub(crate) fn sample<'a>(kind: &dyn Kind, cases: Vec<Case<'a>>) -> Vec<Case<'a>> {
@@ -34,19 +37,26 @@ pub(crate) fn spread<T>(all: Vec<T>, size: usize) -> Vec<T> {
         .collect()
 }
 
-/// Tries each case; the results, in the order in which they ended.
+/// Tries each case; the results, in the order in which they ended. Says once a minute how far it is.
 pub(crate) fn try_all<'a, T: Sync, R: Send>(
     cases: &'a [T],
     attempt: impl Fn(&'a T) -> R + Sync,
 ) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::new());
+    let said = Mutex::new(Instant::now());
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
                     let result = attempt(case);
-                    results.lock().unwrap().push(result);
+                    let mut results = results.lock().unwrap();
+                    results.push(result);
+                    let mut said = said.lock().unwrap();
+                    if said.elapsed() > MINUTE {
+                        println!("{} of {}", results.len(), cases.len());
+                        *said = Instant::now();
+                    }
                 }
             });
         }
