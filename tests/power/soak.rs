@@ -19,6 +19,9 @@ const RUNS: usize = 300;
 /// A plain run follows after so many.
 const UNTIL_PLAIN: usize = 10;
 
+/// The rows are compared each time the number of runs has grown by one in so many: comparing takes longer each time.
+const UNTIL_CHECK: usize = 20;
+
 /// The calls to kill at. The first ones are only on files, so that they can fail too.
 const CALLS: [&str; 8] = [
     "pwrite64",
@@ -49,8 +52,9 @@ pub(crate) fn play(number: &str) -> usize {
     let mut draw = Draw(runs as u64);
     let mut counts = [0; 5];
     let mut first = None;
-    let mut last = (0, 0);
+    let mut last = (0, 0, 0);
     let mut authorized = 0;
+    let mut next_check = 0;
     for n in 1..=runs {
         if draw.below(3) == 0 {
             subscribe_more(&site);
@@ -67,10 +71,20 @@ pub(crate) fn play(number: &str) -> usize {
         }
         let done = RUN.run(&site);
         assert_eq!(done.code, 0, "after {n} runs: {done}");
+        if n < next_check && n != runs {
+            continue;
+        }
+        next_check = n + n / UNTIL_CHECK;
+        site.sandbox.with(|world| world.requests.clear());
         let checked = check_rows(&site).and_then(|()| check_files(&site, true));
         checked.unwrap_or_else(|harm| panic!("after {n} runs: {harm}"));
-        last = (files_beside_exports(&site), peak_memory(&site));
+        last = (
+            files_beside_exports(&site),
+            peak_memory(&site),
+            highest_descriptor(&site),
+        );
         first.get_or_insert(last);
+        println!("{n} runs");
     }
     let first = first.unwrap_or(last);
     println!(
@@ -84,8 +98,13 @@ pub(crate) fn play(number: &str) -> usize {
         "peak memory of a run: {} KiB at first, {} KiB at last",
         first.1, last.1
     );
+    println!(
+        "highest descriptor of a run: {} at first, {} at last",
+        first.2, last.2
+    );
     assert!(last.0 <= first.0 + 2, "files are left");
     assert!(last.1 < first.1 + 8192, "memory grows");
+    assert!(last.2 <= first.2, "descriptors are left open");
     0
 }
 
@@ -148,4 +167,18 @@ fn peak_memory(site: &Site) -> u64 {
     let mut command: Command = site.command(&["run"]);
     let child = command.spawn().unwrap();
     child.wait4().unwrap().rusage.maxrss / 1024
+}
+
+/// That a file of an idle run gets.
+fn highest_descriptor(site: &Site) -> u32 {
+    let (_, trace) = RUN.run_traced(site, &[]);
+    let results = trace
+        .text()
+        .lines()
+        .filter(|line| line.contains(" open"))
+        .filter_map(|line| line.rsplit_once(" = ")?.1.split_once('<'));
+    results
+        .filter_map(|(number, _)| number.parse().ok())
+        .max()
+        .unwrap_or_else(|| panic!("no file was opened:\n{}", trace.text()))
 }

@@ -119,7 +119,7 @@ impl World {
 
     /// All secrets issued, configured or received so far: tokens, codes, client secrets, code verifiers.
     pub fn secrets(&self) -> Vec<String> {
-        self.tokens.secrets().to_vec()
+        self.tokens.secrets().iter().cloned().collect()
     }
 
     pub(crate) fn use_access_token(&mut self, token: &str) -> bool {

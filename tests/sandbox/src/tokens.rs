@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
 use ring::rand::{SecureRandom, SystemRandom};
+use std::collections::BTreeSet;
 
 use crate::settings::{Rotation, Settings};
 
@@ -100,17 +101,17 @@ pub(crate) struct TokenStore {
     families: Vec<Family>,
     access: Vec<AccessToken>,
     refresh: Vec<RefreshToken>,
-    secrets: Vec<String>,
+    secrets: BTreeSet<String>,
 }
 
 impl TokenStore {
     pub(crate) fn record_secret(&mut self, secret: &str) {
-        if !secret.is_empty() && !self.secrets.iter().any(|known| known == secret) {
-            self.secrets.push(secret.to_owned());
+        if !secret.is_empty() && !self.secrets.contains(secret) {
+            self.secrets.insert(secret.to_owned());
         }
     }
 
-    pub(crate) fn secrets(&self) -> &[String] {
+    pub(crate) fn secrets(&self) -> &BTreeSet<String> {
         &self.secrets
     }
 
@@ -118,7 +119,7 @@ impl TokenStore {
         let mut clients = self.clients.iter_mut();
         if let Some(client) = clients.find(|client| client.client_id == client_id) {
             client.client_secret = Some(secret.to_owned());
-            self.secrets.push(secret.to_owned());
+            self.secrets.insert(secret.to_owned());
         }
     }
 
@@ -196,7 +197,7 @@ impl TokenStore {
         settings: &Settings,
         now: DateTime<Utc>,
     ) -> Option<Tokens> {
-        let at = self.refresh.iter().position(|own| own.token == token)?;
+        let at = self.refresh.iter().rposition(|own| own.token == token)?;
         let family = self.refresh[at].family;
         if self.families[family].client_id != client_id {
             return None;
@@ -250,7 +251,8 @@ impl TokenStore {
         settings: &Settings,
         now: DateTime<Utc>,
     ) -> bool {
-        let Some(own) = self.access.iter_mut().find(|own| own.token == token) else {
+        let mut newest_first = self.access.iter_mut().rev();
+        let Some(own) = newest_first.find(|own| own.token == token) else {
             return false;
         };
         if own.revoked || now >= own.expires_at {
@@ -272,7 +274,8 @@ impl TokenStore {
     }
 
     pub(crate) fn scopes_of(&self, access_token: &str) -> &[String] {
-        let own = self.access.iter().find(|own| own.token == access_token);
+        let mut newest_first = self.access.iter().rev();
+        let own = newest_first.find(|own| own.token == access_token);
         own.map_or(&[], |own| &self.families[own.family].scopes)
     }
 
