@@ -16,10 +16,10 @@ const SHAPES: [(u64, u64); 3] = [(50, 10_000), (1_000, 100_000), (5, 5_000_000)]
 const CHECKED: (u64, u64) = (50, 100_000);
 
 /// Most calls of fsync in an idle run, whatever the number of lists.
-const MOST_FSYNCS: u64 = 16;
+const MOST_FSYNCS: u64 = 14;
 
 /// Most reads of the ledger in an idle run, which has 600 pages.
-const MOST_READS: u64 = 400;
+const MOST_READS: u64 = 150;
 
 /// Measures all shapes and prints a table for each.
 pub(crate) fn measure(builds: &[Build], options: &Options) -> Result<Value> {

@@ -6,7 +6,6 @@ use super::credential::Credential;
 use super::sent::{Answer, Sent, Turn};
 use super::transport::{Fault, Reply};
 use crate::error::{Error, Kind, Result};
-use crate::secret::SecretString;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -90,6 +89,11 @@ impl Requests {
         Ok(outcome)
     }
 
+    /// Whether answers take so long that two requests under way are of use.
+    pub(super) fn is_slow(&self) -> bool {
+        self.latency >= NOTICEABLE
+    }
+
     /// Cancels what was sent ahead. AWeber has counted it nevertheless.
     pub(super) fn drop_ahead(&mut self) {
         for sent in self.ahead.drain(..) {
@@ -99,14 +103,17 @@ impl Requests {
 
     /// Sends the request for `path`.
     fn send(&mut self, path: &str, credential: &mut Credential, turn: Turn) -> Sent {
-        let authorization = match self.client.transport.api_url(path) {
-            Ok(url) => credential.authorize(&url, &self.client.clock),
-            // Not sent anywhere: the request fails for the same reason.
-            Err(_) => SecretString::default(),
-        };
+        let url = self.client.transport.api_url(path);
+        let authorized = url.map(|url| {
+            let authorization = credential.authorize(&url, &self.client.clock);
+            (url, authorization)
+        });
         let slot = self.client.begin_request();
         let transport = self.client.transport.clone();
-        Sent::new(transport, path.to_owned(), authorization, slot, turn)
+        Sent::new(path.to_owned(), slot, turn, async move {
+            let (url, authorization) = authorized?;
+            transport.get(url, &authorization).await
+        })
     }
 
     /// The path that will most likely be number `i` after the present one.
@@ -139,7 +146,7 @@ impl Requests {
     /// follow. Returns how long it takes until another one has room, if one more would be useful.
     fn send_ahead(&mut self, next: Upcoming<'_>, credential: &mut Credential) -> Option<Duration> {
         let for_the_limit = self.client.useful_under_way(self.latency);
-        let useful = match !self.later.is_empty() && self.latency >= NOTICEABLE {
+        let useful = match !self.later.is_empty() && self.is_slow() {
             true => for_the_limit.max(2),
             false => for_the_limit,
         };

@@ -1,8 +1,7 @@
 //! A GET under way, perhaps in a task, so that others can be awaited before its answer.
 
 use super::request_log::Slot;
-use super::transport::{Fault, Reply, Transport};
-use crate::secret::SecretString;
+use super::transport::{Fault, Reply};
 use std::fmt;
 use std::pin::Pin;
 use std::time::Instant;
@@ -47,16 +46,14 @@ pub(super) enum Turn {
 }
 
 impl Sent {
-    /// Sends it; `slot` is where it is counted.
+    /// Sends a request, which ends with `outcome`; `slot` is where it is counted.
     pub(super) fn new(
-        transport: Transport,
         path: String,
-        authorization: SecretString,
         slot: Slot,
         turn: Turn,
+        outcome: impl Future<Output = Result<Reply, Fault>> + Send + 'static,
     ) -> Sent {
-        let asked = path.clone();
-        let answer = async move { ask(&transport, &asked, &authorization).await };
+        let answer = timed(outcome);
         let answer = match turn {
             Turn::Now => Pending::Awaited(Box::pin(answer)),
             Turn::Later => Pending::Task(tokio::spawn(answer)),
@@ -91,15 +88,10 @@ impl Drop for Pending {
     }
 }
 
-/// One GET.
-async fn ask(transport: &Transport, path: &str, authorization: &SecretString) -> Answer {
+async fn timed(outcome: impl Future<Output = Result<Reply, Fault>>) -> Answer {
     let began = Instant::now();
-    let outcome = match transport.api_url(path) {
-        Ok(url) => transport.get(url, authorization).await,
-        Err(fault) => Err(fault),
-    };
     Answer {
-        outcome,
+        outcome: outcome.await,
         began,
         ended: Instant::now(),
     }

@@ -66,9 +66,13 @@ impl Session {
         self.credential.renew_early(&mut self.requests.client).await
     }
 
-    /// Sets the paths that will most likely be asked for after those of the present walk.
+    /// Sets the paths that will most likely be asked for after those of the present walk. Where one request at a time is
+    /// fast enough, they are not even computed.
     pub(crate) fn expect(&mut self, later: impl Iterator<Item = String>) {
-        self.requests.later = later.collect();
+        self.requests.later.clear();
+        if self.requests.is_slow() {
+            self.requests.later.extend(later);
+        }
     }
 
     /// Asks for a path of the API, through every failure that can pass. `read` parses the body; a body that it rejects

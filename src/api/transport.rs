@@ -13,6 +13,9 @@ use reqwest::header::{
     HeaderValue,
 };
 use reqwest::{Client, ClientBuilder, Response};
+use rustls::ClientConfig;
+use rustls_platform_verifier::BuilderVerifierExt;
+use std::sync::OnceLock;
 use std::time::Duration;
 use url::Url;
 
@@ -59,7 +62,6 @@ pub(crate) struct Fault {
 impl Transport {
     /// Builds the clients. Errors: 78 if there are no CA certificates to check AWeber's with.
     pub(crate) fn new(network: &Network) -> Result<Transport> {
-        provide_cryptography();
         // A new connection for each token request: a POST must not fail on a stale one.
         let auth = Client::builder().pool_max_idle_per_host(0);
         Ok(Transport {
@@ -129,28 +131,47 @@ impl Transport {
 fn build(network: &Network, url: &Url, builder: ClientBuilder) -> Result<Client> {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let cannot = |cause: String| {
+        Error::config(format!("cannot set up TLS: {cause}"))
+            .safe("no request was sent and no token was spent")
+            .next("install the package ca-certificates, or set SSL_CERT_FILE to a file with CA certificates")
+    };
     let builder = with_shared_settings(builder, url)
+        .map_err(|e| cannot(chain(&e)))?
         .default_headers(headers)
         .connect_timeout(CONNECT.min(network.timeout))
         .read_timeout(network.timeout)
         .timeout(network.timeout * 4);
-    builder.build().map_err(|e| {
-        Error::config(format!("cannot set up TLS: {}", chain(&e)))
-            .safe("no request was sent and no token was spent")
-            .next("install the package ca-certificates, or set SSL_CERT_FILE to a file with CA certificates")
-    })
+    builder.build().map_err(|e| cannot(chain(&e)))
 }
 
-/// What the clients have in common.
-fn with_shared_settings(builder: ClientBuilder, url: &Url) -> ClientBuilder {
+/// What the clients have in common. Errors: no CA certificates.
+fn with_shared_settings(
+    builder: ClientBuilder,
+    url: &Url,
+) -> std::result::Result<ClientBuilder, rustls::Error> {
+    provide_cryptography();
     let builder = builder
         .user_agent(concat!("aweber-sync/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none());
-    match url.scheme() {
+    Ok(match url.scheme() {
         // Loopback: no certificates needed, and a proxy would see the token, or the URL of a ping.
         "http" => builder.no_proxy().tls_certs_only([]),
-        _ => builder,
+        _ => builder.tls_backend_preconfigured(tls()?),
+    })
+}
+
+/// TLS with the CA certificates of the machine. Reading those costs more than an idle run of 50 lists, so the clients
+/// share them.
+fn tls() -> std::result::Result<ClientConfig, rustls::Error> {
+    static TLS: OnceLock<ClientConfig> = OnceLock::new();
+    if let Some(tls) = TLS.get() {
+        return Ok(tls.clone());
     }
+    let builder = ClientConfig::builder().with_platform_verifier()?;
+    let mut tls = builder.with_no_client_auth();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TLS.get_or_init(|| tls).clone())
 }
 
 /// GET of a path of the API without a token, by a client that leaves the body as sent: its `Date`, and whether it was
@@ -197,9 +218,11 @@ fn provide_cryptography() {
 
 /// POST of a text to a monitoring service, within 10 s; returns the status. The error never contains the URL.
 pub(crate) async fn ping(url: Url, body: String) -> std::result::Result<u16, String> {
-    provide_cryptography();
-    let builder = with_shared_settings(Client::builder(), &url).timeout(PING);
-    let client = builder.build().map_err(|e| chain(&e.without_url()))?;
+    let builder = with_shared_settings(Client::builder(), &url).map_err(|e| chain(&e))?;
+    let client = builder
+        .timeout(PING)
+        .build()
+        .map_err(|e| chain(&e.without_url()))?;
     let reply = client.post(url).body(body).send().await;
     reply
         .map(|reply| reply.status().as_u16())

@@ -10,9 +10,6 @@ use crate::subscriber::feed::Feed;
 use crate::subscriber::{Entry, Status, Subscriber};
 use chrono::TimeDelta;
 
-/// How many pending ids are looked up in the ledger at a time.
-const IDS_AT_A_TIME: u32 = 100;
-
 impl CatchUp<'_> {
     /// Those pending whom this run's arrivals have not shown: still unconfirmed, confirmed since then, or gone.
     pub(super) async fn check_pending(&mut self, ask_for_unconfirmed: bool) -> Result<()> {
@@ -24,6 +21,9 @@ impl CatchUp<'_> {
             // They are exported themselves.
             return self.ledger.forget_pending(list, self.collector.batch());
         }
+        if !self.ledger.has_pending(list)? {
+            return Ok(());
+        }
         let (unseen, oldest) = self.ledger.unchecked_pending(list, self.wanted.run)?;
         if unseen > 0 && ask_for_unconfirmed {
             let query = self.find(Some(Status::Unconfirmed), pending_after(oldest));
@@ -33,9 +33,7 @@ impl CatchUp<'_> {
         }
         let mut after = i64::MIN;
         loop {
-            let ids = self
-                .ledger
-                .unchecked_ids(list, self.wanted.run, after, IDS_AT_A_TIME)?;
+            let ids = self.ledger.unchecked_ids(list, self.wanted.run, after)?;
             let Some(last) = ids.last() else { break };
             after = *last;
             for id in ids {

@@ -66,21 +66,24 @@ pub(crate) enum Cmd {
 
 /// The definition that parsing, completions and man pages share.
 pub(crate) fn definition() -> Command {
+    let exit_codes = exit::help();
+    let run = Run::augment_args(Command::new("run"));
     Cli::command()
         .mut_args(complete_argument)
-        .after_long_help(exit::help())
+        .after_long_help(&exit_codes)
         .mut_subcommands(|command| {
             command
                 .mut_args(complete_argument)
-                .after_long_help(exit::help())
+                .after_long_help(&exit_codes)
         })
-        .mut_subcommand("check", |command| command.mut_args(hide_option_of_run))
+        .mut_subcommand("check", |command| {
+            command.mut_args(|argument| hide_option_of_run(argument, &run))
+        })
 }
 
 /// `check` takes the options of `run`, and its help refers to them.
-fn hide_option_of_run(argument: Arg) -> Arg {
+fn hide_option_of_run(argument: Arg, run: &Command) -> Arg {
     let is_shared = argument.get_help_heading().is_some();
-    let run = Run::augment_args(Command::new("run"));
     let is_of_run = run
         .get_arguments()
         .any(|known| known.get_id() == argument.get_id());

@@ -38,19 +38,23 @@ impl Job<'_> {
                 .map(move |(i, list)| (i, list, feed))
         });
         let each: Vec<_> = each.collect();
-        let (mut to_look_at, mut first_pages) = (0, vec![]);
+        let mut to_look_at = 0;
         self.ledger.begin()?;
+        let known = self.ledger.feeds()?;
         for (_, list, feed) in &each {
-            let progress = self.ledger.progress(list.this.id, feed.feed)?;
+            let progress = known.progress(list.this.id, feed.feed)?;
             to_look_at += rows_to_look_at(&progress, list, feed);
-            first_pages.push(feed.recent_page(list, &progress, self.session.now()));
         }
         progress::begin(to_look_at);
         let mut trouble = Trouble::default();
         let mut feeds_done = vec![0; lists.len()];
         for (n, (i, list, feed)) in each.iter().enumerate() {
+            let now = self.session.now();
             // A longer walk in between would make the answers old.
-            let of_recent = first_pages[n..].iter().map_while(Option::clone);
+            let of_recent = each[n..].iter().map_while(|(_, list, feed)| {
+                let progress = known.progress(list.this.id, feed.feed).ok()?;
+                feed.recent_page(list, &progress, now)
+            });
             self.session.expect(of_recent.skip(1).take(MOST_EXPECTED));
             let outcome = self.bring_up_to_date(list, feed, collector).await;
             feeds_done[*i] += usize::from(outcome.is_ok());

@@ -6,6 +6,7 @@ use crate::batch::collect::Collector;
 use crate::catch_up::Wanted;
 use crate::config::{Since, in_the_future};
 use crate::error::Result;
+use crate::ledger::progress::{Feeds, Progress};
 use crate::lists::List;
 use crate::typed::as_typed;
 use chrono::{NaiveDate, Utc};
@@ -27,15 +28,15 @@ impl Job<'_> {
             }
             Since::Day(day) => Some(day),
         };
-        let feeds = self.wanted(lists);
+        let (feeds, known) = (self.wanted(lists), self.ledger.feeds()?);
         for list in lists {
-            self.warn_of_another_day(list, &feeds, today)?;
+            let id = list.this.id;
+            self.warn_of_another_day(id, &feeds, &known, today)?;
             // A feed first wanted later begins with the day of its list: a day given now has no effect on it.
-            let remembered = self.ledger.since(list.this.id)?;
+            let day = known.since(id)?.or(since);
             for wanted in &feeds {
-                if let Some(day) = remembered.or(since) {
-                    let id = list.this.id;
-                    self.ledger.begin_feed(id, wanted.feed, Some(day))?;
+                if day.is_some() && known.progress(id, wanted.feed)? == Progress::default() {
+                    self.ledger.begin_feed(id, wanted.feed, day)?;
                 }
             }
         }
@@ -44,17 +45,23 @@ impl Job<'_> {
 
     /// `--since` of a list that has begun changes nothing, and a remembered day in the future lets it export nothing: warns of
     /// both.
-    fn warn_of_another_day(&self, list: &List, feeds: &[Wanted], today: NaiveDate) -> Result<()> {
-        let id = list.this.id;
-        let way_out = as_typed(&format!("aweber-sync forget --list {id}"));
+    fn warn_of_another_day(
+        &self,
+        id: i64,
+        feeds: &[Wanted],
+        known: &Feeds,
+        today: NaiveDate,
+    ) -> Result<()> {
+        let way_out = || as_typed(&format!("aweber-sync forget --list {id}"));
         for wanted in feeds {
-            let progress = self.ledger.progress(id, wanted.feed)?;
+            let progress = known.progress(id, wanted.feed)?;
             match (progress.since, self.config.since) {
                 (Some(day), Since::Day(given)) if given != day => tracing::warn!(
                     event = "since_ignored",
                     list = id,
                     "list {id} began with --since {day}, which is remembered: --since {given} has no effect on it\n  \
-                     next: {way_out}, if it is to begin with {given}"
+                     next: {}, if it is to begin with {given}",
+                    way_out()
                 ),
                 (None, Since::Day(given))
                     if progress.statuses.is_none() && self.ledger.has_begun(id, wanted.feed)? =>
@@ -63,14 +70,16 @@ impl Job<'_> {
                         event = "since_ignored",
                         list = id,
                         "list {id} began with its first subscriber: --since {given} has no effect on it\n  \
-                         next: {way_out}, if it is to begin with {given}"
+                         next: {}, if it is to begin with {given}",
+                        way_out()
                     )
                 }
                 (Some(day), _) if day > today => tracing::warn!(
                     event = "since_in_the_future",
                     list = id,
                     "list {id} is exported from {day} on only, which is in the future\n  \
-                     next: {way_out}, then {}",
+                     next: {}, then {}",
+                    way_out(),
                     as_typed("aweber-sync run --since DATE")
                 ),
                 _ => continue,

@@ -24,7 +24,7 @@ impl Ledger {
     /// Forgets the events of `list` and its remembered `--since`; with a day (UTC), the events at or after it and those
     /// without an exact time, and begins no later than that day. No batch may be open.
     pub(crate) fn forget(&mut self, list: i64, since: Option<NaiveDate>) -> Result<Forgotten> {
-        let since_before = self.since(list)?;
+        let since_before = self.feeds()?.since(list)?;
         let midnight = since.map(timestamp::midnight);
         let mut events = [0; Feed::ALL.len()];
         for feed in Feed::ALL {
@@ -49,7 +49,7 @@ impl Ledger {
         Ok(Forgotten {
             events,
             since_before,
-            since_now: self.since(list)?,
+            since_now: self.feeds()?.since(list)?,
         })
     }
 

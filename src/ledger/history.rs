@@ -117,6 +117,7 @@ impl Ledger {
             |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)? as u64)),
         )?;
         let mut names = self.list_names()?;
+        let progress = self.feeds()?;
         let mut feeds = self.feed_histories(days)?;
         self.count_days(&mut feeds, now, days)?;
         let mut take = |list, feed: Feed| feeds.remove(&(list, feed.word().to_owned()));
@@ -124,7 +125,7 @@ impl Ledger {
             Ok(ListHistory {
                 id,
                 name: names.remove(&id),
-                since: self.since(id)?,
+                since: progress.since(id)?,
                 arrivals: take(id, Feed::Arrivals).unwrap_or_else(|| FeedHistory {
                     rows: 0,
                     days: vec![0; days],

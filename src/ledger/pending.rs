@@ -122,18 +122,13 @@ impl Ledger {
         Ok((all as u64, oldest.filter(|_| all == known)))
     }
 
-    /// Up to `n` ids above `after` of pending subscribers that `run` has not seen, in order.
-    pub(crate) fn unchecked_ids(
-        &self,
-        list: i64,
-        run: i64,
-        after: i64,
-        n: u32,
-    ) -> Result<Vec<i64>> {
+    /// The next ids above `after` of pending subscribers that `run` has not seen, in order; none after the last one.
+    pub(crate) fn unchecked_ids(&self, list: i64, run: i64, after: i64) -> Result<Vec<i64>> {
         self.rows(
+            // A parameter as LIMIT would make SQLite prepare the statement again for each use.
             "SELECT subscriber FROM pending
-             WHERE list = ?1 AND checked != ?2 AND resolved_by IS NULL AND subscriber > ?3 ORDER BY subscriber LIMIT ?4",
-            params![list, run, after, n],
+             WHERE list = ?1 AND checked != ?2 AND resolved_by IS NULL AND subscriber > ?3 ORDER BY subscriber LIMIT 100",
+            [list, run, after],
             |row| row.get(0),
         )
     }

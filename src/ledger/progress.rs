@@ -8,6 +8,8 @@ use crate::subscriber::{RowKey, Status};
 use chrono::NaiveDate;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 /// The progress of one feed of a list. Stored as JSON, so that users can read it and later versions can add fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -71,7 +73,51 @@ pub(crate) struct LeftOut {
     pub(crate) mark: Option<i64>,
 }
 
+/// The progress of every feed, read at once: with many lists, a query for each costs more than the whole table.
+#[derive(Debug)]
+pub(crate) struct Feeds {
+    /// Of the ledger.
+    path: PathBuf,
+    json: HashMap<(i64, Feed), String>,
+}
+
+impl Feeds {
+    /// As [`Ledger::progress`].
+    pub(crate) fn progress(&self, list: i64, feed: Feed) -> Result<Progress> {
+        match self.json.get(&(list, feed)) {
+            None => Ok(Progress::default()),
+            Some(json) => read(json, list, &self.path),
+        }
+    }
+
+    /// The day that a list begins with, as remembered for either feed.
+    pub(crate) fn since(&self, list: i64) -> Result<Option<NaiveDate>> {
+        let arrivals = self.progress(list, Feed::Arrivals)?.since;
+        Ok(arrivals.or(self.progress(list, Feed::Departures)?.since))
+    }
+}
+
+fn read(json: &str, list: i64, ledger: &Path) -> Result<Progress> {
+    serde_json::from_str(json)
+        .map_err(|e| damaged(ledger, &format!("progress of list {list}: {e}")))
+}
+
 impl Ledger {
+    /// The progress of every feed.
+    pub(crate) fn feeds(&self) -> Result<Feeds> {
+        let rows = self.rows("SELECT list, kind, progress FROM feed", [], |row| {
+            Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?))
+        })?;
+        let known = rows.into_iter().filter_map(|(list, word, json)| {
+            let feed = Feed::from_word(&word)?;
+            Some(((list, feed), json))
+        });
+        Ok(Feeds {
+            path: self.path().to_owned(),
+            json: known.collect(),
+        })
+    }
+
     /// The progress of a feed; the default for an unknown one.
     pub(crate) fn progress(&self, list: i64, feed: Feed) -> Result<Progress> {
         let json: Option<String> = self.first(
@@ -81,8 +127,7 @@ impl Ledger {
         )?;
         match json {
             None => Ok(Progress::default()),
-            Some(json) => serde_json::from_str(&json)
-                .map_err(|e| damaged(self.path(), &format!("progress of list {list}: {e}"))),
+            Some(json) => read(&json, list, self.path()),
         }
     }
 
@@ -115,12 +160,6 @@ impl Ledger {
     /// Whether a run has begun to export the feed, and its list was not forgotten since then.
     pub(crate) fn has_begun(&self, list: i64, feed: Feed) -> Result<bool> {
         Ok(self.progress(list, feed)? != Progress::default() || self.has_events(list, feed)?)
-    }
-
-    /// The day that a list begins with, as remembered for either feed.
-    pub(crate) fn since(&self, list: i64) -> Result<Option<NaiveDate>> {
-        let arrivals = self.progress(list, Feed::Arrivals)?.since;
-        Ok(arrivals.or(self.progress(list, Feed::Departures)?.since))
     }
 
     /// Records the first day to export of a feed that is not known yet, or whose list was forgotten.

@@ -3,8 +3,8 @@
 use crate::json::raw_text;
 use crate::rows::ListRef;
 use crate::subscriber::Status;
+use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::collections::HashMap;
 
 /// A list as described by the API.
 #[derive(Clone, Debug)]
@@ -21,24 +21,35 @@ pub(crate) struct List {
     pub(crate) unsubscribed: u64,
 }
 
+/// The fields in use, of any type: an odd value in one of them cannot hide the others.
+#[derive(Default, Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    unique_list_id: Option<&'a RawValue>,
+    total_subscribed_subscribers: Option<&'a RawValue>,
+    total_unconfirmed_subscribers: Option<&'a RawValue>,
+    total_unsubscribed_subscribers: Option<&'a RawValue>,
+}
+
 impl List {
     /// Reads only the fields in use, so that an odd value elsewhere cannot hide the name.
     pub(crate) fn read(json: &str, id: i64) -> List {
-        let map: HashMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
-        let text = |key: &str| match map.get(key).map(|raw| raw.get()) {
+        let fields: Fields = serde_json::from_str(json).unwrap_or_default();
+        let text = |field: Option<&RawValue>| match field.map(RawValue::get) {
             Some(raw) if !raw.starts_with(['{', '[']) => raw_text(raw).into_owned(),
             _ => String::new(),
         };
-        let number = |key: &str| text(key).parse().unwrap_or(0);
+        let number = |field| text(field).parse().unwrap_or(0);
         List {
             this: ListRef {
                 id,
-                name: text("name"),
+                name: text(fields.name),
             },
-            unique_list_id: text("unique_list_id"),
-            subscribed: number("total_subscribed_subscribers"),
-            unconfirmed: number("total_unconfirmed_subscribers"),
-            unsubscribed: number("total_unsubscribed_subscribers"),
+            unique_list_id: text(fields.unique_list_id),
+            subscribed: number(fields.total_subscribed_subscribers),
+            unconfirmed: number(fields.total_unconfirmed_subscribers),
+            unsubscribed: number(fields.total_unsubscribed_subscribers),
         }
     }
 

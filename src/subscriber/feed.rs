@@ -4,7 +4,7 @@
 use super::Status;
 
 /// What a list is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Feed {
     /// Subscriptions, identified by `subscribed_at`.
     Arrivals,

@@ -5,7 +5,15 @@ use crate::support::authorization::authorize;
 use crate::support::browser::code_at;
 use crate::support::tls::{Authority, Certificate, TlsProxy};
 use crate::support::{Done, Site};
+use rustix::fs::OFlags;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// The command with a private certification authority in `SSL_CERT_FILE`.
 fn with_ca_file(site: &Site, authority: &Authority, mut command: Command) -> Command {
@@ -61,6 +69,65 @@ fn a_private_authority_in_ssl_cert_file_is_trusted() {
     assert_eq!(site.rows().len(), 150);
     assert!(proxies.iter().all(|proxy| proxy.connections() > 0));
     assert!(site.token_is_live());
+}
+
+#[test]
+fn the_ca_certificates_are_read_once_for_all_that_a_run_asks() {
+    let (site, authority) = (Site::new(), Authority::new("Test"));
+    let [api, auth, ping] = [
+        site.sandbox.api_url(),
+        site.sandbox.auth_url(),
+        site.sandbox.api_url(),
+    ]
+    .map(|origin| TlsProxy::to(&origin, authority.certify("127.0.0.1", 2099)));
+    site.sandbox
+        .with(|world| world.settings.link_origin = Some(api.url.clone()));
+    site.add_list(3);
+    let pipe = site.path("ca.pem");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let readings = count_readings(&pipe, authority.pem);
+    let mut command = site.command(&["run"]);
+    command
+        .env("SSL_CERT_FILE", &pipe)
+        .env("AWEBER_API_URL", &api.url)
+        .env("AWEBER_AUTH_URL", &auth.url)
+        .env("AWEBER_SYNC_PING_URL", &ping.url);
+    site.finish(command).exits(0);
+    for proxy in [api, auth, ping] {
+        assert!(proxy.connections() > 0);
+    }
+    assert_eq!(readings.load(Ordering::SeqCst), 1);
+}
+
+/// Writes `content` for each reader of the pipe, and counts them.
+fn count_readings(pipe: &Path, content: String) -> Arc<AtomicUsize> {
+    let readings = Arc::new(AtomicUsize::new(0));
+    let (pipe, count) = (pipe.to_owned(), Arc::clone(&readings));
+    let open = move |flags: OFlags| {
+        let mut options = OpenOptions::new();
+        options.write(true).custom_flags(flags.bits() as i32);
+        options.open(&pipe)
+    };
+    std::thread::spawn(move || {
+        // Waits for a reader; the last wait ends with the test process.
+        while let Ok(mut writer) = open(OFlags::empty()) {
+            count.fetch_add(1, Ordering::SeqCst);
+            // A reader that has gone shows in the count.
+            let _ = writer.write_all(content.as_bytes());
+            drop(writer);
+            // Fails once that reader has gone.
+            while open(OFlags::NONBLOCK).is_ok() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    });
+    readings
 }
 
 #[test]
