@@ -1,10 +1,8 @@
 //! A list of the account, as data.
 
-use crate::json::raw_text;
+use crate::json::{Pairs, raw_text};
 use crate::rows::ListRef;
 use crate::subscriber::Status;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 /// A list as described by the API.
 #[derive(Clone, Debug)]
@@ -21,35 +19,29 @@ pub(crate) struct List {
     pub(crate) unsubscribed: u64,
 }
 
-/// The fields in use, of any type: an odd value in one of them cannot hide the others.
-#[derive(Default, Deserialize)]
-struct Fields<'a> {
-    #[serde(borrow)]
-    name: Option<&'a RawValue>,
-    unique_list_id: Option<&'a RawValue>,
-    total_subscribed_subscribers: Option<&'a RawValue>,
-    total_unconfirmed_subscribers: Option<&'a RawValue>,
-    total_unsubscribed_subscribers: Option<&'a RawValue>,
-}
-
 impl List {
     /// Reads only the fields in use, so that an odd value elsewhere cannot hide the name.
     pub(crate) fn read(json: &str, id: i64) -> List {
-        let fields: Fields = serde_json::from_str(json).unwrap_or_default();
-        let text = |field: Option<&RawValue>| match field.map(RawValue::get) {
-            Some(raw) if !raw.starts_with(['{', '[']) => raw_text(raw).into_owned(),
-            _ => String::new(),
+        let Pairs(pairs) = serde_json::from_str(json).unwrap_or(Pairs(Vec::new()));
+        let text = |key: &str| {
+            let mut last_first = pairs.iter().rev();
+            match last_first.find(|(known, _)| known == key) {
+                Some((_, raw)) if !raw.get().starts_with(['{', '[']) => {
+                    raw_text(raw.get()).into_owned()
+                }
+                _ => String::new(),
+            }
         };
-        let number = |field| text(field).parse().unwrap_or(0);
+        let number = |key: &str| text(key).parse().unwrap_or(0);
         List {
             this: ListRef {
                 id,
-                name: text(fields.name),
+                name: text("name"),
             },
-            unique_list_id: text(fields.unique_list_id),
-            subscribed: number(fields.total_subscribed_subscribers),
-            unconfirmed: number(fields.total_unconfirmed_subscribers),
-            unsubscribed: number(fields.total_unsubscribed_subscribers),
+            unique_list_id: text("unique_list_id"),
+            subscribed: number("total_subscribed_subscribers"),
+            unconfirmed: number("total_unconfirmed_subscribers"),
+            unsubscribed: number("total_unsubscribed_subscribers"),
         }
     }
 
@@ -63,6 +55,29 @@ impl List {
                 let confirmed_once = self.subscribed.saturating_add(self.unsubscribed);
                 confirmed_once.saturating_add(self.unconfirmed)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_odd_field_does_not_hide_the_others() {
+        let odd = [
+            r#"{"name":"News","total_subscribed_subscribers":"12"}"#,
+            r#"{"name":"News","total_subscribed_subscribers":12,"unique_list_id":{"a":1}}"#,
+            r#"{"name":"Old","name":"News","total_subscribed_subscribers":12}"#,
+            r#"{"name":"News","total_subscribed_subscribers":12,"total_unconfirmed_subscribers":-1.5}"#,
+        ];
+        for json in odd {
+            let list = List::read(json, 7);
+            assert_eq!(
+                (list.this.name.as_str(), list.subscribed),
+                ("News", 12),
+                "{json}"
+            );
         }
     }
 }
