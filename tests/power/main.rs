@@ -68,6 +68,11 @@ pub(crate) struct PowerCase<'a> {
 }
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(soak::MEASURE) {
+        soak::measure(arguments);
+        return ExitCode::SUCCESS;
+    }
     if !support::interrupt::has_strace_with_paths() {
         return ExitCode::SUCCESS;
     }

@@ -7,11 +7,15 @@ use crate::scenario::{RUN, TEMPORARY};
 use crate::setup::{start, subscribe_more};
 use crate::states::Draw;
 use crate::support::interrupt::KILLED;
+use crate::support::process::through;
 use crate::support::{Site, files_below};
 use aweber_sandbox::Rotation;
 use std::path::Path;
 use std::process::Command;
 use wait4::Wait4 as _;
+
+/// The first argument with which this program starts another and prints how much memory that took at most, KiB.
+pub(crate) const MEASURE: &str = "measure";
 
 /// Runs unless a number is given.
 const RUNS: usize = 300;
@@ -162,11 +166,20 @@ fn files_beside_exports(site: &Site) -> usize {
         .count()
 }
 
-/// Of an idle run, KiB.
+/// Of an idle run, KiB. A small process starts it, because the peak of a child begins with the memory of its parent.
 fn peak_memory(site: &Site) -> u64 {
-    let mut command: Command = site.command(&["run"]);
-    let child = command.spawn().unwrap();
-    child.wait4().unwrap().rusage.maxrss / 1024
+    let this = std::env::current_exe().unwrap();
+    let measured = through(&[this.to_str().unwrap(), MEASURE], &site.command(&["run"]));
+    let done = site.finish(measured);
+    let peak = done.stdout.trim().parse();
+    peak.unwrap_or_else(|_| panic!("no peak: {done}"))
+}
+
+/// Runs a command and prints its peak memory.
+pub(crate) fn measure(mut command: impl Iterator<Item = String>) {
+    let mut program = Command::new(command.next().unwrap());
+    let child = program.args(command).spawn().unwrap();
+    println!("{}", child.wait4().unwrap().rusage.maxrss / 1024);
 }
 
 /// That a file of an idle run gets.
