@@ -56,7 +56,7 @@ pub(crate) fn play(number: &str) -> usize {
     let mut draw = Draw(runs as u64);
     let mut counts = [0; 5];
     let mut first = None;
-    let mut last = (0, 0, 0);
+    let mut last = None;
     let mut authorized = 0;
     let mut next_check = 0;
     for n in 1..=runs {
@@ -82,34 +82,47 @@ pub(crate) fn play(number: &str) -> usize {
         site.sandbox.with(|world| world.requests.clear());
         let checked = check_rows(&site).and_then(|()| check_files(&site, true));
         checked.unwrap_or_else(|harm| panic!("after {n} runs: {harm}"));
-        last = (
-            files_beside_exports(&site),
-            peak_memory(&site),
-            highest_descriptor(&site),
-        );
-        first.get_or_insert(last);
+        last = Some(Left::by(&site));
+        first = first.or(last);
         println!("{n} runs");
     }
-    let first = first.unwrap_or(last);
     println!(
         "{runs} runs: {counts:?} plain, killed, failing, wrong clock, two at once; authorized {authorized} times"
     );
-    println!(
-        "files beside the exports: {} at first, {} at last",
-        first.0, last.0
-    );
-    println!(
-        "peak memory of a run: {} KiB at first, {} KiB at last",
-        first.1, last.1
-    );
-    println!(
-        "highest descriptor of a run: {} at first, {} at last",
-        first.2, last.2
-    );
-    assert!(last.0 <= first.0 + 2, "files are left");
-    assert!(last.1 < first.1 + 8192, "memory grows");
-    assert!(last.2 <= first.2, "descriptors are left open");
+    if let (Some(first), Some(last)) = (first, last) {
+        println!("at first: {first:?}; at last: {last:?}");
+        last.compare(&first);
+    }
     0
+}
+
+/// What must not grow from run to run.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    files_beside_exports: usize,
+    peak_memory_kib: u64,
+    highest_descriptor: u32,
+}
+
+impl Left {
+    fn by(site: &Site) -> Left {
+        Left {
+            files_beside_exports: files_beside_exports(site),
+            peak_memory_kib: peak_memory(site),
+            highest_descriptor: highest_descriptor(site),
+        }
+    }
+
+    fn compare(&self, first: &Left) {
+        let most_files = first.files_beside_exports + 2;
+        let most_memory = first.peak_memory_kib + 8192;
+        assert!(self.files_beside_exports <= most_files, "files are left");
+        assert!(self.peak_memory_kib < most_memory, "memory grows");
+        assert!(
+            self.highest_descriptor <= first.highest_descriptor,
+            "descriptors are left open"
+        );
+    }
 }
 
 fn disturb(site: &Site, kind: usize, draw: &mut Draw) {
