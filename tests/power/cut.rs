@@ -213,7 +213,8 @@ fn record(
     command.run_traced(site, &options)
 }
 
-/// Not for those to requests before it: a run that was stopped has left one that is never answered.
+/// Waits for the answers to all requests but the first ones, among which a run that was stopped has left one that is
+/// never answered.
 fn wait_for_answers(site: &Site, asked_before: usize) {
     let is_settled = |world: &mut World| {
         let mut requests = world.requests.iter().skip(asked_before);

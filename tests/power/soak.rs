@@ -195,7 +195,7 @@ pub(crate) fn measure(mut command: impl Iterator<Item = String>) {
     println!("{}", child.wait4().unwrap().rusage.maxrss / 1024);
 }
 
-/// That a file of an idle run gets.
+/// The highest number of a descriptor under which an idle run opens a file.
 fn highest_descriptor(site: &Site) -> u32 {
     let (_, trace) = RUN.run_traced(site, &[]);
     let results = trace
